@@ -1,0 +1,140 @@
+"""The database: one class for SQLite and PostgreSQL, `transaction()` to change rows and `reading()` to look at them.
+
+Doors open transactions, decisions never do. What must be started after the commit is noted by `work.kick`.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+_inside: ContextVar[bool] = ContextVar("inside_a_transaction", default=False)
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """An aware instant, milliseconds kept, UTC in and out; a naive value is a programming error."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the database; use clock.now()")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+class Database:
+    """`url` as in the configuration: `sqlite:///FILE` or `postgresql://…`.
+
+    On SQLite one connection writes (its queue is the lock, so no writer ever spins on `database is locked`) and
+    others read from a snapshot.
+    """
+
+    _SQLITE_WAIT: ClassVar[int] = 30  # seconds that a writer of another process may keep us waiting
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite:")
+        self.before_commit: Callable[[AsyncSession, set[str]], Awaitable[None]] | None = None
+        self.after_commit: Callable[[set[str]], None] | None = None
+        if self.is_sqlite:
+            self.engine = self._sqlite("BEGIN IMMEDIATE", size=1)
+            self._reader = self._sqlite("BEGIN", size=4)
+        else:
+            address = "postgresql+asyncpg://" + url.split("://", 1)[1]
+            self.engine = self._reader = create_async_engine(
+                address,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_pre_ping=True,
+                json_serializer=_json,
+                json_deserializer=msgspec.json.decode,
+            )
+
+    def _sqlite(self, begin: str, size: int) -> AsyncEngine:
+        engine = create_async_engine(
+            "sqlite+aiosqlite:" + self.url.removeprefix("sqlite:"),
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=60,
+            connect_args={"timeout": self._SQLITE_WAIT},
+            json_serializer=_json,
+            json_deserializer=msgspec.json.decode,
+        )
+
+        # The driver's own transactions lose updates (a read lock that cannot be raised): we begin ourselves.
+        @sa.event.listens_for(engine.sync_engine, "connect")
+        def _connected(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        @sa.event.listens_for(engine.sync_engine, "begin")
+        def _begun(connection: sa.Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        return engine
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session that commits at the end, or rolls back if the block raises. Never opened inside another."""
+        if _inside.get():
+            raise RuntimeError("a transaction inside a transaction: pass the session on instead")
+        token = _inside.set(True)
+        try:
+            async with AsyncSession(self.engine, expire_on_commit=False) as session:
+                yield session
+                kicks: set[str] = session.info.get("kicks", set())
+                if kicks and self.before_commit:
+                    await self.before_commit(session, kicks)
+                await session.commit()
+        finally:
+            _inside.reset(token)
+        if kicks and self.after_commit:
+            self.after_commit(kicks)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session to look with; nothing done in it is kept."""
+        async with AsyncSession(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+        if self._reader is not self.engine:
+            await self._reader.dispose()
+
+
+def insert(session: AsyncSession, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that knows ON CONFLICT, in the dialect of the session."""
+    assert session.bind is not None
+    return (sqlite.insert if session.bind.dialect.name == "sqlite" else postgresql.insert)(table)
+
+
+def table(model: type[Any]) -> sa.Table:
+    """The Core table behind a table class, for hot paths."""
+    found = model.__table__
+    assert isinstance(found, sa.Table)
+    return found
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,199 @@
+"""Due rows: the one claim, so that a row is done by one worker at a time and none is lost when a worker dies.
+
+A row is due when `due_at <= now` and nobody holds a lease on it; done rows have `due_at = NULL`. Work is O(due): a
+million waiting rows cost nothing.
+"""
+
+import random
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel
+
+from bot.base.database import BigId, UtcDateTime, insert, table
+
+HEARTBEAT = timedelta(seconds=5)
+DEAD_AFTER = timedelta(seconds=30)
+
+
+class DueRow(SQLModel):
+    """The columns of a row that waits for its time. `attempts` counts claims, so a row that kills its worker ends."""
+
+    due_at: datetime | None = Field(default=None, sa_type=UtcDateTime, nullable=True)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime, nullable=True)
+    lease_by: int | None = Field(default=None, sa_type=BigId, nullable=True)
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+
+
+def due_index(table_name: str, *columns: str) -> sa.Index:
+    """The index that makes a claim O(due): put it into `__table_args__`. `columns` stand before `due_at`."""
+    where = sa.text("due_at IS NOT NULL")
+    return sa.Index(f"ix_{table_name}_due", *columns, "due_at", sqlite_where=where, postgresql_where=where)
+
+
+class Worker(SQLModel, table=True):
+    """A running process. Its leases are void once it is gone."""
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    place: str
+    pid: int
+    started: float
+    heartbeat_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Lane(SQLModel, table=True):
+    """Work that only one process may do at a time (reading updates, a rate limit): who holds it, until when."""
+
+    name: str = Field(primary_key=True)
+    lease_by: int = Field(sa_type=BigId)
+    lease_until: datetime = Field(sa_type=UtcDateTime)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """How rows of a table are claimed. `lease` must outlast the slowest batch."""
+
+    table: sa.Table
+    limit: int = 500
+    lease: timedelta = timedelta(minutes=2)
+    where: Sequence[sa.ColumnElement[bool]] = ()
+    order_by: Sequence[sa.ColumnElement[Any]] = ()
+
+
+def is_due(rows: sa.FromClause, now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(rows.c.due_at <= now, sa.or_(rows.c.lease_until.is_(None), rows.c.lease_until <= now))
+
+
+async def claim(session: AsyncSession, how: Claim, worker: int, now: datetime) -> list[dict[str, Any]]:
+    """Take up to `limit` due rows for `worker`; no other worker gets them before the lease ends.
+
+    The rows come as mappings with all columns, in the order asked for (default: longest due first).
+    """
+    rows = how.table
+    key = next(iter(rows.primary_key))
+    order = list(how.order_by) or [rows.c.due_at, key]
+    picked = (
+        sa.select(key)
+        .where(is_due(rows, now), *how.where)
+        .order_by(*order)
+        .limit(how.limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = (
+        sa.update(rows)
+        .where(key.in_(picked))
+        .values(lease_until=now + how.lease, lease_by=worker, attempts=rows.c.attempts + 1)
+        .returning(*rows.c)
+    )
+    found = [dict(row) for row in (await session.execute(taken)).mappings()]
+    # RETURNING keeps no order; sort as asked when it can be told from the row alone.
+    names = [column.name for column in order if isinstance(column, sa.Column)]
+    return sorted(found, key=lambda row: tuple((row[name] is None, row[name]) for name in names))
+
+
+async def next_due(session: AsyncSession, rows: sa.Table, *where: sa.ColumnElement[bool]) -> datetime | None:
+    """When the next row will be free to claim. A leased row counts from the end of its lease."""
+    free_at = sa.case(
+        (sa.and_(rows.c.lease_until.is_not(None), rows.c.lease_until > rows.c.due_at), rows.c.lease_until),
+        else_=rows.c.due_at,
+    )
+    soonest = sa.select(free_at.label("at")).where(rows.c.due_at.is_not(None), *where).order_by(rows.c.due_at).limit(50)
+    at: datetime | None = await session.scalar(sa.select(sa.func.min(soonest.subquery().c.at, type_=UtcDateTime())))
+    return at
+
+
+async def oldest_overdue(session: AsyncSession, rows: sa.Table, now: datetime) -> float:
+    """Seconds that the longest waiting due row is late; 0 when nothing is."""
+    oldest: datetime | None = await session.scalar(sa.select(sa.func.min(rows.c.due_at)).where(rows.c.due_at <= now))
+    return (now - oldest).total_seconds() if oldest else 0.0
+
+
+def later(attempts: int, now: datetime, *, first: float = 2.0, longest: float = 3600.0) -> datetime:
+    """When to try a failed row again: further away each time, spread so that a herd does not come back at once."""
+    wait = min(longest, first * 2 ** max(0, attempts - 1))
+    return now + timedelta(seconds=wait * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
+
+
+def due_tables() -> list[sa.Table]:
+    """Every table whose rows can be leased."""
+    return [found for found in SQLModel.metadata.sorted_tables if "lease_by" in found.c and found.name != "lane"]
+
+
+def _place() -> str:
+    """Where pids mean the same: this boot of this machine, this pid namespace (a container has its own)."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return f"{uuid.getnode():x}/{psutil.boot_time():.0f}"
+
+
+async def register(session: AsyncSession, now: datetime) -> int:
+    """Write this process down as a worker; its id goes into every lease it takes."""
+    me = psutil.Process()
+    worker = Worker(place=_place(), pid=me.pid, started=me.create_time(), heartbeat_at=now)
+    session.add(worker)
+    await session.flush()
+    assert worker.id is not None
+    return worker.id
+
+
+async def heartbeat(session: AsyncSession, worker: int, now: datetime) -> int:
+    """Say that `worker` lives and free what dead workers held. Returns the number of rows freed."""
+    workers = table(Worker)
+    await session.execute(sa.update(workers).where(workers.c.id == worker).values(heartbeat_at=now))
+    others = (await session.execute(sa.select(workers).where(workers.c.id != worker))).mappings().all()
+    here = _place()
+    dead = [
+        other["id"]
+        for other in others
+        if other["heartbeat_at"] < now - DEAD_AFTER
+        or (other["place"] == here and not _lives(other["pid"], other["started"]))
+    ]
+    return await release(session, dead) if dead else 0
+
+
+async def release(session: AsyncSession, workers: Sequence[int]) -> int:
+    """Free every lease of these workers at once and forget the workers. Returns the number of rows freed."""
+    freed = 0
+    for rows in [*due_tables(), table(Lane)]:
+        held = rows.c.lease_by.in_(workers)
+        if rows.name == "lane":
+            await session.execute(sa.delete(rows).where(held))
+            continue
+        result = await session.execute(
+            sa.update(rows).where(held, rows.c.due_at.is_not(None)).values(lease_until=None, lease_by=None)
+        )
+        freed += result.rowcount  # type: ignore[attr-defined]
+    await session.execute(sa.delete(table(Worker)).where(table(Worker).c.id.in_(workers)))
+    return freed
+
+
+def _lives(pid: int, started: float) -> bool:
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < 1.0
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+async def hold_lane(session: AsyncSession, name: str, worker: int, now: datetime, lease: timedelta) -> bool:
+    """Take or renew a lane. False while another living worker holds it."""
+    lanes = table(Lane)
+    taken = insert(session, lanes).values(name=name, lease_by=worker, lease_until=now + lease)
+    taken = taken.on_conflict_do_update(
+        index_elements=[lanes.c.name],
+        set_={"lease_by": worker, "lease_until": now + lease},
+        where=sa.or_(lanes.c.lease_by == worker, lanes.c.lease_until <= now),
+    )
+    await session.execute(taken)
+    holder = await session.scalar(sa.select(lanes.c.lease_by).where(lanes.c.name == name))
+    return bool(holder == worker)

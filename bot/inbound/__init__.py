@@ -1,0 +1,1 @@
+"""What reaches us. A door unpacks, checks, calls one decision, and commits."""

@@ -1,0 +1,1 @@
+"""Telegram: raw updates stored first (inbox.py), then run one chat at a time."""

@@ -1,0 +1,55 @@
+"""Telegram as we meet it: raw updates stored first, chats leased one at a time, staff topics, staff members."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from bot.base.due import DueRow, due_index
+from bot.tables.columns import long_text, moment, reference, row_id
+
+
+class TelegramUpdate(SQLModel, table=True):
+    """A raw update, stored before it is acknowledged. `status` is new, done, ignored or failed."""
+
+    __table_args__ = (sa.Index("ix_telegramupdate_chat", "chat_id", "status", "update_id"),)
+
+    update_id: int = Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
+    chat_id: int = Field(sa_type=sa.BigInteger)
+    body: str = long_text()
+    received_at: datetime = moment()
+    status: str = Field(default="new")
+    attempts: int = 0
+    error: str | None = None
+
+
+class TelegramChat(DueRow, table=True):
+    """A chat with updates to run is due; the lease keeps its updates in order over any number of workers."""
+
+    __table_args__ = (due_index("telegramchat"),)
+
+    chat_id: int = Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
+
+
+class Topic(SQLModel, table=True):
+    """The forum topic of a ticket. `state` is creating, ready or gone (deleted by somebody: a new one is made)."""
+
+    __table_args__ = (sa.UniqueConstraint("ticket_id"), sa.Index("ix_topic_thread", "chat_id", "thread_id"))
+
+    id: int | None = row_id()
+    ticket_id: int = reference("ticket.id", index=False)
+    chat_id: int = Field(sa_type=sa.BigInteger)
+    thread_id: int | None = Field(default=None, sa_type=sa.BigInteger)
+    card_message_id: int | None = Field(default=None, sa_type=sa.BigInteger)
+    state: str = "creating"
+    changed_at: datetime = moment()
+
+
+class StaffMember(SQLModel, table=True):
+    """Somebody who answers in the staff group."""
+
+    id: int | None = row_id()
+    telegram_id: int = Field(unique=True, sa_type=sa.BigInteger)
+    name: str
+    language: str | None = None
+    first_seen_at: datetime = moment()

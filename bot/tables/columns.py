@@ -1,0 +1,34 @@
+"""Column shapes that the tables share."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from bot.base.database import BigId, Json, UtcDateTime
+
+
+def row_id() -> Any:
+    return Field(default=None, primary_key=True, sa_type=BigId)
+
+
+def reference(to: str, *, null: bool = False, index: bool = True, cascade: bool = False) -> Any:
+    """A foreign key to `table.column`."""
+    key = sa.ForeignKey(to, ondelete="CASCADE" if cascade else None)
+    column: sa.Column[Any] = sa.Column(BigId, key, nullable=null, index=index)
+    return Field(default=None, sa_column=column) if null else Field(sa_column=column)
+
+
+def moment(*, null: bool = False) -> Any:
+    if null:
+        return Field(default=None, sa_type=UtcDateTime, nullable=True)
+    return Field(sa_type=UtcDateTime)
+
+
+def json_value(default: Any = dict) -> Any:
+    """A JSON column; give it only what `msgspec` can write."""
+    return Field(default_factory=default, sa_type=Json)
+
+
+def long_text(default: str = "") -> Any:
+    return Field(default=default, sa_type=sa.Text)

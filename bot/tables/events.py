@@ -1,0 +1,63 @@
+"""Things that happened: events as they came in, webhooks as they were delivered, and what was refused."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from bot.base.due import DueRow, due_index
+from bot.tables.columns import json_value, long_text, moment, reference, row_id
+
+
+class Event(DueRow, table=True):
+    """One event under its Segment name (`Order Completed`). Due until it was applied, in the order of ids.
+
+    `source` is a write key's label, `shopify`, `woocommerce` or `aftercart`. `ts` is the corrected time at which it
+    happened, `received_at` ours. `contact_id` is filled when it is applied. `kind` is track, identify, page, screen,
+    group or alias. `body` keeps ids, traits, properties and context as they came.
+    """
+
+    __table_args__ = (
+        sa.UniqueConstraint("source", "message_id"),
+        due_index("event"),
+        sa.Index("ix_event_contact", "contact_id", "name", "ts"),
+    )
+
+    id: int | None = row_id()
+    source: str
+    message_id: str
+    kind: str = "track"
+    name: str = ""
+    ts: datetime = moment()
+    received_at: datetime = moment()
+    contact_id: int | None = reference("contact.id", null=True, index=False)
+    body: dict[str, Any] = json_value()
+    status: str = Field(default="new")
+    error: str | None = None
+
+
+class RejectedEvent(SQLModel, table=True):
+    """An event that we answered 200 and could not take: the debugger list."""
+
+    id: int | None = row_id()
+    source: str
+    reason: str
+    body: str = long_text()
+    received_at: datetime = moment()
+
+
+class WebhookDelivery(DueRow, table=True):
+    """A shop webhook as it was delivered, stored before it was answered. `status` is new, done, ignored or failed."""
+
+    __table_args__ = (sa.UniqueConstraint("system", "delivery_key"), due_index("webhookdelivery"))
+
+    id: int | None = row_id()
+    system: str
+    topic: str
+    delivery_key: str
+    headers: dict[str, Any] = json_value()
+    body: str = long_text()
+    received_at: datetime = moment()
+    status: str = Field(default="new")
+    error: str | None = None

@@ -1,0 +1,82 @@
+"""Contacts, the addresses and ids they are known by, and what they allow."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from bot.tables.columns import json_value, moment, reference, row_id
+
+
+class Contact(SQLModel, table=True):
+    """A person. `status` is active, merged (`merged_into` has the rest) or erased.
+
+    `birthday` is kept as `--MM-DD` when the year is unknown. `language` is one of ours or None.
+    """
+
+    id: int | None = row_id()
+    status: str = Field(default="active")
+    merged_into: int | None = Field(default=None, sa_type=sa.BigInteger)
+    first_name: str = ""
+    last_name: str = ""
+    language: str | None = None
+    timezone: str | None = None
+    country: str | None = None
+    birthday: str | None = Field(default=None, index=True)
+    birthday_known_at: datetime | None = moment(null=True)
+    traits: dict[str, Any] = json_value()
+    created_at: datetime = moment()
+    last_seen_at: datetime | None = moment(null=True)
+
+
+class Identity(SQLModel, table=True):
+    """One way to know a contact: `kind` is user_id, email, anonymous_id, telegram, phone, shopify or woocommerce.
+
+    `proven`: the person showed that it is theirs (wrote from it, signed in); a typed address proves nothing.
+    `unreachable_at`: the channel refused us for good (blocked, no such mailbox).
+    """
+
+    __table_args__ = (sa.UniqueConstraint("kind", "value"),)
+
+    id: int | None = row_id()
+    contact_id: int = reference("contact.id")
+    kind: str
+    value: str
+    proven: bool = False
+    created_at: datetime = moment()
+    unreachable_at: datetime | None = moment(null=True)
+    unreachable_reason: str | None = None
+
+
+class Consent(SQLModel, table=True):
+    """The consent ledger: appended to, never changed. The newest row of (address, channel, topic) holds.
+
+    `action` is granted or withdrawn. `topic` is a subject of mail such as `marketing`.
+    """
+
+    id: int | None = row_id()
+    contact_id: int | None = reference("contact.id", null=True)
+    address_hash: str = Field(index=True)
+    channel: str
+    topic: str
+    action: str
+    source: str
+    ip: str | None = None
+    user_agent: str | None = None
+    text_version: str | None = None
+    at: datetime = moment()
+
+
+class Suppression(SQLModel, table=True):
+    """An address that gets nothing (`topic` empty) or nothing of a topic. Survives a forgotten person as a hash."""
+
+    __table_args__ = (sa.UniqueConstraint("channel", "address_hash", "topic"),)
+
+    id: int | None = row_id()
+    channel: str
+    address_hash: str
+    topic: str = ""
+    reason: str
+    created_at: datetime = moment()
+    until: datetime | None = moment(null=True)

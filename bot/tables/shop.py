@@ -1,0 +1,90 @@
+"""What the shop told us: products, carts and checkouts, orders. Amounts are in the smallest unit of `currency`."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from bot.tables.columns import json_value, moment, reference, row_id
+
+
+class Product(SQLModel, table=True):
+    """A product, or one variant of it (`variant_id` not empty). `stock` None: not counted, so it is available."""
+
+    __table_args__ = (sa.UniqueConstraint("product_id", "variant_id"),)
+
+    id: int | None = row_id()
+    product_id: str
+    variant_id: str = ""
+    sku: str = Field(default="", index=True)
+    name: str = ""
+    category: str = ""
+    brand: str = ""
+    url: str = ""
+    image_url: str = ""
+    price: int | None = None
+    currency: str = ""
+    stock: int | None = None
+    published: bool = True
+    updated_at: datetime = moment()
+
+
+class Cart(SQLModel, table=True):
+    """A cart (`kind` cart) or a checkout (`kind` checkout) as last heard of.
+
+    `items` are dicts with product_id, variant_id, sku, name, category, quantity, price, url, image_url.
+    `changed_at` is the shop's time of the state that we hold: an older one is ignored.
+    """
+
+    __table_args__ = (sa.UniqueConstraint("kind", "cart_id"), sa.Index("ix_cart_contact", "contact_id", "changed_at"))
+
+    id: int | None = row_id()
+    kind: str
+    cart_id: str
+    contact_id: int | None = reference("contact.id", null=True, index=False)
+    currency: str = ""
+    total: int = 0
+    url: str = ""
+    items: list[dict[str, Any]] = json_value(list)
+    emptied_at: datetime | None = moment(null=True)
+    ordered_at: datetime | None = moment(null=True)
+    changed_at: datetime = moment()
+
+
+class Order(SQLModel, table=True):
+    """An order. `status` is pending, paid, cancelled or refunded; `parcel` is none, shipped or delivered.
+
+    `number` is what the customer reads (`#1001`), `order_id` the shop's id as text. `revenue` is without shipping and
+    tax, before refunds; `refunded` what went back. `items` as in Cart, each with `refunded` quantity.
+    """
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        sa.UniqueConstraint("order_id"),
+        sa.Index("ix_orders_contact", "contact_id", "ordered_at"),
+        sa.Index("ix_orders_number", "number"),
+    )
+
+    id: int | None = row_id()
+    order_id: str
+    number: str = ""
+    contact_id: int | None = reference("contact.id", null=True, index=False)
+    cart_id: str = ""
+    checkout_id: str = ""
+    status: str = "pending"
+    parcel: str = "none"
+    carrier: str = ""
+    tracking_number: str = ""
+    tracking_url: str = ""
+    currency: str = ""
+    total: int = 0
+    revenue: int = 0
+    refunded: int = 0
+    items: list[dict[str, Any]] = json_value(list)
+    ordered_at: datetime = moment()
+    paid_at: datetime | None = moment(null=True)
+    shipped_at: datetime | None = moment(null=True)
+    delivered_at: datetime | None = moment(null=True)
+    cancelled_at: datetime | None = moment(null=True)
+    changed_at: datetime = moment()

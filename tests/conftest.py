@@ -1,0 +1,84 @@
+"""What every test may ask for: a real database (SQLite and PostgreSQL in turn) and the two languages' texts."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+import postgres
+import pytest
+from sqlmodel import SQLModel
+
+from bot import tables
+from bot.base import paths
+from bot.base.database import Database
+from bot.base.texts import Texts
+
+assert tables
+
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+"""A Wednesday without surprises, for tests that need a `now`."""
+
+
+async def _create(url: str) -> None:
+    database = Database(url)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(SQLModel.metadata.create_all)
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("sqlite") / "template.db"
+    asyncio.run(_create(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a real PostgreSQL with a database `aftercart_template` that has every table."""
+    if reason := postgres.missing():
+        pytest.skip(reason)
+    with postgres.server() as url:
+        asyncio.run(
+            _sql(f"{url}/postgres", "DROP DATABASE IF EXISTS aftercart_template", "CREATE DATABASE aftercart_template")
+        )
+        asyncio.run(_create(f"{url}/aftercart_template"))
+        yield url
+
+
+async def _sql(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh database with every table and no row."""
+    if request.param == "sqlite":
+        file = tmp_path / "aftercart.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite:///{file}"
+        return
+    server, name = request.getfixturevalue("postgres_server"), "aftercart_test"
+    drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
+    asyncio.run(
+        _sql(f"{server}/postgres", drop, f"CREATE DATABASE {name} TEMPLATE aftercart_template STRATEGY file_copy")
+    )
+    yield f"{server}/{name}"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def texts() -> Texts:
+    return Texts([paths.templates()])
