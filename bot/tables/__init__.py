@@ -1,5 +1,5 @@
 """Every table, one file per subject; no decisions. Check input at the door: `table=True` classes do not validate."""
 
-from bot.tables import automations, chat, events, outbox, people, settings, shop, support
+from bot.tables import automations, chat, events, mail, outbox, people, settings, shop, support
 
-__all__ = ["automations", "chat", "events", "outbox", "people", "settings", "shop", "support"]
+__all__ = ["automations", "chat", "events", "mail", "outbox", "people", "settings", "shop", "support"]
