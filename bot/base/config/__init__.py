@@ -1,0 +1,10 @@
+"""Configuration: TOML, then the environment over it; unknown keys refused with file, line and the nearest known key.
+
+`AFTERCART_SECTION__KEY` sets a value, `AFTERCART_SECTION__KEY_FILE` names a file that holds it. No file at all is fine:
+every section has defaults, and `Config.off()` says what does not run because of them.
+"""
+
+from bot.base.config.reading import keys, load
+from bot.base.config.sections import LANGUAGES, Cap, Config, Hours, SlaGoal, SlaPolicy, SmtpServer
+
+__all__ = ["LANGUAGES", "Cap", "Config", "Hours", "SlaGoal", "SlaPolicy", "SmtpServer", "keys", "load"]
