@@ -5,6 +5,7 @@ million waiting rows cost nothing.
 """
 
 import random
+import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -137,18 +138,23 @@ def _place() -> str:
 
 async def register(session: AsyncSession, now: datetime) -> int:
     """Write this process down as a worker; its id goes into every lease it takes."""
+    worker = secrets.randbits(62)  # never one that a process had before: SQLite would use a freed id again
+    await _write_down(session, worker, now)
+    return worker
+
+
+async def _write_down(session: AsyncSession, worker: int, now: datetime) -> None:
     me = psutil.Process()
-    worker = Worker(place=_place(), pid=me.pid, started=me.create_time(), heartbeat_at=now)
-    session.add(worker)
+    session.add(Worker(id=worker, place=_place(), pid=me.pid, started=me.create_time(), heartbeat_at=now))
     await session.flush()
-    assert worker.id is not None
-    return worker.id
 
 
 async def heartbeat(session: AsyncSession, worker: int, now: datetime) -> int:
     """Say that `worker` lives and free what dead workers held. Returns the number of rows freed."""
     workers = table(Worker)
-    await session.execute(sa.update(workers).where(workers.c.id == worker).values(heartbeat_at=now))
+    beat = await session.execute(sa.update(workers).where(workers.c.id == worker).values(heartbeat_at=now))
+    if not beat.rowcount:  # type: ignore[attr-defined]
+        await _write_down(session, worker, now)  # we were taken for dead (the machine slept) and are not
     others = (await session.execute(sa.select(workers).where(workers.c.id != worker))).mappings().all()
     here = _place()
     dead = [
