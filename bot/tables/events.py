@@ -15,7 +15,8 @@ class Event(DueRow, table=True):
 
     `source` is a write key's label, `shopify`, `woocommerce` or `aftercart`. `ts` is the corrected time at which it
     happened, `received_at` ours. `contact_id` is filled when it is applied. `kind` is track, identify, page, screen,
-    group or alias. `body` keeps ids, traits, properties and context as they came.
+    group or alias. `body` keeps ids, traits, properties and context as they came. `status` is new, done, known (told
+    before by another source), erased (of a forgotten person) or failed.
     """
 
     __table_args__ = (
@@ -48,14 +49,23 @@ class RejectedEvent(SQLModel, table=True):
 
 
 class WebhookDelivery(DueRow, table=True):
-    """A shop webhook as it was delivered, stored before it was answered. `status` is new, done, ignored or failed."""
+    """A shop webhook as it was delivered, stored before it was answered. `status` is new, done, ignored or failed.
 
-    __table_args__ = (sa.UniqueConstraint("system", "delivery_key"), due_index("webhookdelivery"))
+    `delivery_key` names the delivery, `event_key` the event behind it where the shop tells (several subscriptions
+    deliver one event): neither comes twice.
+    """
+
+    __table_args__ = (
+        sa.UniqueConstraint("system", "delivery_key"),
+        sa.UniqueConstraint("system", "event_key"),
+        due_index("webhookdelivery"),
+    )
 
     id: int | None = row_id()
     system: str
     topic: str
     delivery_key: str
+    event_key: str | None = None
     headers: dict[str, Any] = json_value()
     body: str = long_text()
     received_at: datetime = moment()

@@ -49,6 +49,14 @@ class Identity(SQLModel, table=True):
     unreachable_reason: str | None = None
 
 
+class DeviceUser(SQLModel, table=True):
+    """A user_id that signed in on a device (anonymous_id): many in a week, and the device is a shared one."""
+
+    anonymous_id: str = Field(primary_key=True)
+    user_id: str = Field(primary_key=True)
+    seen_at: datetime = moment()
+
+
 class Consent(SQLModel, table=True):
     """The consent ledger: appended to, never changed. The newest row of (address, channel, topic) holds.
 

@@ -56,7 +56,8 @@ class Order(SQLModel, table=True):
     """An order. `status` is pending, paid, cancelled or refunded; `parcel` is none, shipped or delivered.
 
     `number` is what the customer reads (`#1001`), `order_id` the shop's id as text. `revenue` is without shipping and
-    tax, before refunds; `refunded` what went back. `items` as in Cart, each with `refunded` quantity.
+    tax, before refunds; `refunded` what went back. `items` as in Cart, each with `refunded` quantity. `told` names what
+    happened to it once already (`Order Completed`, `refund:77`), so that a second source does not tell it again.
     """
 
     __tablename__ = "orders"
@@ -82,6 +83,7 @@ class Order(SQLModel, table=True):
     revenue: int = 0
     refunded: int = 0
     items: list[dict[str, Any]] = json_value(list)
+    told: list[str] = json_value(list)
     ordered_at: datetime = moment()
     paid_at: datetime | None = moment(null=True)
     shipped_at: datetime | None = moment(null=True)
