@@ -1,0 +1,146 @@
+"""When the desk is open: pure functions over opening hours, in instants, so that no hour is lost or won by DST.
+
+Rules C1-C5 of the SLA: split days, windows past midnight (they belong to the day they start on), special days,
+24:00; a day from 00:00 to 24:00 lasts 23, 24 or 25 hours.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.base import clock
+from bot.base.config import Hours
+from bot.base.config.sections import SpecialDay
+from bot.base.errors import Finding, FindingsError
+
+Interval = tuple[datetime, datetime]
+"""Half-open: from the first instant to just before the second."""
+
+Window = tuple[int, int]
+"""Minutes after midnight; an end above 1440 lies on the next day."""
+
+_WHOLE_DAY: Window = (0, 1440)
+_YEAR = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Opening hours in their zone. `week` is Monday first, `special` replaces the windows of its date."""
+
+    tz: ZoneInfo
+    week: tuple[tuple[Window, ...], ...]
+    special: Mapping[date, SpecialDay] = field(default_factory=dict)
+
+    @property
+    def always_open(self) -> bool:
+        return not self.special and all(day == (_WHOLE_DAY,) for day in self.week)
+
+
+ALWAYS = Calendar(ZoneInfo("UTC"), ((_WHOLE_DAY,),) * 7)
+
+
+def calendar(hours: Hours, shop_timezone: str, now: datetime) -> Calendar:
+    """The calendar that `[support.hours]` describes; without any weekday it is always open.
+
+    Raises FindingsError if it never opens in the 366 days from `now`: every promise would run for ever.
+    """
+    tz = clock.zone(hours.timezone or shop_timezone) or ZoneInfo("UTC")
+    week = hours.week if any(hours.week) else ((_WHOLE_DAY,),) * 7
+    made = Calendar(tz, week, {day.date: day for day in hours.special})
+    if next(open_windows(made, now, now + _YEAR), None) is None:
+        raise FindingsError(Finding("the desk would not open once in the next 366 days", key="support.hours"))
+    return made
+
+
+def open_windows(cal: Calendar, start: datetime, end: datetime | None = None) -> Iterator[Interval]:
+    """The open pieces from `start` on, in order and without overlap (C4), cut at `end`. Without `end` they go on."""
+    if cal.always_open:
+        yield start, end or datetime.max.replace(tzinfo=UTC)
+        return
+    covered = start
+    day = start.astimezone(cal.tz).date() - timedelta(days=2)  # a window may reach two dates further (24:00-06:00)
+    while end is None or covered < end:
+        for window in _day(cal, day):
+            opening, closing = max(window[0], covered), min(window[1], end or window[1])
+            if opening < closing:
+                yield opening, closing
+                covered = closing
+        day += timedelta(days=1)
+        if end is not None and clock.instant(day, time(), cal.tz) >= end:
+            return
+
+
+def _day(cal: Calendar, day: date) -> list[Interval]:
+    """The windows that start on a date, as instants, without what a special day takes away (C2)."""
+    special = cal.special.get(day)
+    windows = special.open if special else cal.week[day.weekday()]
+    tomorrow = cal.special.get(day + timedelta(days=1))
+    clip = clock.instant(day + timedelta(days=1), time(), cal.tz) if tomorrow and tomorrow.scope == "date" else None
+    found = []
+    for first, last in windows:
+        opening, closing = _instant(cal, day, first, last=False), _instant(cal, day, last, last=True)
+        closing = min(closing, clip) if clip else closing
+        if opening < closing:
+            found.append((opening, closing))
+    return sorted(found)
+
+
+def _instant(cal: Calendar, day: date, minutes: int, *, last: bool) -> datetime:
+    days, minutes = divmod(minutes, 1440)
+    return clock.instant(day + timedelta(days=days), time(minutes // 60, minutes % 60), cal.tz, last=last)
+
+
+def elapsed(cal: Calendar, start: datetime, end: datetime, pauses: Iterable[Interval] = ()) -> timedelta:
+    """Open time in [start, end) outside the pauses: real seconds, zero when `end` is not after `start`."""
+    if end <= start:
+        return timedelta()
+    pieces = _without(open_windows(cal, start, end), _union(pauses))
+    return sum((closing - opening for opening, closing in pieces), timedelta())
+
+
+def due(cal: Calendar, start: datetime, target: timedelta, pauses: Iterable[Interval] = ()) -> datetime:
+    """The first instant at which `target` of open time has passed since `start`.
+
+    A budget that runs out exactly at closing time is due at closing time, not at the next opening.
+    """
+    left = target
+    if left <= timedelta():
+        return start
+    for opening, closing in _without(open_windows(cal, start), _union(pauses)):
+        if closing - opening >= left:
+            return opening + left
+        left -= closing - opening
+    raise AssertionError("open windows never end")  # C5 refuses calendars that never open
+
+
+def is_open(cal: Calendar, at: datetime) -> bool:
+    return opens_at(cal, at) == at
+
+
+def opens_at(cal: Calendar, at: datetime) -> datetime:
+    """`at` itself when the desk is open then, else the next opening."""
+    return next(open_windows(cal, at))[0]
+
+
+def _union(intervals: Iterable[Interval]) -> list[Interval]:
+    merged: list[Interval] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        elif start < end:
+            merged.append((start, end))
+    return merged
+
+
+def _without(pieces: Iterator[Interval], pauses: Sequence[Interval]) -> Iterator[Interval]:
+    for opening, closing in pieces:
+        rest = opening
+        for start, end in pauses:
+            if end <= rest or start >= closing:
+                continue
+            if start > rest:
+                yield rest, start
+            rest = end
+        if rest < closing:
+            yield rest, closing
