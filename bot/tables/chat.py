@@ -1,12 +1,13 @@
 """Telegram as we meet it: raw updates stored first, chats leased one at a time, staff topics, staff members."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.due import DueRow, due_index
-from bot.tables.columns import long_text, moment, reference, row_id
+from bot.tables.columns import json_value, long_text, moment, reference, row_id
 
 
 class TelegramUpdate(SQLModel, table=True):
@@ -32,7 +33,11 @@ class TelegramChat(DueRow, table=True):
 
 
 class Topic(SQLModel, table=True):
-    """The forum topic of a ticket. `state` is creating, ready or gone (deleted by somebody: a new one is made)."""
+    """The forum topic of a ticket.
+
+    `state` is creating (by the worker `made_by`), bare (made again: what was said before is to be repeated), ready
+    or gone (deleted by somebody: a new one is made). `card` is the pinned message as it was last shown.
+    """
 
     __table_args__ = (sa.UniqueConstraint("ticket_id"), sa.Index("ix_topic_thread", "chat_id", "thread_id"))
 
@@ -41,7 +46,9 @@ class Topic(SQLModel, table=True):
     chat_id: int = Field(sa_type=sa.BigInteger)
     thread_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     card_message_id: int | None = Field(default=None, sa_type=sa.BigInteger)
+    card: dict[str, Any] = json_value()
     state: str = "creating"
+    made_by: int | None = Field(default=None, sa_type=sa.BigInteger)
     changed_at: datetime = moment()
 
 
