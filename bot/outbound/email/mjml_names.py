@@ -39,14 +39,14 @@ _NAMES = {
         "mobile-width"
     ),
     "mj-hero": (
-        f"{_PADDING} {_BACKGROUND} border-radius container-background-color height inner-background-color inner- "
-        "padding inner-padding-top inner-padding-right inner-padding-bottom inner-padding-left mode vertical-align "
-        "width background-height background-width align"
+        f"{_PADDING} {_BACKGROUND} border-radius container-background-color height inner-background-color "
+        "inner-padding inner-padding-top inner-padding-right inner-padding-bottom inner-padding-left mode "
+        "vertical-align width background-height background-width align"
     ),
     "mj-text": f"{_PADDING} {_FONT} align container-background-color height vertical-align",
     "mj-button": (
-        f"{_PADDING} {_BORDER} {_FONT} {_LINK} align background-color container-background-color height inner- "
-        "padding text-align vertical-align width"
+        f"{_PADDING} {_BORDER} {_FONT} {_LINK} align background-color container-background-color height "
+        "inner-padding text-align vertical-align width"
     ),
     "mj-image": (
         f"{_PADDING} {_BORDER} {_LINK} alt align container-background-color fluid-on-mobile font-size full-width "
@@ -63,25 +63,27 @@ _NAMES = {
         "inner-padding mode table-layout text-padding vertical-align"
     ),
     "mj-social-element": (
-        f"{_PADDING} {_FONT} {_LINK} align alt background-color border-radius icon-height icon-padding icon- "
-        "position icon-size sizes src srcset text-padding vertical-align"
+        f"{_PADDING} {_FONT} {_LINK} align alt background-color border-radius icon-height icon-padding "
+        "icon-position icon-size sizes src srcset text-padding vertical-align"
     ),
     "mj-navbar": (
         f"{_PADDING} align base-url hamburger ico-align ico-open ico-close ico-color ico-font-size ico-font-family "
-        "ico-text-transform ico-text-decoration ico-line-height ico-padding ico-padding-top ico-padding-right ico- "
-        "padding-bottom ico-padding-left"
+        "ico-text-transform ico-text-decoration ico-line-height ico-padding ico-padding-top ico-padding-right "
+        "ico-padding-bottom ico-padding-left"
     ),
     "mj-navbar-link": f"{_PADDING} {_FONT} {_LINK}",
     "mj-carousel": (
-        f"{_PADDING} align background-color border-radius container-background-color icon-width left-icon right- "
-        "icon tb-border tb-border-radius tb-hover-border-color tb-selected-border-color tb-width thumbnails "
+        f"{_PADDING} align background-color border-radius container-background-color icon-width left-icon "
+        "right-icon tb-border tb-border-radius tb-hover-border-color tb-selected-border-color tb-width thumbnails "
         "thumbnails-src"
     ),
     "mj-carousel-image": f"{_LINK} alt border-radius src tb-border tb-border-radius tb-border-color thumbnails-src",
     "mj-accordion": f"{_PADDING} {_ICON} border container-background-color font-family",
     "mj-accordion-element": f"{_ICON} background-color border font-family",
     "mj-accordion-title": f"{_PADDING} {_ICON} background-color color font-family font-size font-weight",
-    "mj-accordion-text": f"{_PADDING} background-color color font-family font-size font-weight letter-spacing line-height",
+    "mj-accordion-text": (
+        f"{_PADDING} background-color color font-family font-size font-weight letter-spacing line-height"
+    ),
 }
 KNOWN: dict[str, frozenset[str]] = {
     name: frozenset(attributes.split()) | {"css-class", "mj-class"} for name, attributes in _NAMES.items()

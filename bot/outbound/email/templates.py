@@ -64,7 +64,7 @@ class MailTemplates:
                 return self._get(name, wanted)
         raise LookupError(f"no mail template named {name!r}")
 
-    def list(self) -> list[Listed]:
+    def listed(self) -> list[Listed]:
         """What `template list` shows."""
         found = []
         for name, languages in source.names(self.folders).items():

@@ -126,7 +126,7 @@ def with_utm(url: str, tags: Mapping[str, str], own_domains: Sequence[str]) -> s
     if not any(host == domain or host.endswith("." + domain) for domain in own_domains):
         return url
     rest, mark, fragment = url.partition("#")
-    path, question, query = rest.partition("?")
+    path, _, query = rest.partition("?")
     there = {unquote(pair.partition("=")[0]).lower() for pair in query.split("&")}
     more = [f"{name}={quote(value, safe='')}" for name, value in tags.items() if value and name not in there]
     if not more:

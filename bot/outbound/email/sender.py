@@ -1,0 +1,145 @@
+"""The mail channel of the outbox: a payload becomes a letter, the relay's answer becomes a receipt or an error."""
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import aiosmtplib
+
+from bot.base import clock, logs
+from bot.base.ground import Ground
+from bot.outbound.email import compose, tracking
+from bot.outbound.email.smtp import AnswerLostError, NotHandedOverError, Relay, Utf8Needed
+from bot.outbound.sender import DeliveryError, NotNow, Outgoing, Receipt
+
+log = logs.get(__name__)
+
+_ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
+# RFC 3834: what a machine wrote says so, or two machines answer each other for ever.
+_AUTOMATIC = {
+    "auto_answer": "auto-replied",
+    "rating": "auto-generated",
+    "notice": "auto-generated",
+    "marketing": "auto-generated",
+}
+
+
+class EmailSender:
+    """Sends payloads of channel `email` through `mail.smtp_url`.
+
+    A relay that asks for time (421, 454, 4.7.x, no connection) gets it: until then every mail is `NotNow`.
+    """
+
+    ordered = False
+    exclusive = False
+    batch = 8
+    claim = 50
+
+    def __init__(self, ground: Ground) -> None:
+        server = ground.config.mail.server
+        if server is None:
+            raise ValueError("mail.smtp_url is not set")
+        self.ground = ground
+        _, address = compose.split_address(ground.config.mail.sender)
+        self.domain = compose.checked_address(address).partition("@")[2]
+        self.relay = Relay(server, self.domain, most=self.batch)
+        self._pause_until = 0.0
+        self._pauses = 0
+
+    async def send(self, message: Outgoing) -> Receipt:
+        wait = self._pause_until - time.monotonic()
+        if wait > 0:
+            raise NotNow(wait)
+        try:
+            letter = self.letter(message)
+            receiver, return_path = compose.checked_address(letter.to), self._return_path(message, letter)
+            mail = compose.compose(letter)
+        except compose.BadAddressError as error:
+            raise DeliveryError(str(error), permanent=True, reason="bad_address") from None
+        try:
+            words = await self.relay.send(return_path, receiver, mail)
+        except Utf8Needed:
+            raise DeliveryError("the relay has no SMTPUTF8", permanent=True, reason="needs_smtputf8") from None
+        except NotHandedOverError as error:
+            raise DeliveryError(f"relay: {error}", retry_after=self._pause()) from None
+        except AnswerLostError as error:
+            raise DeliveryError(f"the relay's answer was lost: {error}", uncertain=True) from None
+        except aiosmtplib.SMTPResponseException as error:
+            raise self._refused(error) from None
+        except aiosmtplib.SMTPException as error:  # STARTTLS or AUTH asked for and not offered
+            log.error("the mail relay cannot be used as configured", reason=str(error))
+            raise DeliveryError(f"relay: {error}", retry_after=self._pause()) from None
+        self._pauses = 0
+        return Receipt(clock.now(), letter.message_id, {"reply": logs.clean(words)[:200]})
+
+    async def close(self) -> None:
+        await self.relay.close()
+
+    def letter(self, message: Outgoing) -> compose.Letter:
+        """What the payload says, with the headers that its kind of mail needs."""
+        payload, mail = message.payload, self.ground.config.mail
+        marketing = payload.get("from") == "marketing"
+        name, address = compose.split_address((marketing and mail.from_marketing) or mail.sender)
+        return compose.Letter(
+            sender=address,
+            sender_name=name or self.ground.config.shop.name,
+            to=str(payload["to"]),
+            to_name=str(payload.get("to_name") or ""),
+            subject=str(payload["subject"]),
+            text=str(payload["text"]),
+            html=str(payload.get("html") or ""),
+            date=clock.now(),
+            message_id=f"{message.key}@{address.rpartition('@')[2]}",
+            headers=self._headers(message.purpose, payload, address),
+        )
+
+    def _headers(self, purpose: str, payload: Mapping[str, Any], address: str) -> dict[str, str]:
+        headers = {}
+        if payload.get("reply_to"):
+            headers["Reply-To"] = compose.checked_address(str(payload["reply_to"]))
+        if url := payload.get("list_unsubscribe"):
+            token = str(url).rstrip("/").rpartition("/")[2]
+            mailto = f"mailto:{address}?subject={quote(f'unsubscribe {token}')}"
+            headers["List-Unsubscribe"] = f"<{url}>, <{mailto}>"
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        if payload.get("list_id"):
+            headers["List-Id"] = compose.named_list(self.ground.config.shop.name, str(payload["list_id"]))
+        if payload.get("feedback_id"):
+            headers["Feedback-ID"] = str(payload["feedback_id"])
+        if automatic := _AUTOMATIC.get(purpose):
+            headers["Auto-Submitted"] = automatic
+        return headers
+
+    def _return_path(self, message: Outgoing, letter: compose.Letter) -> str:
+        domain = self.ground.config.mail.bounce_domain
+        return tracking.return_path(message.id, self.ground.secret, domain) if domain else letter.sender
+
+    def _refused(self, error: aiosmtplib.SMTPResponseException) -> DeliveryError:
+        """4xx comes again, 5xx for the receiver or the content is final, 5xx for us is our operator's to mend."""
+        found = _ENHANCED.search(error.message)
+        status = found[1] if found else ""
+        words = f"{error.code} {error.message}"
+        about_us = isinstance(error, aiosmtplib.SMTPAuthenticationError | aiosmtplib.SMTPConnectResponseError) or (
+            isinstance(error, aiosmtplib.SMTPSenderRefused) and error.code != 552
+        )
+        if error.code in (530, 535, 538) or (about_us and error.code >= 500):
+            log.error("the mail relay refuses us", code=error.code, status=status)
+            return DeliveryError(words, retry_after=self._pause())
+        if error.code >= 500:
+            return DeliveryError(
+                words, permanent=True, reason="bad_address" if status.startswith("5.1.") else "rejected"
+            )
+        if error.code in (421, 454) or status.startswith("4.7.") or about_us:
+            return DeliveryError(words, retry_after=self._pause())
+        return DeliveryError(words)
+
+    def _pause(self) -> float:
+        """Leave the relay alone for a while, longer each time in a row; returns the seconds."""
+        now = time.monotonic()
+        if now >= self._pause_until:  # one step for all mails that fail side by side
+            self._pauses += 1
+            self._pause_until = now + min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self._pauses - 1))
+        return self._pause_until - now
