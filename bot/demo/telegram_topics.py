@@ -159,10 +159,8 @@ _GIFTS = dict.fromkeys(
 
 def _rights(chat: Chat) -> Json:
     names = "can_be_edited is_anonymous can_manage_chat can_delete_messages can_manage_video_chats can_restrict_members"
-    names += (
-        " can_promote_members can_send_welcome_messages can_change_info can_invite_users can_post_stories"
+    names += " can_promote_members can_send_welcome_messages can_change_info can_invite_users can_post_stories"
     names += " can_edit_stories can_delete_stories"
-    )
     rights: Json = dict.fromkeys(names.split(), False)
     return {**rights, "can_pin_messages": True, "can_manage_topics": chat.bot_manages_topics}
 
