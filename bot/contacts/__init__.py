@@ -1,0 +1,27 @@
+"""Who is this, and what do they allow: find, create, merge, consent, forget. Start reading at resolve.py."""
+
+from bot.contacts.consent import allow, allowed, suppress, suppressed, withdraw
+from bot.contacts.forget import erase, was_erased
+from bot.contacts.identity import address, current, find, identities, mark_unreachable, normalise
+from bot.contacts.merge import merge
+from bot.contacts.profile import learn
+from bot.contacts.resolve import find_or_create
+
+__all__ = [
+    "address",
+    "allow",
+    "allowed",
+    "current",
+    "erase",
+    "find",
+    "find_or_create",
+    "identities",
+    "learn",
+    "mark_unreachable",
+    "merge",
+    "normalise",
+    "suppress",
+    "suppressed",
+    "was_erased",
+    "withdraw",
+]

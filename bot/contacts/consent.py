@@ -1,0 +1,147 @@
+"""What people allow: the consent ledger (appended to, never changed) and the addresses that get nothing."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from bot.base import ids
+from bot.base.database import insert, table
+from bot.contacts.identity import normalise
+from bot.tables.people import Consent, Suppression
+
+_suppressions = table(Suppression)
+_TAKEN_BACK = ("unsubscribed", "erased")
+_KIND = {"email": "email", "telegram": "telegram", "sms": "phone", "whatsapp": "phone"}
+
+
+async def allow(
+    session: AsyncSession,
+    secret: str,
+    contact_id: int | None,
+    channel: str,
+    address: str,
+    topic: str,
+    source: str,
+    at: datetime,
+    **proof: str | None,
+) -> None:
+    """Write down that mail of this topic is wanted at this address since `at`.
+
+    `source` says where it was said (`checkout`, `import`, …); `proof` is ip, user_agent, text_version. Somebody who
+    unsubscribed and wants it again gets it again; an import cannot want in their place.
+    """
+    hashed = _hash(channel, address, secret)
+    await _append(session, contact_id, channel, hashed, topic, "granted", source, at, proof)
+    if source.startswith("import"):
+        return
+    lifted = sa.delete(_suppressions).where(
+        _suppressions.c.channel == channel,
+        _suppressions.c.address_hash == hashed,
+        _suppressions.c.topic.in_(("", topic)),
+        _suppressions.c.reason.in_(_TAKEN_BACK),
+        _suppressions.c.created_at < at,
+    )
+    await session.execute(lifted)
+
+
+async def withdraw(
+    session: AsyncSession,
+    secret: str,
+    contact_id: int | None,
+    channel: str,
+    address: str,
+    topic: str,
+    source: str,
+    at: datetime,
+    **proof: str | None,
+) -> None:
+    """Write down that mail of this topic is not wanted (any more) at this address."""
+    await _append(session, contact_id, channel, _hash(channel, address, secret), topic, "withdrawn", source, at, proof)
+
+
+async def allowed(session: AsyncSession, secret: str, channel: str, address: str, topic: str) -> Consent | None:
+    """What the ledger says last about this address and topic: a row with `action` granted or withdrawn, or nothing."""
+    said = select(Consent).where(
+        col(Consent.address_hash) == _hash(channel, address, secret),
+        col(Consent.channel) == channel,
+        col(Consent.topic) == topic,
+    )
+    return await session.scalar(said.order_by(col(Consent.at).desc(), col(Consent.id).desc()).limit(1))
+
+
+async def suppress(
+    session: AsyncSession,
+    secret: str,
+    channel: str,
+    address: str,
+    reason: str,
+    now: datetime,
+    *,
+    topic: str = "",
+    until: datetime | None = None,
+) -> None:
+    """This address gets nothing (or nothing of `topic`), at most until `until`. Only ever made longer, not shorter."""
+    row = {
+        "channel": channel,
+        "address_hash": _hash(channel, address, secret),
+        "topic": topic,
+        "reason": reason,
+        "created_at": now,
+        "until": until,
+    }
+    added = insert(session, _suppressions).values(row)
+    longer = sa.or_(
+        added.excluded.reason == "erased",  # must be known by its name, see forget.was_erased
+        sa.and_(
+            _suppressions.c.until.is_not(None),
+            sa.or_(added.excluded.until.is_(None), added.excluded.until > _suppressions.c.until),
+        ),
+    )
+    await session.execute(
+        added.on_conflict_do_update(
+            index_elements=["channel", "address_hash", "topic"],
+            set_={name: added.excluded[name] for name in ("reason", "created_at", "until")},
+            where=longer,
+        )
+    )
+
+
+async def suppressed(
+    session: AsyncSession, secret: str, channel: str, address: str, topic: str, now: datetime
+) -> str | None:
+    """Why this address gets nothing of `topic` now, or None."""
+    reason: str | None = await session.scalar(
+        sa.select(_suppressions.c.reason).where(
+            _suppressions.c.channel == channel,
+            _suppressions.c.address_hash == _hash(channel, address, secret),
+            _suppressions.c.topic.in_(("", topic)),
+            sa.or_(_suppressions.c.until.is_(None), _suppressions.c.until > now),
+        )
+    )
+    return reason
+
+
+def _hash(channel: str, address: str, secret: str) -> str:
+    return ids.hash_address(normalise(_KIND.get(channel, channel), address) or address, secret)
+
+
+async def _append(
+    session: AsyncSession,
+    contact_id: int | None,
+    channel: str,
+    hashed: str,
+    topic: str,
+    action: str,
+    source: str,
+    at: datetime,
+    proof: dict[str, Any],
+) -> None:
+    said = Consent(
+        contact_id=contact_id, address_hash=hashed, channel=channel, topic=topic, action=action, source=source, at=at,
+        **{name: value[:500] if value else None for name, value in proof.items()},
+    )  # fmt: skip
+    session.add(said)
+    await session.flush()

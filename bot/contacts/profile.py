@@ -1,0 +1,146 @@
+"""What Segment traits tell about a contact: names, language, zone, country, birthday, in the forms clients send."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+from babel import Locale
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from bot.base import clock
+from bot.contacts.identity import normalise
+from bot.tables.people import Contact, Identity
+
+_FIRST = ("firstName", "first_name", "firstname", "$first_name")
+_LAST = ("lastName", "last_name", "lastname", "$last_name")
+_LANGUAGE = ("language", "locale", "preferredLanguage")
+_ZONE = ("timezone", "timeZone", "time_zone", "$timezone")
+_BIRTHDAY = ("birthday", "birthdate", "birth_date", "dateOfBirth", "date_of_birth")
+_UNKNOWN_YEARS = (0, 4, 1604)  # what clients write for "no year" (vCard, Apple and Facebook contacts)
+
+
+async def learn(
+    session: AsyncSession, contact: Contact, traits: Mapping[str, Any], context: Mapping[str, Any], now: datetime
+) -> None:
+    """Take over traits: a shallow upsert, `null` deletes. What cannot be used stays a trait and leaves the column.
+
+    `context` of an event fills in zone and language only where no trait says them.
+    """
+    kept = {**contact.traits, **traits}
+    contact.traits = {name: value for name, value in kept.items() if value is not None}
+    _learn_names(contact, traits)
+    if (given := _pick(traits, _BIRTHDAY)) is not _ABSENT:
+        day = birthday(given, now)
+        if day is not None and day != contact.birthday:
+            contact.birthday, contact.birthday_known_at = day, now
+        elif given is None:
+            contact.birthday = contact.birthday_known_at = None
+    if (given := _pick(traits, _LANGUAGE)) is not _ABSENT:
+        contact.language = language(given) or (None if given is None else contact.language)
+    elif _pick(contact.traits, _LANGUAGE) is _ABSENT:
+        contact.language = language(context.get("locale")) or contact.language
+    if (given := _pick(traits, _ZONE)) is not _ABSENT:
+        contact.timezone = zone(given) or (None if given is None else contact.timezone)
+    elif _pick(contact.traits, _ZONE) is _ABSENT:
+        contact.timezone = zone(context.get("timezone")) or contact.timezone
+    where = traits.get("address")
+    contact.country = (
+        country(traits.get("country"))
+        or (country(where.get("country")) if isinstance(where, Mapping) else None)
+        or contact.country
+    )
+    await _newest_email(session, contact, traits.get("email"), now)
+
+
+async def _newest_email(session: AsyncSession, contact: Contact, email: object, now: datetime) -> None:
+    """Going back to an earlier address makes it the newest again."""
+    mine = select(Identity).where(col(Identity.contact_id) == contact.id, col(Identity.kind) == "email")
+    newest = (await session.scalars(mine.order_by(col(Identity.created_at).desc(), col(Identity.id).desc()))).all()
+    for identity in newest[1:]:
+        if identity.value == normalise("email", email):
+            identity.created_at = now
+
+
+def _learn_names(contact: Contact, traits: Mapping[str, Any]) -> None:
+    first, last = _pick(traits, _FIRST), _pick(traits, _LAST)
+    whole = traits.get("name")
+    if first is _ABSENT and last is _ABSENT and isinstance(whole, str) and whole.strip():
+        first, _, last = whole.strip().partition(" ")
+    if first is not _ABSENT:
+        contact.first_name = _words(first)
+    if last is not _ABSENT:
+        contact.last_name = _words(last)
+
+
+_ABSENT = object()
+
+
+def _pick(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((values[name] for name in names if name in values), _ABSENT)
+
+
+def _words(value: object) -> str:
+    return " ".join(value.split())[:100] if isinstance(value, str) else ""
+
+
+def language(value: object) -> str | None:
+    """One of ours (`en`, `zh_CN`) for `en-GB`, `zh-Hans`, `zh_TW`; None for every other."""
+    if not isinstance(value, str):
+        return None
+    return {"en": "en", "zh": "zh_CN"}.get(re.split(r"[-_]", value.strip().lower())[0])
+
+
+def zone(value: object) -> str | None:
+    return value.strip() if isinstance(value, str) and clock.zone(value.strip()) else None
+
+
+@cache
+def _countries() -> dict[str, str]:
+    names = {name.lower(): code for code, name in Locale("en").territories.items() if re.fullmatch("[A-Z]{2}", code)}
+    return names | {"usa": "US", "uk": "GB", "great britain": "GB"}
+
+
+def country(value: object) -> str | None:
+    """The two-letter code for a code or an English name."""
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    if re.fullmatch("[A-Za-z]{2}", text):
+        code = "GB" if text.upper() == "UK" else text.upper()
+        return code if code in _countries().values() else None
+    return _countries().get(text.lower())
+
+
+def birthday(value: object, now: datetime) -> str | None:
+    """`YYYY-MM-DD`, or `--MM-DD` if the year is unknown; None for what is no past date.
+
+    Taken: ISO dates and instants, `--MM-DD`, `MM-DD`, `DD.MM.YYYY`, `YYYY/MM/DD`, and `a/b/YYYY` where only one order
+    can be meant (a wrong birthday is worse than none).
+    """
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    if match := re.fullmatch(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?:[T ].*)?", text):
+        return _day(int(match[1]), int(match[2]), int(match[3]), now)
+    if match := re.fullmatch(r"(?:--)?(\d{1,2})-(\d{1,2})", text):
+        return _day(0, int(match[1]), int(match[2]), now)
+    if match := re.fullmatch(r"(\d{1,2})\.\s*(\d{1,2})\.\s*(\d{4})?", text):
+        return _day(int(match[3] or 0), int(match[2]), int(match[1]), now)
+    if match := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", text):
+        one, two, year = int(match[1]), int(match[2]), int(match[3])
+        found = {_day(year, one, two, now), _day(year, two, one, now)} - {None}
+        return found.pop() if len(found) == 1 else None
+    return None
+
+
+def _day(year: int, month: int, day: int, now: datetime) -> str | None:
+    try:
+        born = date(4 if year in _UNKNOWN_YEARS else year, month, day)
+    except ValueError:
+        return None
+    if year in _UNKNOWN_YEARS:
+        return f"--{month:02}-{day:02}"
+    return born.isoformat() if date(1900, 1, 1) <= born <= now.date() else None
