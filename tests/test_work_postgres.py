@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import os
 import time
 from collections.abc import AsyncIterator
@@ -134,7 +135,7 @@ async def test_a_repeating_job_runs_once_over_all_processes(database: Database, 
         engine.every("* * * * * */2", "every other second", job)
     async with serving(engines[0]), serving(engines[1]):
         await until(lambda: len(runs) >= 3, 12)
-    gaps = [(later - sooner).total_seconds() for sooner, later in zip(runs, runs[1:], strict=False)]
+    gaps = [(later - sooner).total_seconds() for sooner, later in itertools.pairwise(runs)]
     assert min(gaps) > 0.5
 
 
