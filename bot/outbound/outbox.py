@@ -168,9 +168,8 @@ class Outbox:
             )
         how = due.Claim(_rows, sender.claim, _LEASE, where, [_rows.c.priority, _rows.c.due_at, _rows.c.id])
         async with self.database.transaction() as session:
-            if sender.exclusive and not await due.hold_lane(
-                session, f"messages:{channel}", self.worker, now, _LANE_LEASE
-            ):
+            lane = f"messages:{channel if sender.exclusive is True else sender.exclusive}"
+            if sender.exclusive and not await due.hold_lane(session, lane, self.worker, now, _LANE_LEASE):
                 return 0, []
             rows = await due.claim(session, how, self.worker, now)
             fresh = [row for row in rows if not await self._ended_before(session, row, now)]

@@ -65,8 +65,15 @@ class Sender(Protocol):
 
     ordered: bool
     """Messages to one receiver leave one after another (a chat), or side by side (mail)."""
-    exclusive: bool
-    """Only one process may send at a time: the provider limits us as a whole."""
+
+    @property
+    def exclusive(self) -> bool | str:
+        """Only one process may send at a time, as the provider limits us as a whole.
+
+        A name lets senders of several channels share one lane.
+        """
+        ...
+
     batch: int
     """How many are handed over between two commits; so many `once` messages can end `unknown` in a crash."""
     claim: int
