@@ -1,0 +1,37 @@
+"""Messages to people on Telegram: the sender of the channel `telegram`."""
+
+from aiogram import Bot
+from aiogram.exceptions import AiogramError
+
+from bot.base import clock
+from bot.outbound import telegram_content, telegram_errors, telegram_limits
+from bot.outbound.sender import DeliveryError, Outgoing, Receipt
+
+LANE = "telegram"
+"""The lane that both Telegram senders hold, so that one process keeps the limits of the bot as a whole."""
+
+
+class TelegramSender:
+    """Private chats. The payload names `chat_id`; see `telegram_content.put` for the rest."""
+
+    ordered = True
+    exclusive = LANE
+    batch = 1
+    claim = 30
+
+    def __init__(self, bot: Bot) -> None:
+        self.bot = bot
+
+    async def send(self, message: Outgoing) -> Receipt:
+        telegram_limits.priority.set(message.priority)
+        place = telegram_content.Place(int(message.payload["chat_id"]))
+        if not telegram_content.has_content(message.payload) and not message.payload.get("react"):
+            raise DeliveryError("nothing to send: no text and no copy", permanent=True, reason="empty")
+        try:
+            number = await telegram_content.put(self.bot, place, message.payload)
+        except AiogramError as error:
+            raise telegram_errors.to_person(error) from error
+        return Receipt(clock.now(), str(number), {"chat_id": place.chat_id, "thread_id": None})
+
+    async def close(self) -> None:
+        """The bot is closed by whoever connected it: both senders share it."""

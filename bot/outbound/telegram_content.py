@@ -1,0 +1,206 @@
+"""The content of an outbox row as calls of the Bot API: text, copies, edits, buttons, reactions."""
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.methods import (
+    CopyMessage,
+    EditMessageReplyMarkup,
+    EditMessageText,
+    SendMessage,
+    SetMessageReaction,
+)
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, ReactionTypeEmoji, ReplyParameters
+
+from bot.outbound import telegram_limits
+from bot.outbound.telegram_bot import ask, field
+from bot.outbound.telegram_errors import says
+
+TEXT = 4096
+CAPTION = 1024
+_PATIENT = 40.0  # seconds: a text of which one part has left is finished, not begun again
+
+
+@dataclass(frozen=True)
+class Place:
+    """A chat, or a topic in it."""
+
+    chat_id: int
+    thread_id: int | None = None
+
+
+async def put(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
+    """Do what the payload says there. Returns the id of the (last) message. Raises aiogram's errors.
+
+    Keys: `text` or `copy` (with both, the text stands in for a copy that cannot be made), `html`, `buttons`, `edit`,
+    `reply_to`, `react`.
+    """
+    if react := payload.get("react"):
+        await _react(bot, place, int(react["message_id"]), str(react["emoji"]))
+        if not has_content(payload):
+            return int(react["message_id"])
+    if payload.get("edit"):
+        return await _edit(bot, place, payload)
+    if payload.get("copy"):
+        return await _copy(bot, place, payload)
+    return await _text(bot, place, payload)
+
+
+def has_content(payload: Mapping[str, Any]) -> bool:
+    """Whether a message comes of it, not only a reaction or a change of the topic."""
+    return bool(payload.get("text") or payload.get("copy") or payload.get("edit"))
+
+
+async def _text(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
+    text, as_html = str(payload.get("text") or ""), bool(payload.get("html"))
+    if as_html and _units(text) > TEXT:
+        text, as_html = without_markup(text), False  # cut in the middle, markup would not close
+    pieces = parts(text, TEXT)
+    try:
+        return await _pieces(bot, place, payload, pieces, as_html)
+    except TelegramBadRequest as error:
+        if as_html and says(error, "can't parse entities"):
+            return await _pieces(bot, place, payload, parts(without_markup(text), TEXT), as_html=False)
+        if says(error, "button_url_invalid", "keyboard button url"):  # such as an address inside the house
+            return await _pieces(bot, place, *_links_as_text(payload, text, as_html), as_html)
+        raise
+
+
+async def _pieces(bot: Bot, place: Place, payload: Mapping[str, Any], pieces: list[str], as_html: bool) -> int:
+    number = 0
+    for index, piece in enumerate(pieces):
+        if index == 1:
+            telegram_limits.patience.set(_PATIENT)
+        sent = await ask(
+            bot,
+            SendMessage(
+                chat_id=place.chat_id,
+                message_thread_id=place.thread_id,
+                text=piece,
+                parse_mode="HTML" if as_html else None,
+                reply_parameters=_reply(payload) if index == 0 else None,
+                reply_markup=markup(payload) if index == len(pieces) - 1 else None,
+            ),
+        )
+        number = int(field(sent, "message_id"))
+    return number
+
+
+async def _copy(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
+    source = payload["copy"]
+    copy = CopyMessage(
+        chat_id=place.chat_id,
+        message_thread_id=place.thread_id,
+        from_chat_id=int(source["chat_id"]),
+        message_id=int(source["message_id"]),
+        parse_mode=None,
+        reply_parameters=_reply(payload),
+        reply_markup=markup(payload),
+    )
+    text = str(payload.get("text") or "")
+    try:
+        return int(field(await ask(bot, copy), "message_id"))
+    except TelegramBadRequest as error:
+        if says(error, "caption is too long", "media_caption_too_long"):
+            # Premium customers may write longer captions than a bot: the rest follows as a text.
+            caption, *rest = parts(text, CAPTION) or ["…"]
+            sent = await ask(bot, copy.model_copy(update={"caption": caption}))
+            telegram_limits.patience.set(_PATIENT)
+            later = await _pieces(bot, place, {}, parts("".join(rest), TEXT), as_html=False)
+            return later or int(field(sent, "message_id"))
+        if text and says(error, "message to copy not found", "can't be copied"):
+            return await _text(bot, place, payload)
+        raise
+
+
+async def _edit(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
+    number, text = int(payload["edit"]), str(payload.get("text") or "")
+    try:
+        if text:
+            await ask(bot, _edited(place, number, text, payload))
+        else:
+            await ask(
+                bot,
+                EditMessageReplyMarkup(chat_id=place.chat_id, message_id=number, reply_markup=markup(payload)),
+            )
+    except TelegramBadRequest as error:
+        if says(error, "message is not modified"):
+            return number
+        if text and says(error, "message to edit not found", "can't be edited", "no text in the message"):
+            return await _text(bot, place, payload)
+        raise
+    return number
+
+
+def _edited(place: Place, number: int, text: str, payload: Mapping[str, Any]) -> EditMessageText:
+    as_html = bool(payload.get("html"))
+    if _units(text) > TEXT:
+        text, as_html = parts(without_markup(text) if as_html else text, TEXT - 1)[0] + "…", False
+    return EditMessageText(
+        chat_id=place.chat_id,
+        message_id=number,
+        text=text,
+        parse_mode="HTML" if as_html else None,
+        reply_markup=markup(payload),
+    )
+
+
+async def _react(bot: Bot, place: Place, number: int, emoji: str) -> None:
+    try:
+        await ask(
+            bot,
+            SetMessageReaction(
+                chat_id=place.chat_id, message_id=number, reaction=[ReactionTypeEmoji(type="emoji", emoji=emoji)]
+            ),
+        )
+    except TelegramBadRequest as error:
+        if not says(error, "message to react not found", "reaction_invalid", "message_id_invalid"):
+            raise  # a sign on a message that is gone, or that the group does not allow, is nothing lost
+
+
+def markup(payload: Mapping[str, Any]) -> InlineKeyboardMarkup | None:
+    rows = [[_button(button) for button in row] for row in payload.get("buttons") or [] if row]
+    return InlineKeyboardMarkup(inline_keyboard=rows) if rows else None
+
+
+def _button(button: Mapping[str, str]) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text=button["text"], callback_data=button.get("data"), url=button.get("url"))
+
+
+def _reply(payload: Mapping[str, Any]) -> ReplyParameters | None:
+    number = payload.get("reply_to")
+    return ReplyParameters(message_id=int(number), allow_sending_without_reply=True) if number else None
+
+
+def _links_as_text(payload: Mapping[str, Any], text: str, as_html: bool) -> tuple[dict[str, Any], list[str]]:
+    """The payload without its link buttons, and the text with these links below."""
+    rows = [row for row in payload.get("buttons") or [] if row]
+    links = [f"{button['text']}: {button['url']}" for row in rows for button in row if button.get("url")]
+    kept = [[button for button in row if not button.get("url")] for row in rows]
+    below = "\n".join(html.escape(link, quote=False) if as_html else link for link in links)
+    return {**payload, "buttons": kept}, parts(f"{text}\n\n{below}", TEXT)
+
+
+def without_markup(text: str) -> str:
+    return html.unescape(re.sub(r"</?[a-zA-Z][^>]*>", "", text))
+
+
+def parts(text: str, longest: int) -> list[str]:
+    """The text in pieces of up to `longest` UTF-16 units (which is how Telegram counts), cut at a line or a word."""
+    pieces: list[str] = []
+    while _units(text) > longest:
+        head = text.encode("utf-16-le")[: longest * 2].decode("utf-16-le", "ignore")
+        at = max(head.rfind("\n") + 1, 0) or head.rfind(" ") + 1
+        cut = at if at > len(head) // 2 else len(head)
+        pieces.append(text[:cut])
+        text = text[cut:]
+    return [*pieces, text] if text.strip() else pieces
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
