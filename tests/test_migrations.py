@@ -1,0 +1,94 @@
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlmodel import SQLModel
+
+from bot import migrations
+from bot.base import work_postgres
+from bot.base.database import Database
+from bot.base.errors import FindingsError
+from bot.migrations import comparing
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/new.db"
+    server = str(request.getfixturevalue("postgres_server"))
+    asyncio.run(_recreate(f"{server}/postgres", "aftercart_test_empty"))
+    return f"{server}/aftercart_test_empty"
+
+
+async def _recreate(url: str, name: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+
+
+@pytest.fixture
+async def empty(empty_url: str) -> AsyncIterator[Database]:
+    """A database without any table."""
+    opened = Database(empty_url)
+    yield opened
+    await opened.close()
+
+
+def _differences(connection: sa.Connection) -> list[object]:
+    options = comparing.options(connection)
+    metadata = options.pop("target_metadata")
+    return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+
+async def test_the_revisions_make_the_tables_that_the_program_has(empty: Database) -> None:
+    await migrations.upgrade(empty)
+    if not empty.is_sqlite:
+        await work_postgres.install(empty)
+    async with empty.engine.connect() as connection:
+        assert await connection.run_sync(_differences) == []
+
+
+async def test_only_what_is_pending_is_applied(empty: Database) -> None:
+    todo = await migrations.pending(empty)
+    assert todo
+    assert await migrations.upgrade(empty) == todo
+    assert await migrations.pending(empty) == []
+    assert await migrations.upgrade(empty) == []
+
+
+async def test_programs_that_start_together_upgrade_once(empty: Database) -> None:
+    other = Database(empty.url)
+    done = await asyncio.gather(migrations.upgrade(empty), migrations.upgrade(other))
+    await other.close()
+    assert sorted(len(one) for one in done)[0] == 0
+    assert await migrations.pending(empty) == []
+
+
+async def test_a_database_that_is_newer_than_the_program_is_refused(empty: Database) -> None:
+    await migrations.upgrade(empty)
+    async with empty.transaction() as session:
+        await session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(FindingsError, match="9999"):
+        await migrations.pending(empty)
+
+
+def test_every_constraint_has_a_name() -> None:
+    for found in SQLModel.metadata.sorted_tables:
+        assert all(constraint.name for constraint in found.constraints), found.name
+        assert all(index.name for index in found.indexes), found.name
+
+
+async def test_partial_indexes_stay_partial(empty: Database) -> None:
+    await migrations.upgrade(empty)
+    async with empty.engine.connect() as connection:
+        if empty.is_sqlite:
+            query = "SELECT sql FROM sqlite_master WHERE name = 'ix_message_due'"
+        else:
+            query = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_message_due'"
+        assert "due_at IS NOT NULL" in str(await connection.scalar(sa.text(query)))
