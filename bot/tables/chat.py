@@ -36,7 +36,8 @@ class Topic(SQLModel, table=True):
     """The forum topic of a ticket.
 
     `state` is creating (by the worker `made_by`), bare (made again: what was said before is to be repeated), ready
-    or gone (deleted by somebody: a new one is made). `card` is the pinned message as it was last shown.
+    or gone (deleted by somebody: a new one is made). `card` is the pinned message as it was last shown, `title` the
+    name of the topic.
     """
 
     __table_args__ = (sa.UniqueConstraint("ticket_id"), sa.Index("ix_topic_thread", "chat_id", "thread_id"))
@@ -47,6 +48,7 @@ class Topic(SQLModel, table=True):
     thread_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     card_message_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     card: dict[str, Any] = json_value()
+    title: str = ""
     state: str = "creating"
     made_by: int | None = Field(default=None, sa_type=sa.BigInteger)
     changed_at: datetime = moment()
