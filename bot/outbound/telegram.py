@@ -23,7 +23,7 @@ class TelegramSender:
         self.bot = bot
 
     async def send(self, message: Outgoing) -> Receipt:
-        telegram_limits.priority.set(message.priority)
+        telegram_limits.begin(message.priority)
         place = telegram_content.Place(int(message.payload["chat_id"]))
         if not telegram_content.has_content(message.payload) and not message.payload.get("react"):
             raise DeliveryError("nothing to send: no text and no copy", permanent=True, reason="empty")

@@ -23,7 +23,6 @@ from bot.outbound.telegram_errors import says
 
 TEXT = 4096
 CAPTION = 1024
-_PATIENT = 40.0  # seconds: a text of which one part has left is finished, not begun again
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ async def _pieces(bot: Bot, place: Place, payload: Mapping[str, Any], pieces: li
     number = 0
     for index, piece in enumerate(pieces):
         if index == 1:
-            telegram_limits.patience.set(_PATIENT)
+            telegram_limits.half_done()
         sent = await ask(
             bot,
             SendMessage(
@@ -110,7 +109,7 @@ async def _copy(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
             # Premium customers may write longer captions than a bot: the rest follows as a text.
             caption, *rest = parts(text, CAPTION) or ["…"]
             sent = await ask(bot, copy.model_copy(update={"caption": caption}))
-            telegram_limits.patience.set(_PATIENT)
+            telegram_limits.half_done()
             later = await _pieces(bot, place, {}, parts("".join(rest), TEXT), as_html=False)
             return later or int(field(sent, "message_id"))
         if text and says(error, "message to copy not found", "can't be copied"):
@@ -154,9 +153,7 @@ async def _react(bot: Bot, place: Place, number: int, emoji: str) -> None:
     try:
         await ask(
             bot,
-            SetMessageReaction(
-                chat_id=place.chat_id, message_id=number, reaction=[ReactionTypeEmoji(type="emoji", emoji=emoji)]
-            ),
+            SetMessageReaction(chat_id=place.chat_id, message_id=number, reaction=[ReactionTypeEmoji(emoji=emoji)]),
         )
     except TelegramBadRequest as error:
         if not says(error, "message to react not found", "reaction_invalid", "message_id_invalid"):

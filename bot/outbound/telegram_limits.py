@@ -14,12 +14,21 @@ from contextvars import ContextVar
 
 from bot.outbound.sender import NotNow
 
-priority: ContextVar[int] = ContextVar("telegram_priority", default=0)
-"""Priority of what is sent now; the lower one goes first. Calls outside the outbox are answers to people: 0."""
-patience: ContextVar[float] = ContextVar("telegram_patience", default=3.0)
-"""Seconds that a call may wait for its turn before it gives way with NotNow."""
-
 _CAMPAIGNS = 80
+_SHORT, _LONG = 3.0, 40.0  # seconds
+_priority: ContextVar[int] = ContextVar("telegram_priority", default=0)  # outside the outbox: answers to people
+_patience: ContextVar[float] = ContextVar("telegram_patience", default=_SHORT)
+
+
+def begin(priority: int) -> None:
+    """What this task sends from here on has that priority, the lower the sooner, and gives way if it must wait."""
+    _priority.set(priority)
+    _patience.set(_SHORT)
+
+
+def half_done() -> None:
+    """Some of it has left: what follows waits for its turn, rather than being begun again from the start."""
+    _patience.set(_LONG)
 
 
 class Window:
@@ -67,9 +76,9 @@ class Limits:
         self._numbers = itertools.count()
 
     async def turn(self, chat_id: int) -> None:
-        """Returns when a call into this chat may leave. Raises NotNow if that is further away than `patience`."""
-        me = (priority.get(), next(self._numbers), chat_id)
-        until = self._clock() + patience.get()
+        """Returns when a call into this chat may leave. Raises NotNow if that is further away than it may wait."""
+        me = (_priority.get(), next(self._numbers), chat_id)
+        until = self._clock() + _patience.get()
         bisect.insort(self._waiting, me)
         try:
             while (wait := self._wait(me)) > 0:

@@ -1,0 +1,196 @@
+"""The forum topic of a ticket: made once, found again, made anew when somebody deleted it.
+
+The row says `creating` and by whom before Telegram is asked, so two workers never make two topics for a ticket; a
+worker that died in between is taken over from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from aiogram import Bot
+from aiogram.methods import CreateForumTopic
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from bot.base import clock, due, logs
+from bot.base.database import Database, insert, table
+from bot.base.ground import Ground
+from bot.outbound import staff_group
+from bot.outbound.sender import DeliveryError, NotNow
+from bot.outbound.telegram_bot import ask, field
+from bot.tables.chat import Topic
+from bot.tables.outbox import Message
+from bot.tables.people import Contact
+from bot.tables.support import Ticket, TicketMessage
+
+log = logs.get(__name__)
+_rows = table(Topic)
+LONGEST_NAME = 128
+_RECAP_LINES = 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """A topic as it stands. `bare`: made anew, and what was said before is still to be repeated in it."""
+
+    row_id: int
+    ticket_id: int
+    chat_id: int
+    thread_id: int
+    bare: bool
+    card_message_id: int | None
+    card: Mapping[str, Any]
+    title: str
+
+
+class Topics:
+    """Rows of `Topic` and the calls that make them true."""
+
+    def __init__(self, database: Database, bot: Bot, ground: Ground, worker: int) -> None:
+        self.database = database
+        self.bot = bot
+        self.ground = ground
+        self.worker = worker
+
+    async def group(self) -> int:
+        """The staff group as it is reached now. Raises DeliveryError while none is configured."""
+        async with self.database.reading() as session:
+            found = await staff_group.current(session, self.ground.config.telegram.staff_chat_id)
+        if found is None:
+            raise DeliveryError("telegram.staff_chat_id is not set", retry_after=300)
+        return found
+
+    async def find(self, ticket_id: int) -> Found | None:
+        """The topic if there is one to write into."""
+        async with self.database.reading() as session:
+            row = (await session.execute(sa.select(_rows).where(_rows.c.ticket_id == ticket_id))).mappings().first()
+        return _found(dict(row)) if row and row["state"] in ("ready", "bare") else None
+
+    async def open(self, ticket_id: int, title: str | None) -> Found:
+        """The topic, made if need be. Raises NotNow while another worker makes it."""
+        if found := await self.find(ticket_id):
+            return found
+        chat_id = await self.group()
+        async with self.database.transaction() as session:
+            row = await self._begin(session, ticket_id, chat_id, clock.now())
+            name = (title or row["title"] or await _name(session, ticket_id))[:LONGEST_NAME]
+        if row["state"] in ("ready", "bare"):
+            return _found(row)
+        try:
+            made = await ask(self.bot, CreateForumTopic(chat_id=chat_id, name=name))
+        except Exception:
+            await self._set(row["id"], state="gone", made_by=None)
+            raise
+        # A topic that had a thread before was deleted: its card and words are repeated first.
+        values = {
+            "state": "bare" if row["thread_id"] else "ready",
+            "thread_id": int(field(made, "message_thread_id")),
+            "card_message_id": None,
+            "title": name,
+            "made_by": None,
+        }
+        await self._set(row["id"], **values)
+        log.info("topic made", ticket_id=ticket_id, again=bool(row["thread_id"]))
+        return _found({**row, **values})
+
+    async def _begin(self, session: AsyncSession, ticket_id: int, chat_id: int, now: datetime) -> dict[str, Any]:
+        fresh = {
+            "ticket_id": ticket_id,
+            "chat_id": chat_id,
+            "state": "gone",
+            "card": {},
+            "title": "",
+            "changed_at": now,
+        }
+        await session.execute(insert(session, _rows).values(fresh).on_conflict_do_nothing())
+        found = await session.execute(sa.select(_rows).where(_rows.c.ticket_id == ticket_id).with_for_update())
+        row = dict(found.mappings().one())
+        if row["state"] in ("ready", "bare"):
+            return row
+        if row["state"] == "creating" and row["made_by"] != self.worker and await _lives(session, row["made_by"]):
+            raise NotNow(5)
+        values = {"state": "creating", "made_by": self.worker, "chat_id": chat_id, "changed_at": now}
+        await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(**values))
+        return {**row, **values}
+
+    async def lost(self, found: Found) -> None:
+        """Somebody deleted this thread; unless it was replaced already, a new one is made by the next `open`."""
+        gone = sa.update(_rows).where(_rows.c.id == found.row_id, _rows.c.thread_id == found.thread_id)
+        async with self.database.transaction() as session:
+            await session.execute(gone.values(state="gone", card_message_id=None, changed_at=clock.now()))
+        log.warning("topic was deleted", ticket_id=found.ticket_id)
+
+    async def keep_card(self, found: Found, message_id: int, card: Mapping[str, Any]) -> None:
+        await self._set(found.row_id, card_message_id=message_id, card=dict(card))
+
+    async def renamed(self, found: Found, title: str) -> None:
+        await self._set(found.row_id, title=title)
+
+    async def repeated(self, found: Found) -> None:
+        """What was said before stands in the new topic now."""
+        await self._set(found.row_id, state="ready")
+
+    async def _set(self, row_id: int, **values: Any) -> None:
+        async with self.database.transaction() as session:
+            change = sa.update(_rows).where(_rows.c.id == row_id)
+            await session.execute(change.values(**values, changed_at=clock.now()))
+
+    async def recap(self, ticket_id: int) -> str:
+        """What was said in the ticket and had already reached the deleted topic."""
+        async with self.database.reading() as session:
+            said = await session.execute(_said(ticket_id))
+            lines = [self._line(*row) for row in reversed(said.all())]
+        return "\n".join([self._say("topic.recap"), *lines])
+
+    def _line(self, author: str, text: str, attachment: Mapping[str, Any]) -> str:
+        words = text if len(text) <= 300 else text[:299] + "…"
+        if attachment:
+            words = f"[{attachment.get('kind') or 'file'}] {words}".strip()
+        return f"{self._say(f'topic.recap.{author}')}: {words}"
+
+    def _say(self, name: str) -> str:
+        return self.ground.texts.say(self.ground.config.shop.language, name)
+
+
+def _found(row: Mapping[str, Any]) -> Found:
+    return Found(
+        row["id"],
+        row["ticket_id"],
+        row["chat_id"],
+        row["thread_id"],
+        row["state"] == "bare",
+        row["card_message_id"],
+        row["card"] or {},
+        row["title"],
+    )
+
+
+def _said(ticket_id: int) -> sa.Select[Any]:
+    """The newest words first, without those that are still on their way to the topic."""
+    said, queued = table(TicketMessage), table(Message)
+    waiting = sa.exists().where(
+        queued.c.said_id == said.c.id, queued.c.channel == "staff_topic", queued.c.due_at.is_not(None)
+    )
+    newest = sa.select(said.c.author, said.c.text, said.c.attachment).where(said.c.ticket_id == ticket_id, ~waiting)
+    return newest.order_by(said.c.at.desc(), said.c.id.desc()).limit(_RECAP_LINES)
+
+
+async def _lives(session: AsyncSession, worker: int | None) -> bool:
+    return (
+        worker is not None
+        and await session.scalar(select(due.Worker.id).where(col(due.Worker.id) == worker)) is not None
+    )
+
+
+async def _name(session: AsyncSession, ticket_id: int) -> str:
+    """The name of a topic whose first message brought none: number and first name."""
+    asked = (
+        select(Ticket.number, Contact.first_name)
+        .join(Contact, col(Contact.id) == col(Ticket.contact_id))
+        .where(col(Ticket.id) == ticket_id)
+    )
+    row = (await session.execute(asked)).first()
+    return f"#{row[0]} {row[1]}".strip() if row else f"#{ticket_id}"
