@@ -4,7 +4,7 @@
 every section has defaults, and `Config.off()` says what does not run because of them.
 """
 
-from bot.base.config.reading import keys, load
+from bot.base.config.reading import keys, load, section_of
 from bot.base.config.sections import LANGUAGES, Cap, Config, Hours, SlaGoal, SlaPolicy, SmtpServer
 
-__all__ = ["LANGUAGES", "Cap", "Config", "Hours", "SlaGoal", "SlaPolicy", "SmtpServer", "keys", "load"]
+__all__ = ["LANGUAGES", "Cap", "Config", "Hours", "SlaGoal", "SlaPolicy", "SmtpServer", "keys", "load", "section_of"]

@@ -57,16 +57,16 @@ def _read(file: Path) -> tuple[str, dict[str, Any]]:
         raise FindingsError(Finding(f"not valid TOML: {error}", shown, int(line[1]) if line else None)) from None
 
 
-def _model_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+def section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
     """The section class behind an annotation, and whether it stands in a list (`[[support.sla]]`)."""
     if get_origin(annotation) is Annotated:
-        return _model_of(get_args(annotation)[0])
+        return section_of(get_args(annotation)[0])
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
     if get_origin(annotation) is tuple:
-        return _model_of(get_args(annotation)[0])[0], True
+        return section_of(get_args(annotation)[0])[0], True
     if get_origin(annotation) is types.UnionType:
-        return next((found for part in get_args(annotation) if (found := _model_of(part))[0]), (None, False))
+        return next((found for part in get_args(annotation) if (found := section_of(part))[0]), (None, False))
     return None, False
 
 
@@ -92,7 +92,7 @@ def _unknown_keys(
             shown = paths.shown(file) if file else None
             yield Finding(f"unknown key; {mend}", shown, _line(text, (*path, key)), ".".join((*path, key)))
             continue
-        section, many = _model_of(known[key])
+        section, many = section_of(known[key])
         if section is not None:
             for part in value if many and isinstance(value, list) else [value]:
                 yield from _unknown_keys(section, part, (*path, key), file, text)
@@ -127,7 +127,7 @@ def _annotation(path: tuple[str, ...]) -> Any:
         if model is None or part not in keys(model):
             return None
         annotation = keys(model)[part]
-        model, many = _model_of(annotation)
+        model, many = section_of(annotation)
         model = None if many else model
     return annotation
 

@@ -3,7 +3,7 @@
 import re
 from datetime import date, time, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from babel.core import Locale, UnknownLocaleError
@@ -69,6 +69,15 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_not_set(cls, values: Any) -> Any:
+        """`token = ""` means no token: what a template of a config file leaves open."""
+        if not isinstance(values, dict):
+            return values
+        optional = {field.alias or name for name, field in cls.model_fields.items() if field.default is None}
+        return {key: value for key, value in values.items() if not (value == "" and key in optional)}
 
 
 class Shop(Section):
