@@ -2,7 +2,7 @@
 
 from bot.contacts.consent import allow, allowed, suppress, suppressed, withdraw
 from bot.contacts.forget import erase, was_erased
-from bot.contacts.identity import address, current, find, identities, mark_unreachable, normalise
+from bot.contacts.identity import address, current, find, identities, mark_reachable, mark_unreachable, normalise
 from bot.contacts.merge import merge
 from bot.contacts.profile import learn
 from bot.contacts.resolve import find_or_create
@@ -17,6 +17,7 @@ __all__ = [
     "find_or_create",
     "identities",
     "learn",
+    "mark_reachable",
     "mark_unreachable",
     "merge",
     "normalise",

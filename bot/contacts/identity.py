@@ -78,3 +78,11 @@ async def mark_unreachable(session: AsyncSession, kind: str, value: object, reas
     await session.execute(
         changed.where(_rows.c.unreachable_at.is_(None)).values(unreachable_at=now, unreachable_reason=reason)
     )
+
+
+async def mark_reachable(session: AsyncSession, kind: str, value: object) -> None:
+    """The address takes messages again: somebody wrote from it, or took back that they had blocked us."""
+    changed = sa.update(_rows).where(_rows.c.kind == kind, _rows.c.value == normalise(kind, value))
+    await session.execute(
+        changed.where(_rows.c.unreachable_at.is_not(None)).values(unreachable_at=None, unreachable_reason=None)
+    )
