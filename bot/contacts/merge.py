@@ -79,7 +79,7 @@ async def _join_enrolments(session: AsyncSession, keep_id: int, gone_id: int, no
 
 
 def _renamed(key: str, pattern: str, keep_id: int, gone_id: int) -> str:
-    """`key` with the other person in it, if `pattern` (`browse:{contact}:{local_date}`) says where the person stands."""
+    """The key with the other person in it, if `pattern` (`browse:{contact}:{local_date}`) says where they stand."""
     parts, places = key.split(":"), pattern.split(":")
     fits = len(parts) == len(places) and all(
         "{" in place or place == part for part, place in zip(parts, places, strict=True)

@@ -1,0 +1,115 @@
+"""Apply events in the order they came: whose is it, what does it tell of them, then every handler in turn."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import contacts
+from bot.base import clock, due, logs, work
+from bot.base.database import Database, table
+from bot.events import happened, people
+from bot.events.happened import Happened
+from bot.tables.events import Event
+
+log = logs.get(__name__)
+
+Handler = Callable[[AsyncSession, Happened, datetime], Awaitable[object]]
+"""Told of each event once. One that answers False says "this was told before": those after it do not hear of it."""
+
+_GIVE_UP = 10
+_BATCH = 200
+_LANE_LEASE = timedelta(seconds=15)
+_TOGETHER = 0.04  # seconds of events in one transaction: longer would keep a chat waiting for the database
+_rows = table(Event)
+
+
+class Applier:
+    """One process at a time applies events, by id. One that cannot be applied comes again later and ends as failed.
+
+    `secret` keys the address hashes of the consent ledger.
+    """
+
+    def __init__(self, database: Database, handlers: Sequence[Handler], worker: int, *, secret: str) -> None:
+        self.database = database
+        self.handlers = handlers
+        self.worker = worker
+        self.secret = secret
+
+    def kind(self) -> work.Kind:
+        async def next_due() -> datetime | None:
+            async with self.database.reading() as session:
+                return await due.next_due(session, _rows)
+
+        return work.Kind("events", self.apply_due, next_due)
+
+    async def apply_due(self) -> int:
+        """Apply one batch. Returns how many events were taken."""
+        rows = await self._claim(clock.now())
+        at = 0
+        while at < len(rows):
+            at = await self._some(rows, at)
+        return len(rows)
+
+    async def _claim(self, now: datetime) -> list[dict[str, Any]]:
+        async with self.database.transaction() as session:
+            if not await due.hold_lane(session, "events", self.worker, now, _LANE_LEASE):
+                return []
+            return await due.claim(session, due.Claim(_rows, _BATCH, order_by=[_rows.c.id]), self.worker, now)
+
+    async def _some(self, rows: Sequence[Mapping[str, Any]], at: int) -> int:
+        """As many events as fit into one short transaction, each behind a savepoint of its own."""
+        started = time.monotonic()
+        async with self.database.transaction() as session:
+            if not await due.hold_lane(session, "events", self.worker, clock.now(), _LANE_LEASE):
+                await self._give_back(session, rows[at:])
+                return len(rows)
+            while at < len(rows) and time.monotonic() - started < _TOGETHER:
+                await self._one(session, rows[at], clock.now())
+                at += 1
+        return at
+
+    async def _one(self, session: AsyncSession, row: Mapping[str, Any], now: datetime) -> None:
+        values: dict[str, Any] = {"status": "done", "error": None, "due_at": None}
+        try:
+            async with session.begin_nested():
+                values |= await self._apply(session, row, now)
+        except Exception as error:  # one bad event never stops the others
+            log.exception("event not applied", event_id=row["id"], attempts=row["attempts"])
+            failed = row["attempts"] >= _GIVE_UP
+            values = {
+                "status": "failed" if failed else "new",
+                "error": logs.clean(f"{type(error).__name__}: {error}")[:500],
+                "due_at": None if failed else due.later(row["attempts"], now),
+            }
+        done = sa.update(_rows).where(_rows.c.id == row["id"])
+        await session.execute(done.values(lease_until=None, lease_by=None, **values))
+        session.expunge_all()  # the next event starts with fresh rows, and a long batch does not pile them up
+
+    async def _apply(self, session: AsyncSession, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        contact_id = row["contact_id"]
+        if contact_id is None:
+            whose = await people.whose(session, self.secret, row, now)
+            if whose.erased:
+                return {"status": "erased", "body": {}}
+            contact_id = whose.contact_id
+        else:  # merged since it was written down, perhaps by the event before this one
+            contact = await contacts.current(session, contact_id)
+            contact_id = contact.id if contact and contact.status == "active" else None
+        told = happened.of_row(row, contact_id)
+        if contact_id is not None:
+            # At once, so that a handler which asks for the events of the contact finds this one too.
+            await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(contact_id=contact_id))
+            await people.hear(session, self.secret, told, now)
+        for handler in self.handlers:
+            if await handler(session, told, now) is False:
+                return {"status": "known"}
+        await session.flush()
+        return {}
+
+    async def _give_back(self, session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+        mine = sa.update(_rows).where(_rows.c.id.in_([row["id"] for row in rows]), _rows.c.lease_by == self.worker)
+        await session.execute(mine.values(lease_until=None, lease_by=None, attempts=_rows.c.attempts - 1))

@@ -1,0 +1,109 @@
+"""An event before it is kept (`NewEvent`), as handlers get it (`Happened`), and the way to record one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base import work
+from bot.base.database import insert, table
+from bot.tables.events import Event
+
+_rows = table(Event)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event on its way in; (`source`, `message_id`) comes once.
+
+    `body` has, as far as present, userId, anonymousId, email, previousId, traits, properties, context and flags (what
+    was mended on the way in). `contact_id` is for those who know already whom it is about.
+    """
+
+    source: str
+    message_id: str
+    kind: str
+    name: str
+    ts: datetime
+    received_at: datetime
+    body: Mapping[str, Any] = field(default_factory=dict)
+    contact_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An event that we answered 200 and could not take, for the debugger list. `reason` is a sentence."""
+
+    source: str
+    reason: str
+    body: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event with its contact, as handlers get it. `contact_id` is None if nobody is named."""
+
+    id: int
+    source: str
+    kind: str
+    name: str
+    ts: datetime
+    received_at: datetime
+    contact_id: int | None
+    properties: Mapping[str, Any]
+    traits: Mapping[str, Any]
+    context: Mapping[str, Any]
+    user_id: str | None
+    anonymous_id: str | None
+
+
+def values(event: NewEvent) -> dict[str, Any]:
+    """The row of a new event, due at once."""
+    return {
+        "source": event.source,
+        "message_id": event.message_id,
+        "kind": event.kind,
+        "name": event.name,
+        "ts": event.ts,
+        "received_at": event.received_at,
+        "contact_id": event.contact_id,
+        "body": event.body,
+        "status": "new",
+        "due_at": event.received_at,
+        "attempts": 0,
+    }
+
+
+async def record(session: AsyncSession, event: NewEvent) -> int | None:
+    """Write the event down in the caller's transaction; it is applied after the commit. None if it is known already."""
+    added = insert(session, _rows).values(values(event)).on_conflict_do_nothing().returning(_rows.c.id)
+    event_id: int | None = await session.scalar(added)
+    if event_id is not None:
+        work.kick(session, "events")
+    return event_id
+
+
+def of_row(row: Mapping[str, Any] | sa.RowMapping, contact_id: int | None) -> Happened:
+    body = row["body"]
+    return Happened(
+        id=row["id"],
+        source=row["source"],
+        kind=row["kind"],
+        name=row["name"],
+        ts=row["ts"],
+        received_at=row["received_at"],
+        contact_id=contact_id,
+        properties=body.get("properties") or {},
+        traits=body.get("traits") or {},
+        context=body.get("context") or {},
+        user_id=_text(body.get("userId")),
+        anonymous_id=_text(body.get("anonymousId")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,124 @@
+"""One name for one event: Segment's v1 names and Klaviyo's are aliases; ids become text (marketing.md §3)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+EVENTS = (
+    "Products Searched", "Product List Viewed", "Product List Filtered", "Promotion Viewed", "Promotion Clicked",
+    "Product Clicked", "Product Viewed", "Product Added", "Product Removed", "Cart Viewed", "Cart Updated",
+    "Checkout Started", "Checkout Updated", "Checkout Step Viewed", "Checkout Step Completed", "Payment Info Entered",
+    "Order Completed", "Order Updated", "Order Paid", "Order Fulfilled", "Order Delivered", "Order Refunded",
+    "Order Cancelled", "Coupon Entered", "Coupon Applied", "Coupon Denied", "Coupon Removed",
+    "Product Added to Wishlist", "Product Removed from Wishlist", "Wishlist Product Added to Cart", "Product Shared",
+    "Cart Shared", "Product Reviewed", "Back In Stock Requested", "Product Price Changed", "Product Stock Changed",
+    "Product Updated", "Product Deleted", "Site Visited", "Subscribed", "Unsubscribed",
+)  # fmt: skip
+"""Segment e-commerce v2 and our additions."""
+
+ALIASES = {
+    "Viewed Product Category": "Product List Viewed",
+    "Viewed Promotion": "Promotion Viewed",
+    "Clicked Promotion": "Promotion Clicked",
+    "Clicked Product": "Product Clicked",
+    "Viewed Product": "Product Viewed",
+    "Added Product": "Product Added",
+    "Removed Product": "Product Removed",
+    "Started Order": "Checkout Started",
+    "Updated Order": "Order Updated",
+    "Completed Order": "Order Completed",
+    "Active on Site": "Site Visited",
+    "Added to Cart": "Product Added",
+    "Started Checkout": "Checkout Started",
+    "Placed Order": "Order Completed",
+    "Fulfilled Order": "Order Fulfilled",
+    "Cancelled Order": "Order Cancelled",
+    "Refunded Order": "Order Refunded",
+    "Subscribed to Back in Stock": "Back In Stock Requested",
+}
+
+_KNOWN = {name.casefold(): name for name in EVENTS} | {name.casefold(): to for name, to in ALIASES.items()}
+
+# Klaviyo's words and camelCase beside Segment's. What was sent stays; the name that we read is added.
+_PROPERTIES = {
+    "orderId": "order_id", "checkoutId": "checkout_id", "cartId": "cart_id", "products": "products",
+    "productId": "product_id", "variantId": "variant_id", "refundId": "refund_id", "Items": "products",
+    "$value": "value", "CheckoutURL": "url", "Currency": "currency", "$currency_code": "currency",
+}  # fmt: skip
+_PRODUCT = {
+    "productId": "product_id", "variantId": "variant_id", "ProductID": "product_id", "VariantID": "variant_id",
+    "SKU": "sku", "ProductName": "name", "Name": "name", "title": "name", "Brand": "brand", "Quantity": "quantity",
+    "ItemPrice": "price", "Price": "price", "ProductURL": "url", "URL": "url", "ImageURL": "image_url",
+    "imageUrl": "image_url", "image": "image_url", "id": "product_id",
+}  # fmt: skip
+_ADDED = {
+    "AddedItemProductID": "product_id", "AddedItemVariantID": "variant_id", "AddedItemSKU": "sku",
+    "AddedItemProductName": "name", "AddedItemPrice": "price", "AddedItemQuantity": "quantity",
+    "AddedItemURL": "url", "AddedItemImageURL": "image_url",
+}  # fmt: skip
+_IDS = ("order_id", "checkout_id", "cart_id", "product_id", "variant_id", "refund_id", "sku", "order_number")
+_ABOUT_PRODUCT = ("Product ", "Wishlist Product ", "Back In Stock")
+_ABOUT_ORDER = ("Order ", "Checkout ")
+
+
+def canonical(name: str) -> str:
+    """The name under which the event is kept; a name of the shop's own stays as it is."""
+    return _KNOWN.get(name.casefold(), name)
+
+
+def properties(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties of a (canonically named) event with our names added and every id as text."""
+    found = _named(given, _PROPERTIES)
+    if name == "Product Added":
+        found = _named(found, _ADDED)
+    if name.startswith(_ABOUT_PRODUCT):
+        found = _product(found)
+    if name.startswith(_ABOUT_ORDER):
+        _order_ids(name, found)
+    if isinstance(lines := found.get("products"), list):
+        found["products"] = [_product(line) for line in lines if isinstance(line, Mapping)]
+    return _text_ids(found)
+
+
+def text_id(value: object) -> str:
+    """An id as text: 1001, 1001.0, "1001" and "#1001" are one id; nothing and booleans are none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip().removeprefix("#")
+
+
+def _named(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    found = dict(given)
+    for theirs, ours in names.items():
+        if theirs in found and found.get(ours) is None:
+            found[ours] = found[theirs]
+    return found
+
+
+def _product(given: Mapping[str, Any]) -> dict[str, Any]:
+    found = _named(given, _PRODUCT)
+    for many in ("Categories", "ProductCategories"):
+        if isinstance(listed := found.get(many), list) and listed and not found.get("category"):
+            found["category"] = listed[0]
+    return _text_ids(found)
+
+
+def _order_ids(name: str, found: dict[str, Any]) -> None:
+    event_id = found.get("$event_id")
+    if name.startswith("Order ") and found.get("order_id") is None:
+        # v1 senders wrote `id`, Klaviyo `$event_id`
+        found["order_id"] = found.get("id") if found.get("id") is not None else event_id
+    if name in ("Checkout Started", "Checkout Updated") and found.get("checkout_id") is None:
+        # Segment's own Checkout Started carries an order_id and no checkout_id
+        for other in ("checkout_token", "order_id", "cart_id", "$event_id", "id"):
+            if found.get(other) is not None:
+                found["checkout_id"] = found[other]
+                break
+
+
+def _text_ids(found: dict[str, Any]) -> dict[str, Any]:
+    for key in _IDS:
+        if key in found:
+            found[key] = text_id(found[key])
+    return found

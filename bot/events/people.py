@@ -1,0 +1,132 @@
+"""What an event says about a person: who it is, their traits, and what mail they allow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import contacts
+from bot.base.database import table
+from bot.events.happened import Happened
+from bot.tables.people import Contact, Identity
+
+SHOPS = ("shopify", "woocommerce")
+"""Sources whose userId is the shop's customer id."""
+
+_CONSENT_TRAITS = ("marketing_consent", "email_marketing_consent", "accepts_marketing", "acceptsMarketing")
+_identities = table(Identity)
+
+
+@dataclass(frozen=True)
+class Whose:
+    contact_id: int | None = None
+    erased: bool = False
+
+
+async def whose(session: AsyncSession, secret: str, row: Mapping[str, Any], now: datetime) -> Whose:
+    """The contact of an event row, made if need be. `erased`: it tells of somebody from before they were forgotten."""
+    body = row["body"]
+    user = row["source"] if row["source"] in SHOPS else "user_id"
+    pairs = [(user, body.get("userId")), ("email", body.get("email")), ("anonymous_id", body.get("anonymousId"))]
+    known = [(kind, value) for kind, given in pairs if (value := contacts.normalise(kind, given)) is not None]
+    if row["kind"] == "alias":
+        known += await _alias(session, body.get("previousId"))
+    if not known:
+        return Whose()
+    if await contacts.was_erased(session, secret, known, row["ts"]):
+        return Whose(erased=True)
+    contact = await contacts.find_or_create(session, known, now)
+    phone = (body.get("traits") or {}).get("phone")
+    if phone and row["source"] in SHOPS:
+        await contacts.find_or_create(session, [*known, ("phone", phone)], now)
+    return Whose(contact.id)
+
+
+async def _alias(session: AsyncSession, previous: object) -> list[tuple[str, str]]:
+    """`alias(previousId → userId)`: the previous id is a browser's, unless we know it as a user_id.
+
+    Two user_ids stay two people: anybody with a write key could otherwise claim to be somebody else.
+    """
+    value = contacts.normalise("anonymous_id", previous)
+    if value is None:
+        return []
+    user = await session.scalar(
+        sa.select(_identities.c.id).where(_identities.c.kind == "user_id", _identities.c.value == value)
+    )
+    return [("user_id", value)] if user is not None else [("anonymous_id", value)]
+
+
+async def hear(session: AsyncSession, secret: str, told: Happened, now: datetime) -> None:
+    """Take over what the event tells about its contact."""
+    assert told.contact_id is not None
+    contact = await session.get_one(Contact, told.contact_id)
+    before = dict(contact.traits)
+    if told.kind == "identify" or told.source in SHOPS:
+        await contacts.learn(session, contact, told.traits, told.context, now)
+    elif told.context:
+        await contacts.learn(session, contact, {}, told.context, now)
+    if told.source not in (*SHOPS, "aftercart") and (contact.last_seen_at is None or contact.last_seen_at < told.ts):
+        contact.last_seen_at = told.ts
+    if told.kind == "identify":
+        await _consent_trait(session, secret, told, before)
+    elif told.name in ("Subscribed", "Unsubscribed") and told.source != "aftercart":
+        await _said(session, secret, told)
+
+
+async def _consent_trait(session: AsyncSession, secret: str, told: Happened, before: Mapping[str, Any]) -> None:
+    """A trait is a state and is sent again on every page: only its change says something, or a new address.
+
+    Else the page that still says "yes" would take back what the unsubscribe link wrote down.
+    """
+    name = next((name for name in _CONSENT_TRAITS if isinstance(told.traits.get(name), bool)), None)
+    if name is None:
+        return
+    wanted = told.traits[name]
+    address = await _address(session, told)
+    if address is None:
+        return
+    last = await contacts.allowed(session, secret, "email", address, "marketing")
+    if last is None and not wanted:
+        return
+    if last is None or (before.get(name) is not wanted and told.ts > last.at):
+        await _write(session, secret, told, address, "marketing", wanted)
+
+
+async def _said(session: AsyncSession, secret: str, told: Happened) -> None:
+    """`Subscribed` and `Unsubscribed`: properties email, topic (default marketing), channel (default email)."""
+    address = await _address(session, told)
+    if address is None or told.properties.get("channel", "email") != "email":
+        return
+    topic = told.properties.get("topic")
+    topic = topic if isinstance(topic, str) and topic else "marketing"
+    wanted = told.name == "Subscribed"
+    last = await contacts.allowed(session, secret, "email", address, topic)
+    if last is None or (told.ts > last.at and (last.action == "granted") is not wanted):
+        await _write(session, secret, told, address, topic, wanted)
+
+
+async def _write(session: AsyncSession, secret: str, told: Happened, address: str, topic: str, wanted: bool) -> None:
+    proof = {"ip": told.context.get("ip"), "user_agent": told.context.get("userAgent")}
+    proof["text_version"] = told.properties.get("text_version")
+    texts = {name: value for name, value in proof.items() if isinstance(value, str)}
+    source = told.properties.get("source") or told.source
+    say = contacts.allow if wanted else contacts.withdraw
+    await say(session, secret, told.contact_id, "email", address, topic, str(source)[:100], told.ts, **texts)
+
+
+async def _address(session: AsyncSession, told: Happened) -> str | None:
+    """The address that was named if it is this contact's, else their newest one.
+
+    A named address that belongs to somebody else is nobody's to decide about here.
+    """
+    assert told.contact_id is not None
+    given = told.traits.get("email") or told.properties.get("email")
+    named = contacts.normalise("email", given) if given else None
+    if named is not None:
+        owner = await contacts.find(session, "email", named)
+        return named if owner is not None and owner.id == told.contact_id else None
+    newest = await contacts.address(session, told.contact_id, "email")
+    return newest.value if newest else None
