@@ -1,0 +1,144 @@
+"""Reads CSV as shops write it: any usual encoding and delimiter, quotes over lines, and broken lines told apart."""
+
+import codecs
+import csv
+import io
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.base import paths
+from bot.base.errors import Finding, FindingsError
+
+_DELIMITERS = ",;\t|"
+_MOST_LINES = 200  # of one record: a quote that is still open then was never meant as one
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Line:
+    """A record, or why it is none (`error`). `number` is where it begins, `text` how it stood in the file."""
+
+    number: int
+    text: str
+    values: list[str]
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A file that was looked at: `size` in bytes, `header` as it stands there."""
+
+    path: Path
+    encoding: str
+    delimiter: str
+    header: list[str]
+    size: int
+
+    def lines(self) -> Iterator[tuple[Line, int]]:
+        """Each record after the header, with the number of bytes read so far (about, for a progress bar)."""
+        with self.path.open("r", encoding=self.encoding, errors="replace", newline="") as stream:
+            records = _records(stream, self.delimiter, len(self.header))
+            done, _ = 0, next(records, None)
+            for line in records:
+                done += len(line.text.encode(self.encoding, "replace"))
+                if line.error or any(value.strip() for value in line.values):
+                    yield line, min(done, self.size)
+
+
+def look(path: Path, encoding: str | None = None) -> Sheet:
+    """Find out how the file is written. Raises FindingsError if it is no CSV with a header."""
+    shown = paths.shown(path)
+    try:
+        found = encoding or _encoding(path)
+        with path.open("r", encoding=found, errors="replace", newline="") as stream:
+            first = stream.readline()
+            stream.seek(0)
+            delimiter = max(_DELIMITERS, key=first.count)
+            head = next(_records(stream, delimiter, 0), None)
+    except OSError as error:
+        raise FindingsError(Finding(f"cannot be read: {error.strerror}", shown)) from None
+    except LookupError:
+        raise FindingsError(Finding(f"{encoding!r} is not an encoding; leave it out or write utf-8", shown)) from None
+    if head is None or head.error or not any(head.values):
+        raise FindingsError(Finding("is empty: the first line must name the columns", shown, 1))
+    return Sheet(path, found, delimiter, [name.strip() for name in head.values], path.stat().st_size)
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 with or without a mark, UTF-16 with one, else GB18030 (Excel in China), else Windows Western."""
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return next((name for name in ("utf-8-sig", "gb18030") if _decodes(path, name)), "cp1252")
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _records(stream: io.TextIOBase, delimiter: str, columns: int) -> Iterator[Line]:
+    waiting: deque[str] = deque()
+    number = 1
+    while True:
+        if not waiting and not (text := stream.readline()):
+            return
+        first = waiting.popleft() if waiting else text
+        lines = [first]
+        found = _parse(first, delimiter, columns)
+        while found is None and len(lines) < _MOST_LINES and sum(map(len, lines)) < _CHUNK:
+            more = waiting.popleft() if waiting else stream.readline()
+            if not more:
+                break
+            lines.append(more)
+            found = _parse("".join(lines), delimiter, columns) if more.count('"') else None
+        if found is None:  # the quote never ends: only the line where it begins is lost
+            waiting.extendleft(reversed(lines[1:]))
+            lines, found = [first], []
+            yield Line(number, first, [], "a quote in this line never ends")
+        else:
+            yield _line(number, "".join(lines), found, columns)
+        number += len(lines)
+
+
+def _line(number: int, text: str, values: list[str], columns: int) -> Line:
+    if columns and len(values) > columns and any(value.strip() for value in values[columns:]):
+        return Line(number, text, values, f"{len(values)} values, but the header names {columns} columns")
+    if "\x00" in text:
+        return Line(number, text, values, "holds a zero byte")
+    if "�" in text:
+        return Line(number, text, values, "holds bytes that are no text in this encoding")
+    return Line(number, text, [value.strip() for value in values] + [""] * (columns - len(values)))
+
+
+def _parse(text: str, delimiter: str, columns: int) -> list[str] | None:
+    """The values, or None while a quoted value is still open."""
+    if text.count('"') % 2:
+        try:
+            rows = list(csv.reader([text], delimiter=delimiter, strict=True))
+        except csv.Error:
+            # An odd quote inside a plain value (a 5" pipe) is part of it, if the line is whole with it.
+            values = next(csv.reader([text], delimiter=delimiter), [])
+            whole = len(text.splitlines()) == 1 and len(values) == columns and not _opens(text, delimiter)
+            return values if whole else None
+        return rows[0] if rows else []
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error:
+        return None
+    return rows[0] if len(rows) == 1 else [] if not rows else None
+
+
+def _opens(text: str, delimiter: str) -> bool:
+    """Whether a value of the line begins with a quote, so that it may go on in the next line."""
+    return any(part.lstrip().startswith('"') for part in text.split(delimiter))

@@ -1,0 +1,121 @@
+"""A file of orders: one line each, or one per item as Shopify and WooCommerce write them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base import clock
+from bot.base.database import insert, table
+from bot.base.ground import Ground
+from bot.inbound.files import columns, customers, people, values
+from bot.inbound.files.batches import Cells, Refused
+from bot.tables.shop import Order
+
+KNOWN = columns.ORDERS
+ONE_OF = ("order_id", "number")
+_rows = table(Order)
+_STATUS = {
+    "paid": "paid", "partially refunded": "paid", "partially_refunded": "paid", "processing": "paid",
+    "completed": "paid", "wc-completed": "paid", "wc-processing": "paid", "已付款": "paid", "已完成": "paid",
+    "refunded": "refunded", "wc-refunded": "refunded", "已退款": "refunded",
+    "voided": "cancelled", "cancelled": "cancelled", "canceled": "cancelled", "failed": "cancelled",
+    "wc-cancelled": "cancelled", "expired": "cancelled", "已取消": "cancelled",
+}  # fmt: skip
+
+
+def key(line: Cells) -> str:
+    """Lines with the same key are one order; the runner keeps them in one batch."""
+    return line["number"] or values.key(line["order_id"])
+
+
+async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], now: datetime) -> list[Refused]:
+    """Write a batch of whole orders down. One that is known from the shop itself is left as the shop told it."""
+    refused, read = list[Refused](), list[tuple[list[Cells], dict[str, Any], people.Person | None]]()
+    for group in _grouped(lines).values():
+        try:
+            read.append((group, _order(group, ground, now), _buyer(group[0])))
+        except ValueError as error:
+            refused += [Refused(line, str(error)) for line in group]
+    buyers = [buyer for _, _, buyer in read if buyer is not None]
+    await people.settle(session, ground.secret, buyers, now)
+    rows = []
+    for group, row, buyer in read:
+        if buyer is not None and buyer.refused:
+            refused += [Refused(line, buyer.refused) for line in group]
+        else:
+            rows.append({**row, "contact_id": buyer.contact_id if buyer else None})
+    if rows:
+        new = insert(session, _rows)
+        kept = {name: new.excluded[name] for name in rows[0] if name != "order_id"}
+        older = _rows.c.changed_at <= new.excluded.changed_at
+        await session.execute(new.on_conflict_do_update(index_elements=["order_id"], set_=kept, where=older), rows)
+    return refused
+
+
+def _grouped(lines: Sequence[Cells]) -> dict[str, list[Cells]]:
+    groups: dict[str, list[Cells]] = {}
+    for line in lines:
+        groups.setdefault(key(line), []).append(line)
+    return groups
+
+
+def _buyer(line: Cells) -> people.Person | None:
+    found = customers.identities(line)
+    first, _, last = line["name"].partition(" ") if "order_id" in line.places else ("", "", "")
+    names = {"first_name": first[:100], "last_name": last[:100]}
+    return people.Person(found, dict(names)) if found else None
+
+
+def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, Any]:
+    line = group[0]  # Shopify writes what is about the whole order only there
+    if not key(line):
+        raise ValueError("no order number or id")
+    zone = clock.zone(ground.config.shop.timezone)
+    assert zone is not None
+    currency = (line["currency"] or ground.config.shop.currency).upper()
+    ordered = values.moment(line["ordered_at"], zone)
+    if ordered is None:
+        raise ValueError("no date of the order")
+    total = values.amount(line["total"], currency) or 0
+    revenue, refunded = values.amount(line["subtotal"], currency), values.amount(line["refunded"], currency) or 0
+    cancelled, shipped = values.moment(line["cancelled_at"], zone), values.moment(line["shipped_at"], zone)
+    status = "cancelled" if cancelled else _STATUS.get(line["status"].lower(), "pending")
+    paid = values.moment(line["paid_at"], zone) or (ordered if status in ("paid", "refunded") else None)
+    fulfilled = (
+        line["fulfilment"].lower() in ("fulfilled", "shipped", "已发货") or line["status"].lower() == "completed"
+    )
+    return {
+        "order_id": values.key(line["order_id"]) or line["number"].lstrip("#"),
+        "number": line["number"] or values.key(line["order_id"]),
+        "status": status,
+        "parcel": "shipped" if shipped or fulfilled else "none",
+        "currency": currency,
+        "total": total,
+        "revenue": total if revenue is None else revenue,
+        "refunded": refunded,
+        "items": [item for one in group if (item := _item(one, currency))],
+        "ordered_at": ordered,
+        "paid_at": paid,
+        "shipped_at": shipped,
+        "cancelled_at": cancelled,
+        "changed_at": max(at for at in (ordered, paid, shipped, cancelled) if at is not None),
+    }
+
+
+def _item(line: Cells, currency: str) -> dict[str, Any] | None:
+    if not line["item_name"] and not line["item_sku"]:
+        return None
+    return {
+        "product_id": values.key(line["item_id"]),
+        "variant_id": "",
+        "sku": line["item_sku"],
+        "name": line["item_name"],
+        "category": "",
+        "quantity": values.number(line["item_quantity"]) or 1,
+        "price": values.amount(line["item_price"], currency) or 0,
+        "url": "",
+        "image_url": "",
+        "refunded": 0,
+    }

@@ -1,0 +1,125 @@
+"""Takes a whole file: batches of lines, each in a transaction of its own, and a report of what was refused."""
+
+import csv
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base import clock, paths
+from bot.base.database import Database
+from bot.base.ground import Ground
+from bot.inbound.files import columns, customers, orders, products
+from bot.inbound.files.batches import Cells, Refused
+from bot.inbound.files.csv_lines import Line, Sheet
+
+SUBJECTS: Mapping[str, ModuleType] = {"customers": customers, "products": products, "orders": orders}
+_BATCH = 500
+
+_Take = Callable[[AsyncSession, Ground, Sequence[Cells], datetime], Awaitable[list[Refused]]]
+
+
+@dataclass
+class Report:
+    """What came of a file. `refused_file` holds the refused lines, as they were, with line number and reason."""
+
+    lines: int = 0
+    refused: int = 0
+    refused_file: Path | None = None
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def taken(self) -> int:
+        return self.lines - self.refused
+
+
+async def take(
+    database: Database,
+    ground: Ground,
+    subject: str,
+    sheet: Sheet,
+    progress: Callable[[int], None] = lambda _done: None,
+) -> Report:
+    """Write the facts of a file down. Running it again, or after a crash in the middle, does no harm.
+
+    `progress` hears how many bytes are done. Raises FindingsError if the columns are not there.
+    """
+    module = SUBJECTS[subject]
+    places = columns.places(sheet.header, module.KNOWN)
+    columns.need(paths.shown(sheet.path), places, *module.ONE_OF, known=module.KNOWN)
+    report, refusals = Report(), _Refusals(sheet)
+    try:
+        for batch, done in _batches(sheet, places, getattr(module, "key", None)):
+            broken = [Refused(cells, cells.line.error) for cells in batch if cells.line.error]
+            sound = [cells for cells in batch if not cells.line.error]
+            refused = broken + (await _write(database, ground, module.take, sound) if sound else [])
+            report.lines += len(batch)
+            report.refused += len(refused)
+            refusals.add(refused)
+            progress(done)
+    finally:
+        report.refused_file, report.reasons = refusals.close()
+    return report
+
+
+async def _write(database: Database, ground: Ground, take_lines: _Take, lines: list[Cells]) -> list[Refused]:
+    """A batch at once; if the database refuses it, line by line, so that only the guilty one is lost."""
+    try:
+        async with database.transaction() as session:
+            return await take_lines(session, ground, lines, clock.now())
+    except (DBAPIError, OverflowError) as error:
+        if isinstance(error, OperationalError | InterfaceError):
+            raise  # the database is away: that is not the line's fault
+        if len(lines) == 1:
+            return [Refused(lines[0], "the database cannot hold one of its values (too large, or out of range)")]
+    return [one for line in lines for one in await _write(database, ground, take_lines, [line])]
+
+
+def _batches(
+    sheet: Sheet, places: Mapping[str, int], key: Callable[[Cells], str] | None
+) -> Iterator[tuple[list[Cells], int]]:
+    """Batches of about `_BATCH` lines; lines with the same `key` that follow each other stay together."""
+    batch: list[Cells] = []
+    for line, done in sheet.lines():
+        cells = Cells(line, places)
+        full = len(batch) >= _BATCH
+        if full and (key is None or line.error or batch[-1].line.error or key(cells) != key(batch[-1])):
+            yield batch, done
+            batch = []
+        batch.append(cells)
+    if batch:
+        yield batch, sheet.size
+
+
+class _Refusals:
+    """`FILE.refused.csv` beside the file, made when the first line is refused."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+        self._path = sheet.path.with_suffix(".refused.csv")
+        self._path.unlink(missing_ok=True)  # of the last time
+        self._stream: Any = None
+        self._reasons: dict[str, int] = {}
+
+    def add(self, refused: Sequence[Refused]) -> None:
+        if refused and self._stream is None:
+            self._stream = self._path.open("w", encoding="utf-8-sig", newline="")
+            csv.writer(self._stream).writerow(["line", "reason", *self._sheet.header])
+        for one in sorted(refused, key=lambda one: one.cells.line.number):
+            self._reasons[one.reason] = self._reasons.get(one.reason, 0) + 1
+            csv.writer(self._stream).writerow([one.cells.line.number, one.reason, *_values(one.cells.line)])
+
+    def close(self) -> tuple[Path | None, dict[str, int]]:
+        if self._stream is None:
+            return None, {}
+        self._stream.close()
+        return self._path, self._reasons
+
+
+def _values(line: Line) -> list[str]:
+    return line.values or [line.text.rstrip("\r\n")]

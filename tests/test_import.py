@@ -1,0 +1,234 @@
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from conftest import NOON
+
+from bot import contacts
+from bot.base.config import Config
+from bot.base.database import Database, table
+from bot.base.errors import FindingsError
+from bot.base.ground import Ground
+from bot.base.texts import Texts
+from bot.inbound.files import csv_lines, taking
+from bot.inbound.files import values as cell_values
+from bot.tables.automations import Enrolment
+from bot.tables.events import Event
+from bot.tables.outbox import Message
+from bot.tables.people import Consent, Contact, Identity
+from bot.tables.shop import Order, Product
+
+SHOPIFY_CUSTOMERS = """Customer ID,First Name,Last Name,Email,Accepts Email Marketing,Default Address Country Code,Phone
+'7001,Anna,Berg,Anna@Example.com,yes,DE,+49 170 1234567
+'7002,Bo,Li,bo@example.com,no,CN,
+"""
+SHOPIFY_ORDERS = """Name,Email,Financial Status,Paid at,Fulfillment Status,Currency,Subtotal,Total,Created at,\
+Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Id,Refunded Amount
+#1001,anna@example.com,paid,2026-01-05 10:12:13 +0100,fulfilled,EUR,36.00,41.90,2026-01-05 10:10:00 +0100,\
+2,Stoneware mug,18.00,MUG,5551,0.00
+#1001,,,,,,,,,1,Desk lamp,89.00,LAMP,,
+#1002,bo@example.com,refunded,,,EUR,89.00,89.00,2026-01-06 09:00:00 +0100,1,Desk lamp,89.00,LAMP,5552,89.00
+"""
+
+
+@pytest.fixture
+def ground(texts: Texts) -> Ground:
+    return Ground(Config(), texts, "secret")
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    def write(content: str | bytes) -> Path:
+        file = tmp_path / "file.csv"
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        return file
+
+    return write
+
+
+async def _take(database: Database, ground: Ground, subject: str, file: Path) -> taking.Report:
+    return await taking.take(database, ground, subject, csv_lines.look(file))
+
+
+async def _rows(database: Database, model: type[Any], *columns: str) -> list[Sequence[Any]]:
+    rows = table(model)
+    async with database.reading() as session:
+        found = await session.execute(sa.select(*(rows.c[name] for name in columns)).order_by(*rows.primary_key))
+        return [tuple(row) for row in found]
+
+
+async def test_customers_of_shopify_become_contacts_with_their_consent(
+    database: Database, ground: Ground, write: Any
+) -> None:
+    report = await _take(database, ground, "customers", write(SHOPIFY_CUSTOMERS))
+
+    assert (report.taken, report.refused, report.refused_file) == (2, 0, None)
+    assert await _rows(database, Contact, "first_name", "last_name", "country") == [
+        ("Anna", "Berg", "DE"),
+        ("Bo", "Li", "CN"),
+    ]
+    assert set(await _rows(database, Identity, "kind", "value")) == {
+        ("shopify", "7001"),
+        ("email", "anna@example.com"),
+        ("phone", "491701234567"),
+        ("shopify", "7002"),
+        ("email", "bo@example.com"),
+    }
+    assert await _rows(database, Consent, "action", "topic", "source") == [("granted", "marketing", "import")]
+
+
+@pytest.mark.parametrize(
+    ("subject", "content", "models"),
+    [
+        ("customers", SHOPIFY_CUSTOMERS, (Contact, Identity, Consent)),
+        ("orders", SHOPIFY_ORDERS, (Contact, Identity, Order)),
+        ("products", "ID,Title,Price\n1,Mug,18.00\n2,Lamp,89\n", (Product,)),
+    ],
+)
+async def test_the_same_file_again_adds_nothing(
+    database: Database, ground: Ground, write: Any, subject: str, content: str, models: tuple[type[Any], ...]
+) -> None:
+    await _take(database, ground, subject, write(content))
+    before = [len(await _rows(database, model, "id")) for model in models]
+    report = await _take(database, ground, subject, write(content))
+    assert report.refused == 0
+    assert [len(await _rows(database, model, "id")) for model in models] == before
+
+
+async def test_orders_of_several_lines_are_one_order_of_the_right_person(
+    database: Database, ground: Ground, write: Any
+) -> None:
+    await _take(database, ground, "customers", write(SHOPIFY_CUSTOMERS))
+    await _take(database, ground, "orders", write(SHOPIFY_ORDERS))
+
+    found = await _rows(
+        database, Order, "order_id", "number", "status", "parcel", "revenue", "total", "refunded", "contact_id"
+    )
+    assert found == [
+        ("5551", "#1001", "paid", "shipped", 3600, 4190, 0, 1),
+        ("5552", "#1002", "refunded", "none", 8900, 8900, 8900, 2),
+    ]
+    items = (await _rows(database, Order, "items"))[0][0]
+    assert [(item["sku"], item["quantity"], item["price"]) for item in items] == [("MUG", 2, 1800), ("LAMP", 1, 8900)]
+
+
+async def test_history_makes_no_event_and_sends_nothing(database: Database, ground: Ground, write: Any) -> None:
+    await _take(database, ground, "orders", write(SHOPIFY_ORDERS))
+    for model in (Event, Enrolment, Message):
+        assert await _rows(database, model, "id") == []
+
+
+async def test_what_the_shop_told_later_stands_over_the_file(database: Database, ground: Ground, write: Any) -> None:
+    await _take(database, ground, "orders", write(SHOPIFY_ORDERS))
+    async with database.transaction() as session:
+        await session.execute(sa.update(table(Order)).values(status="cancelled", changed_at=NOON))
+    await _take(database, ground, "orders", write(SHOPIFY_ORDERS))
+    assert {status for (status,) in await _rows(database, Order, "status")} == {"cancelled"}
+
+
+async def test_refused_lines_are_reported_with_number_and_reason_and_the_rest_is_taken(
+    database: Database, ground: Ground, write: Any
+) -> None:
+    file = write(
+        "email;first name;birthday\n"
+        "anna@example.com;Anna;1990-12-31\n"
+        "not an address;Bo;\n"
+        "carl@example.com;Carl;32.13.2000\n"
+        "dora@example.com;Dora;;;too;many\n"
+        ";Nobody;\n"
+        'eva@example.com;"Eva "";\n'
+        "finn@example.com;Finn;\n"
+    )
+    report = await _take(database, ground, "customers", file)
+
+    assert report.taken == 2
+    assert {name for (name,) in await _rows(database, Contact, "first_name")} == {"Anna", "Finn"}
+    assert report.refused_file is not None
+    with report.refused_file.open(encoding="utf-8-sig", newline="") as stream:
+        refused = {int(row["line"]): row["reason"] for row in csv.DictReader(stream)}
+    assert set(refused) == {3, 4, 5, 6, 7}
+    assert "not an e-mail address" in refused[3]
+    assert "not a birthday" in refused[4]
+    assert "6 values, but the header names 3 columns" in refused[5]
+    assert "no e-mail" in refused[6]
+    assert "never ends" in refused[7]
+
+
+async def test_a_value_that_the_database_cannot_hold_costs_its_line_only(
+    database: Database, ground: Ground, write: Any
+) -> None:
+    huge = "9" * 40
+    report = await _take(database, ground, "products", write(f"ID,Title,Price\n1,Mug,18\n2,Gold,{huge}\n3,Lamp,89\n"))
+    assert report.refused == 1
+    assert [name for (name,) in await _rows(database, Product, "name")] == ["Mug", "Lamp"]
+
+
+async def test_a_forgotten_person_stays_forgotten(database: Database, ground: Ground, write: Any) -> None:
+    await _take(database, ground, "customers", write(SHOPIFY_CUSTOMERS))
+    async with database.transaction() as session:
+        await contacts.erase(session, ground.secret, 1, NOON)
+    report = await _take(database, ground, "customers", write(SHOPIFY_CUSTOMERS))
+    assert report.refused == 1
+    assert ("email", "anna@example.com") not in await _rows(database, Identity, "kind", "value")
+
+
+async def test_consent_in_a_file_does_not_undo_an_unsubscribe(database: Database, ground: Ground, write: Any) -> None:
+    async with database.transaction() as session:
+        await contacts.withdraw(session, ground.secret, None, "email", "anna@example.com", "marketing", "link", NOON)
+    await _take(database, ground, "customers", write(SHOPIFY_CUSTOMERS))
+    async with database.reading() as session:
+        said = await contacts.allowed(session, ground.secret, "email", "anna@example.com", "marketing")
+    assert said is not None
+    assert said.action == "withdrawn"
+
+
+async def test_two_lines_about_one_person_are_one_contact(database: Database, ground: Ground, write: Any) -> None:
+    await _take(database, ground, "customers", write("email,name\na@example.com,Anna Berg\nA@EXAMPLE.COM,Anna\n"))
+    assert await _rows(database, Contact, "first_name", "last_name") == [("Anna", "Berg")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+async def test_chinese_files_are_read_in_any_usual_form(write: Any, encoding: str, delimiter: str) -> None:
+    text = delimiter.join(("邮箱", "姓名")) + "\r\n" + delimiter.join(("li@example.cn", "李 雷")) + "\r\n"
+    sheet = csv_lines.look(write(text.encode(encoding)))
+    assert sheet.header == ["邮箱", "姓名"]
+    assert [line.values for line, _ in sheet.lines()] == [["li@example.cn", "李 雷"]]
+
+
+async def test_a_quote_that_never_ends_costs_one_line_not_the_file(write: Any) -> None:
+    lines = [f"{number}@example.com,x" for number in range(1000)]
+    lines[10] = '10@example.com,"x'
+    sheet = csv_lines.look(write("email,name\n" + "\n".join(lines)))
+    found = [line for line, _ in sheet.lines()]
+    assert [line.number for line in found if line.error] == [12]
+    assert len(found) == 1000
+
+
+async def test_values_over_several_lines_and_quotes_inside_are_kept(write: Any) -> None:
+    sheet = csv_lines.look(write('id,title,price\n1,"Two\nlines, ""quoted""",3\n2,A 5" pipe,4\n'))
+    assert [line.values for line, _ in sheet.lines()] == [["1", 'Two\nlines, "quoted"', "3"], ["2", 'A 5" pipe', "4"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [("", "is empty"), ("colour,size\nred,1\n", ":1: no column that we know by")]
+)
+async def test_a_file_without_our_columns_is_refused_in_words(
+    database: Database, ground: Ground, write: Any, content: str, words: str
+) -> None:
+    with pytest.raises(FindingsError, match=words):
+        await _take(database, ground, "customers", write(content))
+
+
+@pytest.mark.parametrize(
+    ("text", "minor"),
+    [
+        ("19.90", 1990), ("1,299.00", 129900), ("1.299,00 €", 129900), ("¥88", 8800), ("12,5", 1250),
+        ("1,299", 129900), ("1.234.567,89", 123456789), ("", None),
+    ],
+)  # fmt: skip
+def test_money_is_read_as_people_write_it(text: str, minor: int | None) -> None:
+    assert cell_values.amount(text, "EUR") == minor
