@@ -37,8 +37,9 @@ _NOTHING_KNOWN = _Value("")
 
 def used(environment: Environment, source: str, sample: Mapping[str, Any], *, given: frozenset[str]) -> Used:
     """Raises TemplateSyntaxError. `given` are names that the program itself adds (`subject`, `_l`)."""
-    walk = _Walk(environment, sample, given)
-    walk.block(environment.parse(source).body, {})
+    walk, tree = _Walk(environment, sample, given), environment.parse(source)
+    walk.asked_for = {_dotted(test.node) for test in tree.find_all(nodes.Test) if test.name == "defined"}
+    walk.block(tree.body, {})
     return walk.found
 
 
@@ -48,6 +49,8 @@ class _Walk:
         self.sample = sample
         self.given = given
         self.found = Used()
+        self.asked_for: set[str] = set()
+        """What the template itself asks about with `is defined`: it may be missing everywhere."""
 
     def block(self, body: list[nodes.Node], scope: dict[str, _Value]) -> None:
         for node in body:
@@ -119,7 +122,8 @@ class _Walk:
         if node.name in self.sample:
             self.found.names.add(node.name)
             return _Value(node.name, self.sample[node.name])
-        if node.name not in self.given and node.name not in self.environment.globals and not forgiving:
+        known = {*self.given, *self.environment.globals, *self.asked_for}
+        if node.name not in known and not forgiving:
             self._complain(node.lineno, f"{node.name} is not a value that this mail gets", node.name, self.sample)
         return _NOTHING_KNOWN
 
@@ -130,7 +134,7 @@ class _Walk:
         if isinstance(whole.sample, Mapping) and key in whole.sample:
             self.found.names.add(path)
             return _Value(path, whole.sample[key])
-        if not forgiving:
+        if not forgiving and path not in self.asked_for:
             known = whole.sample if isinstance(whole.sample, Mapping) else {}
             self._complain(line, f"{path} is not a value that this mail gets", key, known)
         return _NOTHING_KNOWN
@@ -149,6 +153,12 @@ class _Walk:
     def _complain(self, line: int, message: str, name: str, known: Mapping[str, Any]) -> None:
         near = process.extractOne(name, list(known), scorer=fuzz.ratio, score_cutoff=60)
         self.found.missing.append((line, f"{message}; did you mean {near[0]}?" if near else message))
+
+
+def _dotted(node: nodes.Node) -> str:
+    if isinstance(node, nodes.Getattr):
+        return f"{_dotted(node.node)}.{node.attr}"
+    return node.name if isinstance(node, nodes.Name) else ""
 
 
 def _element(whole: _Value) -> _Value:

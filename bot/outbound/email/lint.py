@@ -54,7 +54,8 @@ def _elements(source: Source) -> Iterator[Finding]:
             still_open.pop()
             continue
         given = {match[1].lower() for match in _ATTRIBUTE.finditer(attributes)}
-        yield from _one_element(source, name, given, line)
+        defaults = any(open_name == "mj-attributes" for open_name, _ in still_open)
+        yield from _one_element(source, name, given | {"alt"} if defaults and name == "mj-image" else given, line)
         if not closed and name.lower() not in _VOID:
             still_open.append((name, line))
     for name, line in still_open:

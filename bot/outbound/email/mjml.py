@@ -36,9 +36,9 @@ class Masked:
         return MASK.sub(lambda word: self.kept[int(word[1])], text)
 
     def lost(self, text: str) -> list[str]:
-        """The tags that do not stand in `text`; comments may go."""
-        seen = {int(number) for number in MASK.findall(text)}
-        return [tag for n, tag in enumerate(self.kept) if n not in seen and not tag.startswith("{#")]
+        """The tags that stood in this text and do not stand in `text`; comments may go."""
+        gone = {int(number) for number in MASK.findall(self.text)} - {int(number) for number in MASK.findall(text)}
+        return [self.kept[n] for n in sorted(gone) if not self.kept[n].startswith("{#")]
 
 
 def mask(source: str) -> Masked:

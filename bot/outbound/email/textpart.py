@@ -1,6 +1,7 @@
 """The plain-text template of a mail, made once from its MJML source with the Jinja tags still in it.
 
-From the source, not from the HTML: no layout tables to see through, and nothing is parsed per recipient.
+From the source, not from the HTML: no layout tables to see through, and nothing is parsed per recipient. A link of
+class `plain` gives only its words: pictures and names that lead where a button leads anyway.
 """
 
 import re
@@ -12,7 +13,7 @@ _SILENT = frozenset({"mj-head", "style", "script", "mj-style"})
 _APART = frozenset({"mj-text", "mj-button", "mj-table", "mj-section", "h1", "h2", "h3", "h4", "p", "ul", "ol", "table"})
 _LINES = frozenset({"tr", "div", "li"})
 _LINKS = frozenset({"a", "mj-button", "mj-social-element", "mj-navbar-link"})
-_STATEMENTS_ALONE = re.compile(r"^[ ]*((?:jz\d+zj[ ]*)+)\n+", re.M)
+_STATEMENTS_ALONE = re.compile(r"^[ ]*((?:jz\d+zj[ ]*)+)\n", re.M)
 
 
 def text_template(masked: Masked) -> str:
@@ -28,8 +29,8 @@ def text_template(masked: Masked) -> str:
 
 
 def tidy(rendered: str) -> str:
-    """What loops and conditions left: no blanks at line ends, never more than one empty line."""
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", rendered)).strip() + "\n"
+    """What loops and conditions left: no blanks around line ends, never more than one empty line."""
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]*\n[ \t]*", "\n", rendered)).strip() + "\n"
 
 
 def _without_line(line: re.Match[str], masked: Masked) -> str:
@@ -49,6 +50,8 @@ class _Writer(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _SILENT:
             self._silent += 1
+        if self._silent:
+            return
         if tag in ("mj-divider", "hr"):
             self.out.append("\n\n---\n\n")
         elif tag == "br":
@@ -62,7 +65,9 @@ class _Writer(HTMLParser):
         if tag == "tr":
             self._cells = 0
         if tag in _LINKS:
-            self._open.append((dict(attrs).get("href"), len(self.out)))
+            given = dict(attrs)
+            plain = "plain" in (given.get("class") or "").split()
+            self._open.append((None if plain else given.get("href"), len(self.out)))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
@@ -71,6 +76,9 @@ class _Writer(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in _SILENT:
             self._silent = max(0, self._silent - 1)
+            return
+        if self._silent:
+            return
         if tag in _LINKS and self._open:
             target, start = self._open.pop()
             label = "".join(self.out[start:]).strip()
