@@ -1,0 +1,100 @@
+"""How often a person may be written to: slots taken by hand-over attempts, and who goes first."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from automations.versions import Version, Versions
+from bot.base.config.sections import Cap
+from bot.base.database import table
+from bot.tables.automations import Enrolment
+from bot.tables.outbox import Message
+
+_messages = table(Message)
+_enrolments = table(Enrolment)
+
+
+@dataclass
+class Slots:
+    """When each person was (tried to be) written to, and the rank of the best mail that waits beside the batch."""
+
+    taken: dict[int, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    rivals: dict[int, int] = field(default_factory=dict)
+
+    def free_at(self, contact_id: int, caps: Sequence[Cap], now: datetime) -> datetime | None:
+        """None: a slot is free now; else when one will be."""
+        latest: datetime | None = None
+        for cap in caps:
+            within = sorted(at for at in self.taken[contact_id] if at > now - cap.within)
+            if len(within) >= cap.count:
+                free = within[-cap.count] + cap.within
+                latest = free if latest is None or free > latest else latest
+        return latest
+
+
+async def load(
+    session: AsyncSession, rows: Sequence[Mapping[str, Any]], caps: Sequence[Cap], versions: Versions, now: datetime
+) -> Slots:
+    """The slots of everybody in the batch. A message of another worker that is claimed holds its slot already."""
+    slots = Slots()
+    contacts = sorted({row["contact_id"] for row in rows if row["contact_id"] is not None})
+    if not caps or not contacts:
+        return slots
+    since = now - max((cap.within for cap in caps), default=timedelta(0))
+    mine = {row["id"] for row in rows}
+    held = sa.and_(_messages.c.status == "claimed", _messages.c.lease_until > now)
+    tried = await session.execute(
+        sa.select(_messages.c.id, _messages.c.contact_id, _messages.c.handed_at)
+        .where(_messages.c.contact_id.in_(contacts), _messages.c.purpose == "marketing")
+        .where(sa.or_(_messages.c.handed_at > since, sa.and_(_messages.c.handed_at.is_(None), held)))
+    )
+    for row in tried:
+        if row.id not in mine or row.handed_at:
+            slots.taken[row.contact_id].append(row.handed_at or now)
+    await _rivals(session, slots, contacts, mine, versions, now)
+    return slots
+
+
+async def _rivals(
+    session: AsyncSession, slots: Slots, contacts: Sequence[int], mine: Collection[int], versions: Versions,
+    now: datetime,
+) -> None:  # fmt: skip
+    """Mails due at this moment that we do not hold: in the outbox, or an enrolment about to queue one (E10)."""
+    waiting = await session.execute(
+        sa.select(_messages.c.id, _messages.c.contact_id, _messages.c.priority)
+        .where(_messages.c.contact_id.in_(contacts), _messages.c.purpose == "marketing")
+        .where(_messages.c.due_at <= now, _messages.c.handed_at.is_(None))
+        .where(_messages.c.status.in_(("planned", "deferred")))
+    )
+    for row in waiting:
+        if row.id not in mine:
+            _better(slots, row.contact_id, row.priority)
+    due = (
+        await session.execute(
+            sa.select(_enrolments.c.contact_id, _enrolments.c.version_id, _enrolments.c.step_id)
+            .where(_enrolments.c.contact_id.in_(contacts), _enrolments.c.status == "active")
+            .where(_enrolments.c.due_at <= now)
+        )
+    ).all()
+    known = await versions.find(session, {row.version_id for row in due})
+    for row in due:
+        rank = _about_to_send(known.get(row.version_id), row.step_id)
+        if rank is not None:
+            _better(slots, row.contact_id, rank)
+
+
+def _about_to_send(version: Version | None, step_id: str) -> int | None:
+    if version is None or version.flow is None or not version.runs:
+        return None
+    step, behind = version.flow.step(step_id), version.flow.next(step_id)
+    sends = step is not None and step.wait is not None and behind is not None and behind.send is not None
+    return version.flow.rank if sends else None
+
+
+def _better(slots: Slots, contact_id: int, rank: int) -> None:
+    slots.rivals[contact_id] = min(rank, slots.rivals.get(contact_id, rank))

@@ -1,0 +1,83 @@
+"""Care tips by category: `templates/care/<language>.toml`, and which shop category belongs to which.
+
+A category without tips (gift cards, downloads) gets no mail.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bot.base import paths
+from bot.base.errors import Finding, FindingsError
+
+
+class Tips(BaseModel):
+    """What is said about one kind of goods: shortly after it arrived (`basics`) and a month later (`deep`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    words: tuple[str, ...] = Field(min_length=1)
+    basics: tuple[str, ...] = Field(min_length=1)
+    deep: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Care:
+    """All tips by language and category."""
+
+    tips: Mapping[str, Mapping[str, Tips]]
+
+    def category_of(self, item: Mapping[str, Any]) -> str | None:
+        """The care category of an item, by the words of its shop category; the longest word that fits decides."""
+        category = str(item.get("category") or "").lower()
+        fitting = [(len(word), name) for word, name in self._words() if _stands_in(word, category)]
+        return max(fitting)[1] if fitting else None
+
+    def find(self, language: str, category: str | None) -> Tips | None:
+        """Tips in that language; there is no other language to fall back to, a wrong one teaches nobody."""
+        return self.tips.get(language, {}).get(category or "")
+
+    def _words(self) -> list[tuple[str, str]]:
+        return [(word, name) for found in self.tips.values() for name, tips in found.items() for word in tips.words]
+
+
+@lru_cache(maxsize=2000)
+def _stands_in(word: str, category: str) -> bool:
+    """As a whole word where the script has word borders (`shoes` is not in `horseshoes`), else anywhere."""
+    if word.isascii():
+        return re.search(rf"(?<![a-z]){re.escape(word.lower())}(?![a-z])", category) is not None
+    return word.lower() in category
+
+
+def load(folders: Sequence[Path]) -> Care:
+    """Read `care/<language>.toml` of every folder, later folders over earlier ones. Raises FindingsError."""
+    found: dict[str, dict[str, Tips]] = {}
+    findings: list[Finding] = []
+    for file in [file for folder in folders for file in sorted(folder.glob("care/*.toml"))]:
+        try:
+            tree = tomllib.loads(file.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            findings.append(Finding(f"not valid TOML: {error}", paths.shown(file)))
+            continue
+        for name, tips in tree.items():
+            try:
+                found.setdefault(file.stem, {})[name] = Tips.model_validate(tips)
+            except ValidationError as error:
+                findings += [_finding(file, name, one) for one in error.errors()]
+    if findings:
+        raise FindingsError(*findings)
+    return Care(found)
+
+
+def _finding(file: Path, name: str, error: Any) -> Finding:
+    key = ".".join([name, *(str(part) for part in error["loc"])])
+    lines = file.read_text("utf-8").splitlines()
+    line = next((number for number, text in enumerate(lines, 1) if text.strip() == f"[{name}]"), None)
+    return Finding(str(error["msg"]), paths.shown(file), line, key)

@@ -1,0 +1,75 @@
+"""Which event ends which enrolment, and ending them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from automations.conditions import SKEW, same_thing
+from automations.flow import Flow
+from bot.base.database import table
+from bot.tables.automations import Enrolment
+from bot.tables.outbox import Message
+
+_enrolments = table(Enrolment)
+_messages = table(Message)
+
+
+def ends(flow: Flow, enrolment: Mapping[str, Any], name: str, ts: datetime, properties: Mapping[str, Any]) -> bool:
+    """Is this event of the same person a goal of the enrolment?
+
+    It is if it came after the anchor, or names the same cart, checkout or order whenever it came (E1). With
+    `match_on` an event about another thing is none; one that does not say which counts: rather no mail (E3).
+    """
+    context = enrolment["context"]
+    if name not in flow.exit.events:
+        return False
+    key = flow.exit.match_on
+    if key and properties.get(key) and context.get(key):
+        return str(properties[key]) == str(context[key])
+    return ts >= enrolment["anchor_ts"] - SKEW or same_thing(context, properties)
+
+
+async def leave(
+    session: AsyncSession,
+    enrolments: Collection[int],
+    reason: str,
+    now: datetime,
+    event_id: int | None = None,
+    *,
+    wait: bool = True,
+) -> None:
+    """End these enrolments, and drop what they have in the outbox that was not handed over yet (T04, T15).
+
+    `wait` False leaves out those that another transaction holds.
+    """
+    ids = sorted(enrolments)
+    if not ids:
+        return
+    # A message that a worker holds right now is left to it: its gate sees the enrolment, or it is too late (`raced`).
+    waiting = (
+        sa.select(_messages.c.id)
+        .where(_messages.c.enrolment_id.in_(ids), _messages.c.status.in_(("planned", "deferred", "claimed")))
+        .with_for_update(skip_locked=True)
+    )
+    held: Sequence[int] = (await session.scalars(waiting)).all()
+    if held:
+        await session.execute(
+            sa.update(_messages)
+            .where(_messages.c.id.in_(held))
+            .values(
+                status="skipped", skip_reason="exited", settled_at=now, due_at=None, lease_until=None, lease_by=None
+            )
+        )
+    # No waiting for an enrolment that an event is ending just now: the outbox must never wait for the events.
+    free = sa.select(_enrolments.c.id).where(_enrolments.c.id.in_(ids), _enrolments.c.status == "active")
+    await session.execute(
+        sa.update(_enrolments)
+        .where(_enrolments.c.id.in_(free.with_for_update(skip_locked=not wait)))
+        .values(
+            status="exited", exit_reason=reason, exit_event_id=event_id, ended_at=now, due_at=None, planned_at=None,
+            lease_until=None, lease_by=None,
+        )
+    )  # fmt: skip

@@ -1,0 +1,200 @@
+"""What is known about the people of one batch, loaded by a few queries however many they are."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base.database import table
+from bot.tables.automations import Click, Enrolment
+from bot.tables.events import Event
+from bot.tables.outbox import Message
+from bot.tables.people import Contact, Identity
+from bot.tables.shop import Cart, Order, Product
+from bot.tables.support import Rating, Ticket
+
+Row = Mapping[str, Any]
+Need = Literal["orders", "carts", "views", "products", "clicks", "taught", "tickets", "addresses"]
+
+HANDED = ("handed", "sent", "unknown", "failed")
+_CART_AGE = timedelta(days=35)
+_ORDER_AGE = timedelta(days=400)
+_VIEW_AGE = timedelta(days=31)
+_VIEWS_EACH = 600
+
+
+@dataclass
+class Person:
+    """One contact and what was asked for. Lists are newest first. `products` are shared by the batch."""
+
+    contact: Row
+    emails: list[Row] = field(default_factory=list)
+    orders: list[Row] = field(default_factory=list)
+    carts: list[Row] = field(default_factory=list)
+    views: list[Row] = field(default_factory=list)
+    taught: list[Row] = field(default_factory=list)
+    tickets: list[Row] = field(default_factory=list)
+    clicked_at: datetime | None = None
+    products: "Products" = field(default_factory=lambda: Products([]))
+
+    @property
+    def id(self) -> int:
+        return int(self.contact["id"])
+
+    @property
+    def email(self) -> str | None:
+        """The newest address that still takes mail."""
+        return next((one["value"] for one in self.emails if one["unreachable_at"] is None), None)
+
+    def cart(self, kind: str, cart_id: str | None) -> Row | None:
+        """That cart, or the newest of the kind where the event did not name one."""
+        mine = [cart for cart in self.carts if cart["kind"] == kind]
+        if cart_id:
+            return next((cart for cart in mine if cart["cart_id"] == cart_id), None)
+        return mine[0] if mine else None
+
+    def order(self, order_id: str | None) -> Row | None:
+        return next((order for order in self.orders if order["order_id"] == order_id), None)
+
+
+class Products:
+    """The catalogue as far as the batch needs it. What the shop never told us of counts as available."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = {(row["product_id"], row["variant_id"]): row for row in rows}
+        self._ids = {product_id for product_id, _ in self._rows}
+
+    def find(self, item: Row) -> Row | None:
+        product_id, variant_id = str(item.get("product_id") or ""), str(item.get("variant_id") or "")
+        return self._rows.get((product_id, variant_id)) or self._rows.get((product_id, ""))
+
+    def available(self, item: Row) -> bool:
+        """In stock and published; a variant that is gone while its product is known is not (T22, T23)."""
+        found = self.find(item)
+        if found is None:
+            return str(item.get("product_id") or "") not in self._ids
+        return bool(found["published"]) and (found["stock"] is None or found["stock"] > 0)
+
+
+async def load(
+    session: AsyncSession, contact_ids: Collection[int], needs: Collection[str], now: datetime
+) -> dict[int, Person]:
+    """People by contact id. `products` brings the catalogue rows behind their carts, views and orders."""
+    ids = sorted(set(contact_ids))
+    if not ids:
+        return {}
+    contacts = table(Contact)
+    found = await _rows(session, sa.select(contacts).where(among(contacts.c.id, ids)))
+    people = {row["id"]: Person(row) for row in found}
+    if "addresses" in needs:
+        await _addresses(session, people, ids)
+    if "orders" in needs:
+        orders = table(Order)
+        recent = sa.select(orders).where(among(orders.c.contact_id, ids), orders.c.ordered_at > now - _ORDER_AGE)
+        for row in await _rows(session, recent.order_by(orders.c.ordered_at.desc(), orders.c.id.desc())):
+            people[row["contact_id"]].orders.append(row)
+    if "carts" in needs:
+        carts = table(Cart)
+        open_ones = sa.select(carts).where(among(carts.c.contact_id, ids), carts.c.changed_at > now - _CART_AGE)
+        for row in await _rows(session, open_ones.order_by(carts.c.changed_at.desc(), carts.c.id.desc())):
+            people[row["contact_id"]].carts.append(row)
+    if "views" in needs:
+        await _views(session, people, ids, now)
+    if "clicks" in needs:
+        clicks = table(Click)
+        last = sa.select(clicks.c.contact_id, sa.func.max(clicks.c.at).label("at")).where(
+            among(clicks.c.contact_id, ids), clicks.c.label == "human"
+        )
+        for row in await _rows(session, last.group_by(clicks.c.contact_id)):
+            people[row["contact_id"]].clicked_at = row["at"]
+    if "taught" in needs:
+        await _taught(session, people, ids, now)
+    if "tickets" in needs:
+        await _tickets(session, people, ids)
+    if "products" in needs:
+        await _products(session, people)
+    return people
+
+
+def among(column: sa.ColumnElement[Any], ids: Sequence[Any]) -> sa.ColumnElement[bool]:
+    return column.in_(ids)
+
+
+async def _rows(session: AsyncSession, query: sa.Select[Any]) -> Sequence[Row]:
+    return [dict(row) for row in (await session.execute(query)).mappings()]
+
+
+async def _addresses(session: AsyncSession, people: dict[int, Person], ids: Sequence[int]) -> None:
+    known = table(Identity)
+    emails = sa.select(known).where(among(known.c.contact_id, ids), known.c.kind == "email")
+    for row in await _rows(session, emails.order_by(known.c.created_at.desc(), known.c.id.desc())):
+        people[row["contact_id"]].emails.append(row)
+
+
+async def _views(session: AsyncSession, people: dict[int, Person], ids: Sequence[int], now: datetime) -> None:
+    events = table(Event)
+    viewed = sa.select(events.c.id, events.c.contact_id, events.c.ts, events.c.body).where(
+        among(events.c.contact_id, ids), events.c.name == "Product Viewed", events.c.ts > now - _VIEW_AGE
+    )
+    newest = viewed.order_by(events.c.ts.desc(), events.c.id.desc()).limit(_VIEWS_EACH * len(ids))
+    for row in await _rows(session, newest):
+        properties = row["body"].get("properties") or {}
+        people[row["contact_id"]].views.append({**properties, "product_id": _text(properties, "product_id", "sku"),
+                                                "variant_id": _text(properties, "variant_id"),
+                                                "event_id": row["id"], "ts": row["ts"]})  # fmt: skip
+
+
+def _text(properties: Row, *names: str) -> str:
+    return next((str(properties[name]) for name in names if properties.get(name) not in (None, "")), "")
+
+
+async def _taught(session: AsyncSession, people: dict[int, Person], ids: Sequence[int], now: datetime) -> None:
+    """Which care categories a person was written to about, by mail of their own or one that was merged."""
+    messages, enrolments = table(Message), table(Enrolment)
+    told = (
+        sa.select(messages.c.contact_id, messages.c.enrolment_id, messages.c.flow, enrolments.c.context,
+                  messages.c.settled_at, messages.c.created_at)
+        .join(enrolments, enrolments.c.id == messages.c.enrolment_id)
+        .where(among(messages.c.contact_id, ids), messages.c.created_at > now - timedelta(days=120))
+        .where(sa.or_(messages.c.status.in_(HANDED[:3]), messages.c.skip_reason == "merged"))
+    )  # fmt: skip
+    for row in await _rows(session, told):
+        people[row["contact_id"]].taught.append(
+            {"flow": row["flow"], "order_id": row["context"].get("order_id"),
+             "category": row["context"].get("category"), "at": row["settled_at"] or row["created_at"]}
+        )  # fmt: skip
+
+
+async def _tickets(session: AsyncSession, people: dict[int, Person], ids: Sequence[int]) -> None:
+    """Open tickets, and the last rating of each person's tickets."""
+    tickets, ratings = table(Ticket), table(Rating)
+    open_ones = sa.select(tickets).where(among(tickets.c.contact_id, ids), tickets.c.status != "resolved")
+    last: dict[int, int] = {}
+    rated = sa.select(ratings.c.contact_id, ratings.c.score).where(
+        among(ratings.c.contact_id, ids), ratings.c.score.is_not(None)
+    )
+    for row in await _rows(session, rated.order_by(ratings.c.rated_at)):
+        last[row["contact_id"]] = row["score"]
+    for row in await _rows(session, open_ones):
+        people[row["contact_id"]].tickets.append({**row, "last_score": last.get(row["contact_id"])})
+
+
+async def _products(session: AsyncSession, people: dict[int, Person]) -> None:
+    wanted: dict[str, None] = defaultdict()
+    for person in people.values():
+        for item in [item for row in (*person.carts, *person.orders[:20]) for item in row["items"]]:
+            wanted[str(item.get("product_id") or "")] = None
+        for view in person.views:
+            wanted[view["product_id"]] = None
+    ids = [product_id for product_id in wanted if product_id]
+    products, found = table(Product), list[Row]()
+    for start in range(0, len(ids), 10_000):
+        part = ids[start : start + 10_000]
+        found += await _rows(session, sa.select(products).where(among(products.c.product_id, part)))
+    shared = Products(found)
+    for person in people.values():
+        person.products = shared

@@ -1,0 +1,432 @@
+"""May this mail leave, and if not, why not: thirteen questions in a fixed order, asked at the last moment.
+
+Everything happens inside the outbox's claim transaction, with the people locked, so that no second worker gives the
+last free slot away. Every answer is kept with the message (`verdicts`), the first no in `skip_reason`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from jinja2 import TemplateError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from automations import caps, conditions, exits, facts, holdout, permission, quiet, values, waits
+from automations.care import Care
+from automations.conditions import Case
+from automations.facts import Person
+from automations.flow import Flow, Step
+from automations.versions import Version, Versions
+from bot import contacts
+from bot.base import logs, work
+from bot.base.database import table
+from bot.base.errors import FindingsError
+from bot.base.ground import Ground
+from bot.outbound.email import templates, tracking
+from bot.outbound.email.templates import MailTemplate, MailTemplates
+from bot.outbound.email.tracking import LinkTokens
+from bot.outbound.outbox import Defer, Outcome, Send, Skip
+from bot.tables.automations import Enrolment
+from bot.tables.events import Event
+from bot.tables.people import Contact
+
+log = logs.get(__name__)
+
+REASONS = (
+    "enrolment_active", "flow_running", "address", "not_suppressed", "consent", "no_exit", "profile_filters", "fresh",
+    "in_time", "awake", "under_cap", "not_held_out", "rendered",
+)  # fmt: skip
+"""The thirteen questions of marketing.md E2, in the order in which they are asked."""
+
+MAX_DEFERS = 3
+_LONGEST_CAP_WAIT = timedelta(hours=48)
+_BUSY = timedelta(seconds=1)
+_FOR_A_HIGHER_ONE = timedelta(seconds=5)
+_RIVAL_WAITS = 24
+_enrolments = table(Enrolment)
+
+
+@dataclass(frozen=True)
+class No:
+    """A question answered with no. `exits`: the enrolment ends. `until`: not now, ask again then; with `moves` the mail
+    counts as late only from then on, because the waiting was our decision."""
+
+    reason: str
+    exits: bool = False
+    until: datetime | None = None
+    status: str = "skipped"
+    moves: bool = False
+    event_id: int | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Batch:
+    """What the messages of one claim need, loaded once."""
+
+    enrolments: dict[int, facts.Row]
+    versions: dict[int, Version]
+    people: dict[int, Person]
+    permissions: permission.Permissions
+    goals: dict[int, list[facts.Row]]
+    slots: caps.Slots
+    merged: dict[int, list[facts.Row]]
+    locked: set[int]
+    used: list[MailTemplate] = field(default_factory=list)
+
+
+@dataclass
+class _Asked:
+    """One message in front of the gate."""
+
+    row: facts.Row
+    enrolment: facts.Row
+    version: Version | None
+    person: Person | None
+    case: Case
+    now: datetime
+    address: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    template: MailTemplate | None = None
+
+    @property
+    def flow(self) -> Flow:
+        assert self.version is not None and self.version.flow is not None
+        return self.version.flow
+
+    @property
+    def step(self) -> Step:
+        found = self.flow.step(self.row["step_id"])
+        assert found is not None
+        return found
+
+    @property
+    def who(self) -> Person:
+        assert self.person is not None
+        return self.person
+
+
+class Marketing:
+    """The outbox's stage for the purpose `marketing`."""
+
+    def __init__(self, ground: Ground, mails: MailTemplates, care: Care, versions: Versions | None = None) -> None:
+        self.ground = ground
+        self.mails = mails
+        self.care = care
+        self.versions = versions or Versions()
+        self._questions: tuple[Callable[[_Asked, _Batch], No | None], ...] = (
+            self._enrolment_active, self._flow_running, self._address, self._not_suppressed, self._consent,
+            self._no_exit, self._profile_filters, self._fresh, self._in_time, self._awake, self._under_cap,
+            self._not_held_out, self._rendered,
+        )  # fmt: skip
+        assert tuple(ask.__name__.lstrip("_") for ask in self._questions) == REASONS
+
+    async def prepare(
+        self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], now: datetime
+    ) -> Mapping[int, Send | Skip | Defer]:
+        batch = await self._load(session, rows, now)
+        words: dict[int, Send | Skip | Defer] = {}
+        leaving: list[tuple[int, No]] = []
+        for row in sorted(rows, key=lambda row: (row["priority"], row["planned_at"], row["id"])):
+            if row["contact_id"] not in batch.locked:
+                words[row["id"]] = Defer(now + _BUSY, "busy")
+                continue
+            try:
+                words[row["id"]] = self._judged(row, batch, now, leaving)
+            except Exception:  # one row of a loop: it alone is not sent
+                log.exception("the gate failed", message_id=row["id"], flow=row["flow"])
+                words[row["id"]] = Skip("error")
+        for enrolment_id, no in leaving:
+            await exits.leave(session, [enrolment_id], no.reason, now, no.event_id, wait=False)
+        await templates.remember(session, batch.used, now)
+        return words
+
+    async def settled(self, session: AsyncSession, row: Mapping[str, Any], outcome: Outcome) -> None:
+        """However it ended, the enrolment goes on, counted from this moment (E14); the engine moves it."""
+        # Whoever holds the enrolment now is ending it (an event): nothing to wake, and nothing to wait for.
+        free = sa.select(_enrolments.c.id).where(
+            _enrolments.c.id == row["enrolment_id"], _enrolments.c.step_id == row["step_id"],
+            _enrolments.c.status == "active",
+        )  # fmt: skip
+        await session.execute(
+            sa.update(_enrolments)
+            .where(_enrolments.c.id.in_(free.with_for_update(skip_locked=True)))
+            .values(due_at=outcome.at, planned_at=outcome.at)
+        )
+        work.kick(session, "enrolments")
+        if outcome.status == "failed" and outcome.reason == "bad_address":
+            # Of the address that was written to, which may be an older one by now (T53).
+            address = row["payload"].get("to") or row["receiver"]
+            await contacts.suppress(session, self.ground.secret, "email", address, "hard_bounce", outcome.at)
+            await contacts.mark_unreachable(session, "email", address, "hard_bounce", outcome.at)
+
+    def _judged(
+        self, row: facts.Row, batch: _Batch, now: datetime, leaving: list[tuple[int, No]]
+    ) -> Send | Skip | Defer:
+        asked = self._asked(row, batch, now)
+        verdicts: dict[str, Any] = {}
+        defers = dict(row["verdicts"].get("defers") or {})
+        for name, ask in zip(REASONS, self._questions, strict=True):
+            no = ask(asked, batch)
+            if no is None:
+                verdicts[name] = True
+                continue
+            verdicts[name] = {"reason": no.reason, **no.detail}
+            if no.until is not None:
+                verdicts["defers"] = {**defers, no.reason: defers.get(no.reason, 0) + 1}
+                moved = {"planned_at": no.until} if no.moves else {}
+                return Defer(no.until, no.reason, {"verdicts": verdicts, **moved})
+            if no.exits:
+                leaving.append((row["enrolment_id"], no))
+            if defers:
+                verdicts["defers"] = defers
+            if no.reason == "render_error":
+                log.error("a mail could not be rendered and was not sent", message_id=row["id"], flow=row["flow"],
+                          step=row["step_id"], detail=no.detail.get("error"))  # fmt: skip
+            return Skip(no.reason, no.status, {"verdicts": verdicts})
+        if defers:
+            verdicts["defers"] = defers
+        assert asked.template is not None
+        batch.slots.taken[asked.who.id].append(now)
+        batch.used.append(asked.template)
+        kept = {"template": asked.step.send, "revision": asked.template.revision, "receiver": asked.address}
+        return Send(asked.payload, {"verdicts": verdicts, **kept})
+
+    def _asked(self, row: facts.Row, batch: _Batch, now: datetime) -> _Asked:
+        enrolment = batch.enrolments[row["enrolment_id"]]
+        person = batch.people.get(row["contact_id"])
+        language = (person.contact["language"] if person else None) or self.ground.config.shop.language
+        case = Case(row["flow"], enrolment["anchor_ts"], enrolment["context"], now, language, self.care)
+        return _Asked(row, enrolment, batch.versions.get(enrolment["version_id"]), person, case, now)
+
+    # -- the thirteen questions ------------------------------------------------------------------------------------
+
+    def _enrolment_active(self, asked: _Asked, _batch: _Batch) -> No | None:
+        return None if asked.enrolment["status"] == "active" else No("exited")
+
+    def _flow_running(self, asked: _Asked, _batch: _Batch) -> No | None:
+        runs = asked.version is not None and asked.version.runs and asked.flow.step(asked.row["step_id"]) is not None
+        return None if runs else No("flow_stopped")
+
+    def _address(self, asked: _Asked, _batch: _Batch) -> No | None:
+        if asked.person is None or asked.person.contact["status"] != "active":
+            return No("erased", exits=True)
+        if asked.person.email is None:
+            return No("no_address")
+        asked.address = asked.person.email
+        return None
+
+    def _not_suppressed(self, asked: _Asked, batch: _Batch) -> No | None:
+        found = batch.permissions.suppression(asked.address, asked.flow.topic)
+        if found is None:
+            return None
+        reason, _everything = found
+        if reason in permission.LEFT:
+            return No("unsubscribed", exits=True)
+        return No("suppressed", detail={"because": reason})  # the address may be changed back (T14)
+
+    def _consent(self, asked: _Asked, batch: _Batch) -> No | None:
+        settings = self.ground.config.automations
+        refused = permission.refusal(batch.permissions, settings, asked.flow, asked.who, asked.address)
+        return No(refused, exits=refused == "unsubscribed") if refused else None
+
+    def _no_exit(self, asked: _Asked, batch: _Batch) -> No | None:
+        for event in batch.goals.get(asked.who.id, ()):
+            properties = event["body"].get("properties") or {}
+            if exits.ends(asked.flow, asked.enrolment, event["name"], event["ts"], properties):
+                return No("goal", exits=True, event_id=event["id"], detail={"event": event["name"]})
+        for text in asked.flow.exit.when:
+            question = conditions.parse(text)
+            if question.holds(asked.who, asked.case):
+                return No("goal", exits=True, detail={"because": question.condition.name})
+        return None
+
+    def _profile_filters(self, asked: _Asked, _batch: _Batch) -> No | None:
+        no = conditions.first_no(asked.flow.filters, asked.who, asked.case)
+        return No(no.reason, detail={"condition": no.name}) if no else None
+
+    def _fresh(self, asked: _Asked, batch: _Batch) -> No | None:
+        if asked.step.merge_on and (leader := self._leader(asked, batch)):
+            return No("merged", detail={"into": leader})
+        cases = [asked.case, *(self._also(asked, batch))]
+        refusals = [conditions.first_no(asked.step.check, asked.who, case) for case in cases]
+        no = None if None in refusals else refusals[0]
+        if no is None:
+            return None
+        if asked.now < asked.row["created_at"] + no.hold:
+            again = asked.now + min(no.hold / 6, timedelta(days=1))
+            return No(no.reason, until=again, moves=True, detail={"condition": no.name})
+        return No(no.reason, detail={"condition": no.name})
+
+    def _in_time(self, asked: _Asked, _batch: _Batch) -> No | None:
+        late = asked.now - asked.row["planned_at"]
+        if late <= asked.step.max_lateness:
+            return None
+        return No("stale", detail={"late_seconds": int(late.total_seconds())})
+
+    def _awake(self, asked: _Asked, _batch: _Batch) -> No | None:
+        hours = self.ground.config.automations.quiet_hours
+        where = waits.local(self.ground.config, asked.who.contact)
+        until = quiet.until(hours, asked.now, where.zone, asked.row["key"])
+        if until is None:
+            return None
+        detail = {"zone": where.zone.key, "zone_from": where.source}
+        if _times(asked, "quiet_hours") >= MAX_DEFERS:
+            return No("deferred_too_often", detail=detail)
+        return No("quiet_hours", until=until, moves=True, detail=detail)
+
+    def _under_cap(self, asked: _Asked, batch: _Batch) -> No | None:
+        limits = self.ground.config.automations.frequency_cap
+        if not limits or asked.row["handed_at"]:
+            return None  # tried before: it holds its slot
+        rival = batch.slots.rivals.get(asked.who.id)
+        if rival is not None and rival < asked.row["priority"] and _times(asked, "higher_first") < _RIVAL_WAITS:
+            return No("higher_first", until=asked.now + _FOR_A_HIGHER_ONE)
+        free = batch.slots.free_at(asked.who.id, limits, asked.now)
+        if free is None:
+            return None
+        wait = asked.step.on_cap == "defer" and free <= asked.row["created_at"] + _LONGEST_CAP_WAIT
+        if wait and _times(asked, "frequency_cap") < MAX_DEFERS:
+            return No("frequency_cap", until=free, moves=True)
+        return No("frequency_cap")
+
+    def _not_held_out(self, asked: _Asked, _batch: _Batch) -> No | None:
+        bucket = asked.enrolment["context"].get("bucket")
+        if bucket is None or not holdout.held(self.ground.config, int(bucket)):
+            return None
+        return No("withheld", status="withheld", detail={"bucket": bucket})
+
+    def _rendered(self, asked: _Asked, batch: _Batch) -> No | None:
+        links = LinkTokens(self.ground.config.web.url, asked.row["id"], self.ground.secret)
+        also = [case.context for case in self._also(asked, batch)
+                if conditions.first_no(asked.step.check, asked.who, case) is None]  # fmt: skip
+        writing = values.Writing(
+            self.ground, self.care, asked.flow, asked.step, asked.who, asked.case, asked.address, links, also
+        )
+        try:
+            template = self.mails.find(asked.step.send or "", asked.case.language)
+            mail = template.render(values.build(writing), links)
+        except (TemplateError, FindingsError, LookupError, ValueError, TypeError) as error:
+            return No("render_error", detail={"error": logs.clean(f"{type(error).__name__}: {error}")[:300]})
+        asked.template = template
+        asked.payload = self._payload(asked, mail, links)
+        return None
+
+    # -- what they stand on ----------------------------------------------------------------------------------------
+
+    def _payload(self, asked: _Asked, mail: templates.Mail, links: LinkTokens) -> Mapping[str, Any]:
+        contact, shop = asked.who.contact, self.ground.config.shop
+        domain = next(iter(tracking.own_domains(shop.url)), "localhost")
+        return {
+            "to": asked.address,
+            "to_name": f"{contact['first_name']} {contact['last_name']}".strip(),
+            "from": "marketing",
+            "subject": mail.subject,
+            "text": mail.text,
+            "html": mail.html,
+            "list_unsubscribe": links.unsubscribe,
+            "list_id": f"{asked.flow.topic}.{domain}",
+            "feedback_id": f"{asked.flow.name}:{asked.step.id}:marketing:{domain.partition('.')[0]}",
+            "reply_to": None,
+        }
+
+    def _leader(self, asked: _Asked, batch: _Batch) -> int | None:
+        """The first enrolment of the same order whose mail carries ours too (marketing.md §2.5)."""
+        earlier = [
+            one["id"] for one in batch.merged.get(asked.enrolment["id"], ()) if one["id"] < asked.enrolment["id"]
+        ]
+        return min(earlier, default=None)
+
+    def _also(self, asked: _Asked, batch: _Batch) -> list[Case]:
+        return [
+            Case(asked.case.flow, one["anchor_ts"], one["context"], asked.now, asked.case.language, self.care)
+            for one in batch.merged.get(asked.enrolment["id"], ())
+            if one["id"] > asked.enrolment["id"]
+        ]
+
+    async def _load(self, session: AsyncSession, rows: Sequence[facts.Row], now: datetime) -> _Batch:
+        contact_ids = sorted({row["contact_id"] for row in rows})
+        locked = await _lock(session, contact_ids)
+        wanted = [row["enrolment_id"] for row in rows]
+        found = await session.execute(sa.select(_enrolments).where(_enrolments.c.id.in_(wanted)))
+        enrolments: dict[int, facts.Row] = {row["id"]: dict(row) for row in found.mappings()}
+        versions = await self.versions.find(session, {one["version_id"] for one in enrolments.values()})
+        flows = [one.flow for one in versions.values() if one.flow is not None]
+        people = await facts.load(session, contact_ids, _needs(flows), now)
+        addresses = {person.email for person in people.values() if person.email}
+        topics = {flow.topic for flow in flows}
+        permissions = await permission.load(session, addresses, topics, self.ground.secret, now)
+        goals = await _goals(session, contact_ids, flows, enrolments.values())
+        limits = self.ground.config.automations.frequency_cap
+        slots = await caps.load(session, rows, limits, self.versions, now)
+        merged = await _merged(session, rows, enrolments, versions)
+        return _Batch(enrolments, versions, people, permissions, goals, slots, merged, locked)
+
+
+def _times(asked: _Asked, reason: str) -> int:
+    return int((asked.row["verdicts"].get("defers") or {}).get(reason, 0))
+
+
+async def _lock(session: AsyncSession, contact_ids: Sequence[int]) -> set[int]:
+    """Hold these people until the claim commits. Whoever another worker holds is left for a second (T42, T46).
+
+    SQLite has one writer; skipping instead of waiting means that nothing can lock us in a circle.
+    """
+    people = table(Contact)
+    held = sa.select(people.c.id).where(people.c.id.in_(contact_ids)).order_by(people.c.id)
+    found = await session.scalars(held.with_for_update(skip_locked=True, key_share=True))
+    return set(found.all())
+
+
+def _needs(flows: Sequence[Flow]) -> set[str]:
+    needed = {"addresses", "orders"}
+    for flow in flows:
+        asked = (*flow.filters, *flow.exit.when, *(text for step in flow.steps for text in step.check))
+        needed |= conditions.needs(asked) | values.NEEDS[flow.about]
+    return needed
+
+
+async def _goals(
+    session: AsyncSession, contact_ids: Sequence[int], flows: Sequence[Flow], enrolments: Any
+) -> dict[int, list[facts.Row]]:
+    """Events since the oldest anchor that might end one of the enrolments."""
+    events = table(Event)
+    names = {name for flow in flows for name in flow.exit.events}
+    anchors = [one["anchor_ts"] for one in enrolments]
+    found: dict[int, list[facts.Row]] = {}
+    if not names or not anchors:
+        return found
+    since = sa.select(events.c.id, events.c.contact_id, events.c.name, events.c.ts, events.c.body).where(
+        events.c.contact_id.in_(contact_ids), events.c.name.in_(sorted(names)),
+        events.c.ts >= min(anchors) - conditions.SKEW,
+    )  # fmt: skip
+    for row in (await session.execute(since.order_by(events.c.id))).mappings():
+        found.setdefault(row["contact_id"], []).append(dict(row))
+    return found
+
+
+async def _merged(
+    session: AsyncSession, rows: Sequence[facts.Row], enrolments: Mapping[int, facts.Row],
+    versions: Mapping[int, Version],
+) -> dict[int, list[facts.Row]]:  # fmt: skip
+    """By enrolment, the others of its flow and person whose mail of the same step is about the same order and day."""
+    found: dict[int, list[facts.Row]] = {}
+    for row in rows:
+        enrolment = enrolments[row["enrolment_id"]]
+        version = versions.get(enrolment["version_id"])
+        step = version.flow.step(row["step_id"]) if version and version.flow else None
+        if step is None or not step.merge_on or enrolment["id"] in found:
+            continue
+        siblings = sa.select(_enrolments).where(
+            _enrolments.c.contact_id == enrolment["contact_id"], _enrolments.c.flow == enrolment["flow"],
+            _enrolments.c.status == "active", _enrolments.c.step_id == row["step_id"],
+            _enrolments.c.id != enrolment["id"],
+        )  # fmt: skip
+        found[enrolment["id"]] = [
+            dict(one)
+            for one in (await session.execute(siblings.order_by(_enrolments.c.id))).mappings()
+            if one["context"].get(step.merge_on) == enrolment["context"].get(step.merge_on)
+        ]
+    return found

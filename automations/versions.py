@@ -1,0 +1,135 @@
+"""Published flows: a changed file makes a new version, people inside stay with theirs until they are through."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from automations import flow
+from automations.flow import Flow
+from automations.flow_files import Flows
+from bot.base import logs
+from bot.base.database import insert, table
+from bot.tables.automations import Enrolment, FlowVersion
+
+log = logs.get(__name__)
+_versions = table(FlowVersion)
+_enrolments = table(Enrolment)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published flow. `flow` is None if this program no longer understands its definition."""
+
+    id: int
+    number: int
+    status: str
+    name: str
+    flow: Flow | None
+
+    @property
+    def runs(self) -> bool:
+        return self.status in ("active", "draining") and self.flow is not None
+
+
+def digest(definition: Mapping[str, Any]) -> str:
+    return hashlib.sha256(msgspec.json.encode(definition, order="deterministic")).hexdigest()[:16]
+
+
+async def publish(session: AsyncSession, flows: Flows, now: datetime) -> dict[str, int]:
+    """Make what the files say the versions that enrol. Returns the id of the active version by flow name.
+
+    A flow with `enabled = false` stops: its people stay where they are and go on when it is switched on again, with
+    the lateness of their next mail decided as ever (T41). A flow whose file is gone drains.
+    """
+    active: dict[str, int] = {}
+    for name, made in flows.by_name.items():
+        kept = {key: value for key, value in flows.definitions[name].items() if key != "enabled"}
+        version_id = await _put(session, name, kept, now)
+        status = "active" if made.enabled else "stopped"
+        slept = await session.scalar(
+            sa.select(sa.func.count()).where(_versions.c.flow == name, _versions.c.status == "stopped")
+        )
+        await _set(session, [_versions.c.id == version_id], status)
+        others = [_versions.c.flow == name, _versions.c.id != version_id]
+        await _set(session, others, "draining" if made.enabled else "stopped")
+        if made.enabled:
+            active[name] = version_id
+            if slept:
+                await _wake(session, name)
+    await _set(session, [_versions.c.flow.not_in(list(flows.by_name) or [""]), _versions.c.status == "active"],
+               "draining")  # fmt: skip
+    return active
+
+
+async def _put(session: AsyncSession, name: str, definition: Mapping[str, Any], now: datetime) -> int:
+    mark = digest(definition)
+    same = sa.select(_versions.c.id).where(_versions.c.flow == name, _versions.c.digest == mark)
+    found: int | None = await session.scalar(same)
+    if found is not None:
+        return found
+    last = await session.scalar(sa.select(sa.func.max(_versions.c.number)).where(_versions.c.flow == name))
+    await session.execute(
+        insert(session, _versions)
+        .values(flow=name, number=(last or 0) + 1, digest=mark, definition=dict(definition), status="active",
+                published_at=now)
+        .on_conflict_do_nothing()
+    )  # fmt: skip
+    made = await session.scalar(same)  # of another process, if it published the same file at the same moment
+    assert made is not None
+    log.info("flow published", flow=name, number=(last or 0) + 1)
+    return int(made)
+
+
+async def _set(session: AsyncSession, where: list[sa.ColumnElement[bool]], status: str) -> None:
+    await session.execute(sa.update(_versions).where(*where, _versions.c.status != status).values(status=status))
+
+
+async def _wake(session: AsyncSession, name: str) -> None:
+    """Enrolments that were due while the flow was stopped (`planned_at` kept, nothing due) are due again."""
+    mine = sa.select(_versions.c.id).where(_versions.c.flow == name)
+    await session.execute(
+        sa.update(_enrolments)
+        .where(_enrolments.c.version_id.in_(mine), _enrolments.c.status == "active")
+        .where(_enrolments.c.due_at.is_(None), _enrolments.c.planned_at.is_not(None))
+        .values(due_at=_enrolments.c.planned_at)
+    )
+
+
+class Versions:
+    """Published flows by version id. A definition never changes, so it is read once; its status is read each time."""
+
+    def __init__(self) -> None:
+        self._flows: dict[int, Flow | None] = {}
+
+    async def find(self, session: AsyncSession, version_ids: Collection[int]) -> dict[int, Version]:
+        wanted = sorted(set(version_ids))
+        if not wanted:
+            return {}
+        columns = [_versions.c.id, _versions.c.flow, _versions.c.number, _versions.c.status]
+        missing = [one for one in wanted if one not in self._flows]
+        if missing:
+            rows = sa.select(_versions.c.id, _versions.c.flow, _versions.c.definition)
+            for row in await session.execute(rows.where(_versions.c.id.in_(missing))):
+                self._flows[row.id] = _understood(row.flow, row.definition)
+        found = await session.execute(sa.select(*columns).where(_versions.c.id.in_(wanted)))
+        return {row.id: Version(row.id, row.number, row.status, row.flow, self._flows[row.id]) for row in found}
+
+    async def running(self, session: AsyncSession) -> dict[int, Version]:
+        """Every version that people may be in or enter."""
+        ids = (await session.scalars(sa.select(_versions.c.id).where(_versions.c.status != "stopped"))).all()
+        return await self.find(session, ids)
+
+
+def _understood(name: str, definition: dict[str, Any]) -> Flow | None:
+    try:
+        return flow.from_definition(name, definition)
+    except ValidationError:
+        log.warning("a published flow is no longer understood, its people leave it", flow=name)
+        return None
