@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
 
 from bot import contacts
 from bot.base import ids
@@ -33,21 +34,24 @@ async def settle(session: AsyncSession, secret: str, people: Sequence[Person], n
     """Give every person its `contact_id`, or say why not in `refused`. Run again, it changes nothing."""
     await _refuse_erased(session, secret, people)
     owners = await _owners(session, [pair for person in people for pair in person.identities])
+    fresh, clear, unclear = list[Person](), list[Person](), list[Person]()
     taken: set[Known] = set()
     for person in people:
         if person.refused:
             continue
-        strangers = not any(pair in owners or pair in taken for pair in person.identities)
-        if strangers:
+        held_by = {owners.get(pair) for pair in person.identities}
+        if held_by == {None} and not taken.intersection(person.identities):
             taken.update(person.identities)
-        else:
-            person.contact_id = -1
-    fresh = [person for person in people if person.contact_id is None and not person.refused]
+            fresh.append(person)
+        elif len(held_by) == 1 and None not in held_by:
+            (person.contact_id,) = held_by
+            clear.append(person)
+        else:  # some of it is new, or twice in this batch, or joins two contacts
+            unclear.append(person)
     await _make(session, fresh, now)
-    for person in people:
-        if person.contact_id == -1:  # known already, or twice in this batch
-            contact = await contacts.find_or_create(session, person.identities, now, **person.fields)
-            person.contact_id = contact.id
+    await _fill(session, clear)
+    for person in unclear:
+        person.contact_id = (await contacts.find_or_create(session, person.identities, now, **person.fields)).id
     await _allow(session, secret, [person for person in people if person.consent_at], now)
 
 
@@ -63,15 +67,27 @@ async def _refuse_erased(session: AsyncSession, secret: str, people: Sequence[Pe
             person.refused = "this person was forgotten on request and stays forgotten"
 
 
-async def _owners(session: AsyncSession, wanted: Sequence[Known]) -> set[Known]:
+async def _owners(session: AsyncSession, wanted: Sequence[Known]) -> dict[Known, int]:
     rows, by_kind = table(Identity), dict[str, list[str]]()
     for kind, value in wanted:
         by_kind.setdefault(kind, []).append(value)
-    found: set[Known] = set()
+    found: dict[Known, int] = {}
     for kind, given in by_kind.items():
-        there = sa.select(rows.c.value).where(rows.c.kind == kind, rows.c.value.in_(given))
-        found.update((kind, value) for value in await session.scalars(there))
+        there = sa.select(rows.c.value, rows.c.contact_id).where(rows.c.kind == kind, rows.c.value.in_(given))
+        found.update({(kind, value): contact_id for value, contact_id in await session.execute(there)})
     return found
+
+
+async def _fill(session: AsyncSession, people: Sequence[Person]) -> None:
+    """What the file knows fills only what is empty."""
+    wanted = select(Contact).where(col(Contact.id).in_([person.contact_id for person in people]))
+    known = {contact.id: contact for contact in await session.scalars(wanted)}
+    for person in people:
+        contact = known[person.contact_id]
+        for name, value in person.fields.items():
+            if value and not getattr(contact, name):
+                setattr(contact, name, value)
+    await session.flush()
 
 
 async def _make(session: AsyncSession, people: Sequence[Person], now: datetime) -> None:
