@@ -79,7 +79,7 @@ class Credit(SQLModel, table=True):
     order_ref: int = reference("orders.id", index=False)
     message_id: int = reference("message.id")
     flow: str | None = Field(default=None, index=True)
-    amount: int
+    amount: int = Field(sa_type=sa.BigInteger)
     currency: str
     touches: list[dict[str, Any]] = json_value(list)
     shadow: bool = False

@@ -23,7 +23,7 @@ class Product(SQLModel, table=True):
     brand: str = ""
     url: str = ""
     image_url: str = ""
-    price: int | None = None
+    price: int | None = Field(default=None, sa_type=sa.BigInteger)
     currency: str = ""
     stock: int | None = None
     published: bool = True
@@ -34,7 +34,8 @@ class Cart(SQLModel, table=True):
     """A cart (`kind` cart) or a checkout (`kind` checkout) as last heard of.
 
     `items` are dicts with product_id, variant_id, sku, name, category, quantity, price, url, image_url.
-    `changed_at` is the shop's time of the state that we hold: an older one is ignored.
+    `changed_at` is the shop's time of the state that we hold: an older one is ignored. `stated_at` is when it was last
+    told whole: single additions and removals from before are in it already.
     """
 
     __table_args__ = (sa.UniqueConstraint("kind", "cart_id"), sa.Index("ix_cart_contact", "contact_id", "changed_at"))
@@ -44,11 +45,12 @@ class Cart(SQLModel, table=True):
     cart_id: str
     contact_id: int | None = reference("contact.id", null=True, index=False)
     currency: str = ""
-    total: int = 0
+    total: int = Field(default=0, sa_type=sa.BigInteger)
     url: str = ""
     items: list[dict[str, Any]] = json_value(list)
     emptied_at: datetime | None = moment(null=True)
     ordered_at: datetime | None = moment(null=True)
+    stated_at: datetime | None = moment(null=True)
     changed_at: datetime = moment()
 
 
@@ -79,9 +81,9 @@ class Order(SQLModel, table=True):
     tracking_number: str = ""
     tracking_url: str = ""
     currency: str = ""
-    total: int = 0
-    revenue: int = 0
-    refunded: int = 0
+    total: int = Field(default=0, sa_type=sa.BigInteger)
+    revenue: int = Field(default=0, sa_type=sa.BigInteger)
+    refunded: int = Field(default=0, sa_type=sa.BigInteger)
     items: list[dict[str, Any]] = json_value(list)
     told: list[str] = json_value(list)
     ordered_at: datetime = moment()
