@@ -42,7 +42,7 @@ _KNOWN = {name.casefold(): name for name in EVENTS} | {name.casefold(): to for n
 _PROPERTIES = {
     "orderId": "order_id", "checkoutId": "checkout_id", "cartId": "cart_id", "products": "products",
     "productId": "product_id", "variantId": "variant_id", "refundId": "refund_id", "Items": "products",
-    "$value": "value", "CheckoutURL": "url", "Currency": "currency", "$currency_code": "currency",
+    "$value": "value", "CheckoutURL": "checkout_url", "Currency": "currency", "$currency_code": "currency",
 }  # fmt: skip
 _PRODUCT = {
     "productId": "product_id", "variantId": "variant_id", "ProductID": "product_id", "VariantID": "variant_id",
