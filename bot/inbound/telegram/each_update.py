@@ -1,0 +1,96 @@
+"""One update on its way in: read, handed to the first handler that wants it, in one transaction with all it causes.
+
+Handlers get by name: `session`, `desk`, `now`, `received_at`, `group` (the staff group's id), `toast` and `member`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from aiogram import Bot, Dispatcher
+from aiogram.dispatcher.event.bases import UNHANDLED
+from aiogram.exceptions import AiogramError
+from aiogram.methods import AnswerCallbackQuery
+from aiogram.types import Update
+from aiogram.types.update import UpdateTypeLookupError
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base import logs
+from bot.inbound.telegram import buttons, customer, membership, staff
+from bot.inbound.telegram.inbox import Opened, Unreadable
+from bot.inbound.telegram.members import Members
+from bot.outbound import staff_group
+from bot.support.desk import Desk
+
+log = logs.get(__name__)
+
+
+class EachUpdate:
+    """The door of the inbox. `kinds` are the kinds of update that anybody here wants."""
+
+    def __init__(self, bot: Bot, desk: Desk) -> None:
+        self.bot = bot
+        self.desk = desk
+        self.members = Members(bot)
+        self.dispatcher = Dispatcher(disable_fsm=True)
+        for part in (customer, staff, buttons, membership):
+            self.dispatcher.include_router(part.router())
+        self.kinds = self.dispatcher.resolve_used_update_types()
+
+    async def open(self, body: Mapping[str, Any]) -> Opened:
+        try:
+            update = Update.model_validate(body, context={"bot": self.bot})
+        except ValidationError as error:
+            raise Unreadable(f"not as the Bot API describes it: {error.error_count()} fields") from None
+        return _One(self, update, await self._is_member(update))
+
+    async def _is_member(self, update: Update) -> bool:
+        """Whether whoever pressed a button in a group belongs to it: a public group can be read by everybody."""
+        query = update.callback_query
+        if query is None or query.message is None or query.message.chat.type == "private":
+            return False
+        return await self.members.include(query.message.chat.id, query.from_user.id)
+
+
+@dataclass
+class _One:
+    door: EachUpdate
+    update: Update
+    member: bool
+    toast: buttons.Toast = field(default_factory=buttons.Toast)
+
+    async def act(self, session: AsyncSession, received_at: datetime, now: datetime) -> bool:
+        try:
+            kind = self.update.event_type
+        except UpdateTypeLookupError:
+            log.info("an update of a kind that is not known here", update_id=self.update.update_id)
+            return False
+        result = await self.door.dispatcher.feed_update(
+            self.door.bot,
+            self.update,
+            session=session,
+            desk=self.door.desk,
+            now=now,
+            received_at=received_at,
+            group=await staff_group.current(session, self.door.desk.ground.config.telegram.staff_chat_id),
+            member=self.member,
+            toast=self.toast,
+        )
+        if result is UNHANDLED:
+            log.debug("nobody wants this update", update_id=self.update.update_id, kind=kind)
+        return result is not UNHANDLED
+
+    async def finish(self) -> None:
+        """Without an answer the button of whoever pressed it turns for a long time."""
+        if self.update.callback_query is None:
+            return
+        words = (self.toast.words or "")[:200]
+        try:
+            await self.door.bot(
+                AnswerCallbackQuery(callback_query_id=self.update.callback_query.id, text=words or None),
+                request_timeout=5,
+            )
+        except AiogramError as error:
+            log.info("a press was not answered", update_id=self.update.update_id, reason=logs.clean(str(error))[:200])

@@ -1,0 +1,40 @@
+"""Who belongs to a group, asked from Telegram and remembered for a while."""
+
+import time
+from typing import Any
+
+from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.methods import GetChatMember
+
+from bot.outbound.telegram_bot import ask, field
+
+_REMEMBERED = 600.0  # seconds
+
+
+class Members:
+    def __init__(self, bot: Bot) -> None:
+        self.bot = bot
+        self._known: dict[tuple[int, int], tuple[float, bool]] = {}
+
+    async def include(self, chat_id: int, user_id: int) -> bool:
+        """Raises aiogram's errors when Telegram does not answer: then nobody knows."""
+        known = self._known.get((chat_id, user_id))
+        if known and known[0] > time.monotonic():
+            return known[1]
+        try:
+            found = _belongs(await ask(self.bot, GetChatMember(chat_id=chat_id, user_id=user_id)))
+        except TelegramBadRequest:
+            found = False
+        if len(self._known) > 10_000:
+            self._known.clear()
+        # A no is asked again soon: somebody may just have been let in.
+        self._known[chat_id, user_id] = (time.monotonic() + (_REMEMBERED if found else 10), found)
+        return found
+
+
+def _belongs(member: Any) -> bool:
+    status = field(member, "status")
+    return status in ("creator", "administrator", "member") or (
+        status == "restricted" and bool(field(member, "is_member"))
+    )

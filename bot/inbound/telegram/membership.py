@@ -1,0 +1,35 @@
+"""The bot's own standing: blocked and unblocked by customers, put out of the staff group."""
+
+from datetime import datetime
+
+from aiogram import F, Router
+from aiogram.types import ChatMemberUpdated
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import contacts
+from bot.base import logs
+
+log = logs.get(__name__)
+
+
+def router() -> Router:
+    made = Router(name="membership")
+    made.my_chat_member.register(in_private, F.chat.type == "private")
+    made.my_chat_member.register(in_a_group)
+    return made
+
+
+async def in_private(change: ChatMemberUpdated, session: AsyncSession, now: datetime) -> None:
+    if change.new_chat_member.status == "kicked":
+        await contacts.mark_unreachable(session, "telegram", change.chat.id, "blocked", now)
+    else:
+        await contacts.mark_reachable(session, "telegram", change.chat.id)
+
+
+async def in_a_group(change: ChatMemberUpdated, group: int | None) -> None:
+    if change.chat.id != group:
+        log.info("the bot's standing in a group that is not the staff group changed", chat_id=change.chat.id)
+    elif change.new_chat_member.status in ("left", "kicked"):
+        log.error("the bot was put out of the staff group: nothing reaches staff until it is let in again")
+    elif change.new_chat_member.status != "administrator":
+        log.error("the bot is no admin of the staff group: make it one and let it manage topics")

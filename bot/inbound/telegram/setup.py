@@ -1,0 +1,87 @@
+"""Before the first update: is the bot who we think, may it manage topics; its menu of commands; its webhook."""
+
+from collections.abc import Sequence
+
+from aiogram import Bot
+from aiogram.exceptions import AiogramError, TelegramAPIError, TelegramNotFound, TelegramUnauthorizedError
+from aiogram.methods import GetChat, GetChatMember, GetMe, SetMyCommands, SetWebhook
+from aiogram.types import BotCommand, BotCommandScopeAllPrivateChats, BotCommandScopeChat
+
+from bot.base import logs
+from bot.base.errors import Finding
+from bot.base.texts import Texts
+from bot.inbound.telegram import webhook
+from bot.outbound.telegram_bot import ask, field
+
+log = logs.get(__name__)
+
+_STAFF_COMMANDS = ("take", "note", "close", "sla")
+
+
+async def check(bot: Bot, staff_chat_id: int | None) -> list[Finding]:
+    """What stands between this configuration and a working desk in Telegram. Empty when all is well."""
+    try:
+        me = await ask(bot, GetMe())
+        if staff_chat_id is None:
+            return [_finding("not set: questions that need a human reach nobody", "staff_chat_id", warning=True)]
+        return await _check_group(
+            bot, staff_chat_id, int(field(me, "id")), bool(field(me, "can_read_all_group_messages"))
+        )
+    except (TelegramUnauthorizedError, TelegramNotFound):
+        return [_finding("Telegram does not know this token; ask BotFather for a new one", "token")]
+    except AiogramError as error:
+        return [_finding(f"no useful answer from the Bot API: {logs.clean(str(error))[:200]}", "api_base")]
+
+
+async def _check_group(bot: Bot, chat_id: int, me: int, reads_all: bool) -> list[Finding]:
+    key = "staff_chat_id"
+    try:
+        chat = await ask(bot, GetChat(chat_id=chat_id))
+        standing = await ask(bot, GetChatMember(chat_id=chat_id, user_id=me))
+    except TelegramAPIError as error:
+        return [_finding(f"the bot cannot see the chat {chat_id}; add it to the staff group ({error.message})", key)]
+    findings = []
+    if not field(chat, "is_forum"):
+        findings.append(_finding("topics are off in this group; switch them on in its settings", key))
+    admin = field(standing, "status") == "administrator"
+    if not admin or not field(standing, "can_manage_topics"):
+        findings.append(_finding("the bot may not manage topics; make it an admin with that right", key))
+    if not admin and not reads_all:
+        findings.append(
+            _finding("privacy mode hides what staff write; switch it off with BotFather's /setprivacy", key)
+        )
+    return findings
+
+
+def _finding(message: str, key: str, *, warning: bool = False) -> Finding:
+    return Finding(message, key=f"telegram.{key}", warning=warning)
+
+
+async def set_commands(bot: Bot, texts: Texts, staff_chat_id: int | None) -> None:
+    """The menus of commands, for customers and for the staff group, in every language. A failure is only logged."""
+    try:
+        for language in texts.languages:
+            code = None if language == "en" else language.partition("_")[0]
+            await bot(
+                SetMyCommands(
+                    commands=_commands(texts, language, ["start"]),
+                    scope=BotCommandScopeAllPrivateChats(),
+                    language_code=code,
+                )
+            )
+            if staff_chat_id is not None:
+                scope = BotCommandScopeChat(chat_id=staff_chat_id)
+                menu = _commands(texts, language, _STAFF_COMMANDS)
+                await bot(SetMyCommands(commands=menu, scope=scope, language_code=code))
+    except AiogramError as error:
+        log.warning("the menu of commands was not set", reason=logs.clean(str(error))[:200])
+
+
+def _commands(texts: Texts, language: str, names: Sequence[str]) -> list[BotCommand]:
+    return [BotCommand(command=name, description=texts.say(language, f"command.{name}")) for name in names]
+
+
+async def announce_webhook(bot: Bot, public_url: str, secret: str, kinds: Sequence[str]) -> None:
+    """Tell Telegram where to post. It is not taken back at the end: updates wait for us at Telegram for a day."""
+    url = public_url.rstrip("/") + webhook.path(secret)
+    await bot(SetWebhook(url=url, secret_token=secret, allowed_updates=list(kinds)))

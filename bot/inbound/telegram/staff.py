@@ -1,0 +1,167 @@
+"""What staff write in the staff group: answers, notes and commands in the topic of a ticket.
+
+Only what stands in a real topic counts: replies in plain groups carry a thread id that is no topic. A message that
+replies to nothing names the topic's first message as what it replies to.
+"""
+
+from datetime import datetime
+
+from aiogram import F, Router
+from aiogram.types import CallbackQuery, Message, User
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from bot.base.database import insert, table
+from bot.inbound.telegram import content
+from bot.outbound import outbox, staff_group
+from bot.support import sla, tickets
+from bot.support.desk import Desk
+from bot.tables.chat import StaffMember
+from bot.tables.support import Ticket, TicketMessage
+
+_members = table(StaffMember)
+
+
+def router() -> Router:
+    made = Router(name="staff")
+    made.message.register(moved, F.migrate_to_chat_id, in_group)
+    made.message.register(topic_closed, F.forum_topic_closed, F.is_topic_message, in_group)
+    made.message.register(without_name, F.sender_chat, F.is_topic_message, in_group, content.says_something)
+    made.message.register(wrote, F.is_topic_message, in_group, content.says_something)
+    made.edited_message.register(changed, F.is_topic_message, in_group, content.says_something)
+    return made
+
+
+def in_group(event: Message | CallbackQuery, group: int | None) -> bool:
+    message = event.message if isinstance(event, CallbackQuery) else event
+    return message is not None and group is not None and message.chat.id == group
+
+
+async def member(session: AsyncSession, user: User, now: datetime) -> StaffMember:
+    """The colleague, written down at first sight and by today's name."""
+    name = user.full_name
+    seen = insert(session, _members).values(
+        telegram_id=user.id, name=name, language=user.language_code, first_seen_at=now
+    )
+    await session.execute(seen.on_conflict_do_update(index_elements=[_members.c.telegram_id], set_={"name": name}))
+    found = await session.scalar(select(StaffMember).where(col(StaffMember.telegram_id) == user.id))
+    assert found is not None
+    return found
+
+
+async def moved(message: Message, session: AsyncSession, now: datetime) -> None:
+    assert message.migrate_to_chat_id is not None
+    await staff_group.move(session, message.chat.id, message.migrate_to_chat_id, now)
+
+
+async def topic_closed(message: Message, session: AsyncSession, desk: Desk, now: datetime) -> None:
+    """Closing a topic by hand closes its ticket."""
+    ticket = await _ticket(session, message)
+    if ticket is not None and message.from_user is not None and not message.from_user.is_bot:
+        await tickets.close(session, desk, ticket, await member(session, message.from_user, now), now)
+
+
+async def without_name(message: Message, session: AsyncSession, desk: Desk, now: datetime) -> None:
+    """An anonymous admin or a channel: nobody would know who answered, and it must not vanish silently."""
+    ticket = await _ticket(session, message)
+    if ticket is not None:
+        await _warn(session, ticket, message, desk.staff("group.as_yourself"), now)
+
+
+async def wrote(message: Message, session: AsyncSession, desk: Desk, now: datetime) -> None:
+    ticket = await _ticket(session, message)
+    if ticket is None or message.from_user is None or message.from_user.is_bot:
+        return
+    colleague = await member(session, message.from_user, now)
+    text = content.text(message)
+    if text.startswith("//") or await _answers_a_note(session, message):
+        await _note(session, desk, ticket, colleague, message, text.removeprefix("//").strip(), now)
+    elif text.startswith("/"):
+        await _command(session, desk, ticket, colleague, message, text, now)
+    else:
+        await tickets.staff_said(
+            session,
+            desk,
+            ticket,
+            colleague,
+            text,
+            content.attachment(message),
+            content.key(message),
+            content.source(message),
+            message.date,
+            now,
+        )
+
+
+async def changed(message: Message, session: AsyncSession, desk: Desk, now: datetime) -> None:
+    """The customer has the earlier words already; say so instead of pretending."""
+    ticket = await _ticket(session, message)
+    original = select(TicketMessage).where(col(TicketMessage.provider_key) == content.key(message))
+    said = await session.scalar(original)
+    if ticket is not None and said is not None and said.author == "staff" and said.text != content.text(message):
+        await _warn(session, ticket, message, desk.staff("group.edited"), now)
+
+
+async def _command(
+    session: AsyncSession,
+    desk: Desk,
+    ticket: Ticket,
+    colleague: StaffMember,
+    message: Message,
+    text: str,
+    now: datetime,
+) -> None:
+    word, _, rest = text.partition(" ")
+    command = word.partition("@")[0].lower()
+    if command == "/take":
+        await tickets.take(session, desk, ticket, colleague, now)
+    elif command == "/close":
+        await tickets.close(session, desk, ticket, colleague, now)
+    elif command == "/note":
+        await _note(session, desk, ticket, colleague, message, rest.strip(), now)
+    elif command == "/sla":
+        await _warn(session, ticket, message, await sla.explain(session, desk, ticket, now), now)
+    else:
+        await _warn(session, ticket, message, desk.staff("group.unknown_command", command=command), now)
+
+
+async def _note(
+    session: AsyncSession,
+    desk: Desk,
+    ticket: Ticket,
+    colleague: StaffMember,
+    message: Message,
+    text: str,
+    now: datetime,
+) -> None:
+    await tickets.note(session, desk, ticket, colleague, text, content.key(message), content.source(message), now)
+
+
+async def _answers_a_note(session: AsyncSession, message: Message) -> bool:
+    """An answer to a note stays among staff."""
+    original = message.reply_to_message
+    if original is None or original.message_id == message.message_thread_id:
+        return False
+    asked = select(TicketMessage.author).where(col(TicketMessage.provider_key) == content.key(original))
+    return await session.scalar(asked) == "note"
+
+
+async def _ticket(session: AsyncSession, message: Message) -> Ticket | None:
+    if not message.is_topic_message or message.message_thread_id is None:
+        return None
+    return await tickets.by_topic(session, message.chat.id, message.message_thread_id)
+
+
+async def _warn(session: AsyncSession, ticket: Ticket, message: Message, text: str, now: datetime) -> None:
+    """A word to whoever wrote this message, in the topic."""
+    await outbox.queue(
+        session,
+        channel="staff_topic",
+        purpose="notice",
+        receiver=f"ticket:{ticket.id}",
+        payload={"ticket_id": ticket.id, "text": text, "reply_to": message.message_id},
+        key=f"reply:{content.key(message)}:{message.edit_date or ''}",
+        now=now,
+        priority=30,
+        ticket_id=ticket.id,
+    )
