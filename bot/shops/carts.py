@@ -1,0 +1,138 @@
+"""Carts and checkouts as last heard of: told whole (webhooks, Cart Viewed) or by single additions and removals."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from bot.base.database import insert, table
+from bot.events import Happened
+from bot.shops import lines
+from bot.tables.shop import Cart, Order
+
+CART_EVENTS = ("Product Added", "Product Removed", "Cart Viewed", "Cart Updated", "Wishlist Product Added to Cart")
+_SKEW = timedelta(minutes=5)
+_rows = table(Cart)
+
+
+async def apply(session: AsyncSession, happened: Happened, currency: str) -> bool | None:
+    """False if the state that is told is older than the one we hold (marketing.md T29)."""
+    said = happened.properties
+    kind = "checkout" if happened.name.startswith("Checkout ") else "cart"
+    cart_id = lines.text(said.get("checkout_id" if kind == "checkout" else "cart_id"))
+    if not cart_id:
+        if happened.contact_id is None:
+            return None
+        cart_id = f"contact-{happened.contact_id}"  # the shop gives its carts no id: one per person
+    at = lines.moment(said.get("updated_at")) or happened.ts
+    cart = await _row(session, kind, cart_id, at)
+    if happened.contact_id is not None and (cart.contact_id is None or at >= cart.changed_at):
+        cart.contact_id = happened.contact_id
+    _begin_again(cart, at)
+    cart.currency = lines.currency(said, cart.currency or currency)
+    whole = lines.items(said, cart.currency)
+    if whole is not None:
+        if cart.stated_at is not None and at < cart.stated_at:
+            return False
+        cart.items = whole
+        cart.stated_at = at
+    elif not _change(cart, happened, at):
+        return None
+    _sum_up(cart, said, at, told_total=whole is not None)
+    await _known_order(session, cart, lines.moment(said.get("completed_at")))
+    await session.flush()
+    return None
+
+
+async def _row(session: AsyncSession, kind: str, cart_id: str, at: datetime) -> Cart:
+    new = {
+        "kind": kind, "cart_id": cart_id, "changed_at": at, "currency": "", "total": 0, "url": "", "items": [],
+    }  # fmt: skip
+    await session.execute(insert(session, _rows).values(new).on_conflict_do_nothing())
+    one = select(Cart).where(col(Cart.kind) == kind, col(Cart.cart_id) == cart_id)
+    return (await session.scalars(one)).one()
+
+
+def _begin_again(cart: Cart, at: datetime) -> None:
+    """Shopping on after the order, in a cart without an id of its own, begins an empty one."""
+    if cart.ordered_at is not None and at > cart.ordered_at + _SKEW and cart.cart_id.startswith("contact-"):
+        cart.ordered_at, cart.items, cart.stated_at = None, [], None
+
+
+def _change(cart: Cart, happened: Happened, at: datetime) -> bool:
+    """One line more or less. False if there is nothing to change or the last whole state has it already."""
+    said = happened.properties
+    if cart.stated_at is not None and at <= cart.stated_at:
+        return False
+    if happened.name not in ("Product Added", "Product Removed", "Wishlist Product Added to Cart"):
+        return happened.name.startswith("Checkout ")  # a step without lines is still activity
+    line = lines.item(said, cart.currency)
+    if not (line["product_id"] or line["variant_id"] or line["sku"]):
+        return False
+    kept = [dict(one) for one in cart.items]
+    mine = next((one for one in kept if lines.same(one, line)), None)
+    if happened.name == "Product Removed":
+        if mine is None:
+            return False
+        mine["quantity"] -= line["quantity"] if said.get("quantity") is not None else mine["quantity"]
+    elif mine is None:
+        kept.append(line)
+    else:
+        mine["quantity"] += line["quantity"]
+        mine["price"] = line["price"] or mine["price"]
+    cart.items = [one for one in kept if one["quantity"] > 0]
+    return True
+
+
+def _sum_up(cart: Cart, said: Mapping[str, Any], at: datetime, *, told_total: bool) -> None:
+    total = next((lines.amount(said[key], cart.currency) for key in ("total", "value", "revenue") if key in said), None)
+    cart.total = total if told_total and total is not None else lines.value_of(cart.items)
+    keys = ("checkout_url", "cart_url", "url") if told_total else ("checkout_url", "cart_url")
+    cart.url = next((lines.text(said[key]) for key in keys if said.get(key)), cart.url)
+    cart.changed_at = max(cart.changed_at, at)
+    if cart.items:
+        cart.emptied_at = None
+    elif cart.emptied_at is None:
+        cart.emptied_at = at
+
+
+async def _known_order(session: AsyncSession, cart: Cart, completed_at: datetime | None) -> None:
+    """The order may have come first (T05)."""
+    if cart.ordered_at is not None:
+        return
+    if completed_at is not None:
+        cart.ordered_at = completed_at
+        return
+    column = Order.checkout_id if cart.kind == "checkout" else Order.cart_id
+    ordered = select(Order.ordered_at).where(col(column) == cart.cart_id)
+    if cart.contact_id is not None:
+        ordered = ordered.where(col(Order.contact_id) == cart.contact_id)
+    cart.ordered_at = await session.scalar(ordered.limit(1))
+
+
+async def ordered(session: AsyncSession, order: Order) -> None:
+    """Close what the order came from: its own cart and checkout, and the person's others with a product of it (T07)."""
+    own = (
+        (col(Cart.kind) == "checkout", col(Cart.cart_id) == order.checkout_id),
+        (
+            col(Cart.kind) == "cart",
+            col(Cart.cart_id) == order.cart_id,
+        ),
+    )
+    found: list[Cart] = []
+    for where in own:
+        found += (await session.scalars(select(Cart).where(*where, col(Cart.ordered_at).is_(None)))).all()
+    if order.contact_id is not None:
+        theirs = select(Cart).where(
+            col(Cart.contact_id) == order.contact_id,
+            col(Cart.ordered_at).is_(None),
+            col(Cart.changed_at) <= order.ordered_at + _SKEW,
+            col(Cart.changed_at) > order.ordered_at - timedelta(days=30),
+        )
+        for cart in (await session.scalars(theirs)).all():
+            if any(lines.same(one, other) for one in cart.items for other in order.items):
+                found.append(cart)
+    for cart in found:
+        cart.ordered_at = order.ordered_at

@@ -1,0 +1,46 @@
+"""Questions about what the shop told: carts, orders, products."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from bot.tables.shop import Cart, Order, Product
+
+
+async def open_cart(
+    session: AsyncSession, contact_id: int, now: datetime, *, within: timedelta = timedelta(days=30)
+) -> Cart | None:
+    """The cart or checkout that the contact touched last, with something in it and not ordered."""
+    mine = select(Cart).where(
+        col(Cart.contact_id) == contact_id,
+        col(Cart.ordered_at).is_(None),
+        col(Cart.emptied_at).is_(None),
+        col(Cart.changed_at) > now - within,
+    )
+    found = (await session.scalars(mine.order_by(col(Cart.changed_at).desc(), col(Cart.id).desc()))).all()
+    return next((cart for cart in found if cart.items), None)
+
+
+async def orders_of(session: AsyncSession, contact_id: int, limit: int = 20) -> Sequence[Order]:
+    """The contact's orders, the newest first."""
+    mine = select(Order).where(col(Order.contact_id) == contact_id)
+    return (await session.scalars(mine.order_by(col(Order.ordered_at).desc(), col(Order.id).desc()).limit(limit))).all()
+
+
+async def order_by_number(session: AsyncSession, number: str) -> Order | None:
+    """The order that a customer means by `#1001`, `1001` or the shop's own id."""
+    plain = number.strip().removeprefix("#")
+    if not plain:
+        return None
+    meant = sa.or_(col(Order.number).in_((plain, f"#{plain}")), col(Order.order_id) == plain)
+    by_number_first = sa.case((col(Order.order_id) == plain, 1), else_=0)
+    return (await session.scalars(select(Order).where(meant).order_by(by_number_first).limit(1))).first()
+
+
+async def products(session: AsyncSession, product_ids: Collection[str]) -> Sequence[Product]:
+    """Every row of these products, their variants included."""
+    wanted = select(Product).where(col(Product.product_id).in_(list(product_ids)))
+    return (await session.scalars(wanted.order_by(col(Product.product_id), col(Product.variant_id)))).all()

@@ -1,0 +1,119 @@
+"""Webhooks as they were stored, made into events: one transaction each, and one that fails comes again later."""
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import contacts, events
+from bot.base import clock, due, logs, work
+from bot.base.database import Database, table
+from bot.events import NewEvent
+from bot.shops import lines, shopify, woocommerce
+from bot.tables.events import WebhookDelivery
+from bot.tables.shop import Cart, Order
+
+log = logs.get(__name__)
+
+_GIVE_UP = 10
+_BATCH = 100
+_rows = table(WebhookDelivery)
+_TRANSLATE = {"shopify": shopify.translate, "woocommerce": woocommerce.translate}
+_FOR_PEOPLE = ("customers/data_request", "shop/redact", "app/uninstalled")
+
+
+class Inbox:
+    """Works off `WebhookDelivery` rows. `secret` keys the address hashes that outlive a forgotten customer."""
+
+    def __init__(self, database: Database, worker: int, *, secret: str) -> None:
+        self.database = database
+        self.worker = worker
+        self.secret = secret
+
+    def kind(self) -> work.Kind:
+        async def next_due() -> datetime | None:
+            async with self.database.reading() as session:
+                return await due.next_due(session, _rows)
+
+        return work.Kind("webhooks", self.translate_due, next_due)
+
+    async def translate_due(self) -> int:
+        """Work off one batch. Returns how many deliveries were taken."""
+        async with self.database.transaction() as session:
+            how = due.Claim(_rows, _BATCH, order_by=[_rows.c.id])
+            rows = await due.claim(session, how, self.worker, clock.now())
+        for row in rows:
+            await self._one(row, clock.now())
+        return len(rows)
+
+    async def _one(self, row: Mapping[str, Any], now: datetime) -> None:
+        try:
+            async with self.database.transaction() as session:
+                values = await self._translate(session, row, now)
+                await _end(session, row, {"error": None, "due_at": None, **values})
+        except Exception as error:  # one delivery never stops the others
+            log.exception("webhook not understood", delivery_id=row["id"], attempts=row["attempts"])
+            failed = row["attempts"] >= _GIVE_UP
+            values = {
+                "status": "failed" if failed else "new",
+                "error": logs.clean(f"{type(error).__name__}: {error}")[:500],
+                "due_at": None if failed else due.later(row["attempts"], now),
+            }
+            async with self.database.transaction() as session:
+                await _end(session, row, values)
+
+    async def _translate(self, session: AsyncSession, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        payload = msgspec.json.decode(row["body"])
+        if not isinstance(payload, dict):
+            raise ValueError("the body is no JSON object")
+        system, topic = row["system"], row["topic"]
+        if system == "shopify" and topic == "customers/redact":
+            await self._forget(session, payload, now)
+            return {"status": "done", "body": ""}
+        if system == "shopify" and topic in _FOR_PEOPLE:
+            # Asks for something that only the shop's people can do (within 30 days): it stays visible for them.
+            log.warning("the shop system asks for action", topic=topic, delivery_id=row["id"])
+            return {"status": "done"}
+        shop = lines.text(row["headers"].get("x-shopify-shop-domain") or row["headers"].get("x-wc-webhook-source"))
+        told = _TRANSLATE[system](topic, payload, shop, row["received_at"])
+        for event in told:
+            await events.record(session, await _whose(session, event))
+        return {"status": "done" if told else "ignored"}
+
+    async def _forget(self, session: AsyncSession, payload: Mapping[str, Any], now: datetime) -> None:
+        customer = payload.get("customer")
+        if not isinstance(customer, Mapping):
+            raise ValueError("no customer to forget")
+        for kind, key in (("shopify", "id"), ("email", "email")):
+            contact = await contacts.find(session, kind, customer.get(key))
+            if contact is not None and contact.id is not None:
+                await contacts.erase(session, self.secret, contact.id, now)
+        if address := contacts.normalise("email", customer.get("email")):
+            await contacts.suppress(session, self.secret, "email", address, "erased", now)
+
+
+async def _whose(session: AsyncSession, event: NewEvent) -> NewEvent:
+    """A cart webhook, refund or parcel names nobody: it is about whoever has that cart or order."""
+    if event.body.get("userId") or event.body.get("email") or event.contact_id is not None:
+        return event
+    said = event.body.get("properties") or {}
+    carts, orders = table(Cart), table(Order)
+    contact_id = None
+    if order_id := said.get("order_id"):
+        contact_id = await session.scalar(
+            sa.select(orders.c.contact_id).where(orders.c.order_id == lines.text(order_id))
+        )
+    for kind in ("checkout", "cart"):
+        if contact_id is None and (cart_id := said.get(f"{kind}_id")):
+            mine = sa.select(carts.c.contact_id).where(carts.c.kind == kind, carts.c.cart_id == lines.text(cart_id))
+            contact_id = await session.scalar(mine)
+    return event if contact_id is None else dataclasses.replace(event, contact_id=contact_id)
+
+
+async def _end(session: AsyncSession, row: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    done = sa.update(_rows).where(_rows.c.id == row["id"])
+    await session.execute(done.values(lease_until=None, lease_by=None, **values))

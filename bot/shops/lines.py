@@ -1,0 +1,83 @@
+"""Numbers, moments and lines as shops and trackers write them, in our form."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bot.base import clock, money
+
+_TEXT = ("product_id", "variant_id", "sku", "name", "category", "url", "image_url")
+
+
+def amount(value: object, currency: str) -> int | None:
+    """`19.9` or `"19.90"` in the smallest unit of `currency`; None for what is no amount."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        found = money.to_minor(value, currency or "EUR")
+    except ValueError:
+        return None
+    return found if abs(found) < 2**53 else None
+
+
+def count(value: object, default: int = 1) -> int:
+    """A quantity: `2`, `"2"` or `2.0`."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return default
+    try:
+        return max(0, min(int(float(value)), 1_000_000))
+    except (ValueError, OverflowError):
+        return default
+
+
+def moment(value: object) -> datetime | None:
+    """An ISO instant (naive means UTC: WooCommerce's `…_gmt`), or None."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        return clock.parse(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def currency(properties: Mapping[str, Any], default: str) -> str:
+    """The currency that an event names, or the one known already."""
+    named = properties.get("currency")
+    return named.upper() if isinstance(named, str) and len(named) == 3 and named.isalpha() else default
+
+
+def item(given: Mapping[str, Any], in_currency: str) -> dict[str, Any]:
+    """One line of a cart or order; `price` is of one piece, in the smallest unit."""
+    found: dict[str, Any] = {key: text(given.get(key)) for key in _TEXT}
+    found["quantity"] = count(given.get("quantity"))
+    found["price"] = amount(given.get("price"), in_currency) or 0
+    return found
+
+
+def items(properties: Mapping[str, Any], in_currency: str) -> list[dict[str, Any]] | None:
+    """The lines of an event that tells all of them, or None."""
+    given = properties.get("products")
+    if not isinstance(given, list):
+        return None
+    found = [item(line, in_currency) for line in given if isinstance(line, Mapping)]
+    return [line for line in found if line["quantity"] > 0]
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Both lines are of one thing: the same variant, or the same product where one names no variant."""
+    if one["variant_id"] and other["variant_id"]:
+        return bool(one["variant_id"] == other["variant_id"])
+    if one["product_id"] and other["product_id"]:
+        return bool(one["product_id"] == other["product_id"])
+    return bool(one["sku"]) and bool(one["sku"] == other["sku"])
+
+
+def value_of(lines: list[dict[str, Any]]) -> int:
+    return sum(int(line["price"]) * int(line["quantity"]) for line in lines)
+
+
+def text(value: object) -> str:
+    """A short text; numbers are written out, everything else is nothing."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return str(value)[:2000]

@@ -1,0 +1,28 @@
+"""Keep carts, checkouts, orders and products as the events of shops and trackers tell them: the first handler."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.events import Happened
+from bot.shops import carts, catalogue, orders
+
+
+async def apply(session: AsyncSession, happened: Happened, now: datetime, *, currency: str = "EUR") -> bool | None:
+    """Bring the rows up to date. False: this was told before, or is older than what we know.
+
+    `currency` is the shop's own, for events that name none.
+    """
+    name = happened.name
+    if happened.kind != "track":
+        return None
+    if name.startswith("Order "):
+        return await orders.apply(session, happened, now, currency)
+    if name.startswith("Checkout ") or name in carts.CART_EVENTS:
+        await catalogue.learn(session, happened, currency)
+        return await carts.apply(session, happened, currency)
+    if name in ("Product Updated", "Product Deleted"):
+        return await catalogue.apply(session, happened, currency)
+    if name in ("Product Viewed", "Product Clicked"):
+        await catalogue.learn(session, happened, currency)
+    return None

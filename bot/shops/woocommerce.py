@@ -1,0 +1,187 @@
+"""WooCommerce webhooks as events (marketing.md §3.4). There is no cart or checkout topic: those come from the pages."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from bot.events import NewEvent
+from bot.shops import lines
+
+SOURCE = "woocommerce"
+_PENDING = ("pending", "on-hold")
+
+
+def translate(topic: str, payload: Mapping[str, Any], shop: str, received_at: datetime) -> list[NewEvent]:
+    """The events of one delivery; none for a topic that tells nothing we keep. `shop` is its address."""
+    if topic in ("order.created", "order.updated", "order.restored"):
+        return list(_order(payload, received_at))
+    if topic in ("customer.created", "customer.updated"):
+        return list(_customer(payload, received_at))
+    if topic in ("product.created", "product.updated", "product.restored", "product.deleted"):
+        return list(_product(topic, payload, received_at))
+    return []
+
+
+def resource(payload: Mapping[str, Any]) -> tuple[str, str]:
+    """Id and time of change: what makes a delivery one of its own (its delivery id does not, T28)."""
+    changed = payload.get("date_modified_gmt") or payload.get("date_modified")
+    return lines.text(payload.get("id")), lines.text(changed)
+
+
+def _order(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+    order_id = lines.text(order.get("id"))
+    status = lines.text(order.get("status")).removeprefix("wc-")
+    if not order_id or status in ("checkout-draft", "auto-draft"):
+        return
+    created = lines.moment(order.get("date_created_gmt")) or received_at
+    updated = lines.moment(order.get("date_modified_gmt")) or created
+    ours = _status(order, status)
+    properties = _state(order, ours, status == "completed")
+    who = _who(order)
+    if ours in ("pending", "paid"):
+        yield _event(f"order:{order_id}:completed", "Order Completed", created, received_at, properties, who)
+    key = f"order:{order_id}:{updated.isoformat()}:{_digest(order)}"
+    yield _event(key, "Order Updated", updated, received_at, properties, who)
+    for refund in _list(order.get("refunds")):
+        if refund_id := lines.text(refund.get("id")):
+            back = {
+                "order_id": order_id,
+                "refund_id": refund_id,
+                "total": lines.text(refund.get("total")).removeprefix("-"),
+                "currency": order.get("currency"),
+            }
+            yield _event(f"refund:{refund_id}", "Order Refunded", updated, received_at, back, who)
+
+
+def _status(order: Mapping[str, Any], status: str) -> str:
+    """Cash on delivery is `processing` before anybody paid."""
+    if status in _PENDING or (
+        status == "processing" and order.get("payment_method") == "cod" and not order.get("date_paid_gmt")
+    ):
+        return "pending"
+    if status in ("cancelled", "failed", "trash"):
+        return "cancelled"
+    return "refunded" if status == "refunded" else "paid"
+
+
+def _state(order: Mapping[str, Any], status: str, completed: bool) -> dict[str, Any]:
+    items = [_line(item) for item in _list(order.get("line_items"))]
+    worth = [lines.amount(item.get("total"), "EUR") or 0 for item in _list(order.get("line_items"))]
+    return _present(
+        {
+            "order_id": order.get("id"),
+            "order_number": order.get("number"),
+            "status": status,
+            "parcel": "shipped" if completed else None,
+            "shipped_at": _utc(order.get("date_completed_gmt")),
+            "currency": order.get("currency"),
+            "total": order.get("total"),
+            "revenue": f"{sum(worth) / 100:.2f}" if worth else None,
+            "tax": order.get("total_tax"),
+            "shipping": order.get("shipping_total"),
+            "discount": order.get("discount_total"),
+            "created_at": _utc(order.get("date_created_gmt")),
+            "updated_at": _utc(order.get("date_modified_gmt")),
+            "paid_at": _utc(order.get("date_paid_gmt")),
+            "products": items,
+        }
+    )
+
+
+def _line(item: Mapping[str, Any]) -> dict[str, Any]:
+    image = item.get("image")
+    variation = lines.text(item.get("variation_id"))
+    return _present(
+        {
+            "product_id": lines.text(item.get("product_id")),
+            "variant_id": "" if variation == "0" else variation,
+            "sku": item.get("sku"),
+            "name": item.get("parent_name") or item.get("name"),
+            "quantity": item.get("quantity"),
+            "price": item.get("price"),
+            "image_url": image.get("src") if isinstance(image, Mapping) else None,
+        }
+    )
+
+
+def _customer(customer: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+    customer_id = lines.text(customer.get("id"))
+    if not customer_id:
+        return
+    at = lines.moment(customer.get("date_modified_gmt")) or lines.moment(customer.get("date_created_gmt"))
+    at = at or received_at
+    who = _who({**customer, "customer_id": customer_id})
+    key = f"customer:{customer_id}:{at.isoformat()}:{_digest(customer)}"
+    yield NewEvent(SOURCE, key, "identify", "", at, received_at, who)
+
+
+def _product(topic: str, product: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+    product_id = lines.text(product.get("id"))
+    if not product_id:
+        return
+    if topic == "product.deleted":
+        gone = {"product_id": product_id}
+        yield _event(f"product:{product_id}:deleted", "Product Deleted", received_at, received_at, gone, {})
+        return
+    at = lines.moment(product.get("date_modified_gmt")) or received_at
+    categories, images = _list(product.get("categories")), _list(product.get("images"))
+    counted = product.get("manage_stock") is True and product.get("backorders", "no") == "no"
+    stock = product.get("stock_quantity") if counted else 0 if product.get("stock_status") == "outofstock" else None
+    properties = _present(
+        {
+            "product_id": product_id,
+            "sku": product.get("sku"),
+            "name": product.get("name"),
+            "category": categories[0].get("name") if categories else None,
+            "url": product.get("permalink"),
+            "image_url": images[0].get("src") if images else None,
+            "price": product.get("price"),
+            "stock": stock,
+            "published": product.get("status", "publish") == "publish",
+            "updated_at": _utc(product.get("date_modified_gmt")),
+        }
+    )
+    key = f"product:{product_id}:{at.isoformat()}:{_digest(product)}"
+    yield _event(key, "Product Updated", at, received_at, properties, {})
+
+
+def _who(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A guest's order has customer_id 0: the billing address is all there is."""
+    found = given.get("billing")
+    billing: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    email = given.get("email") or billing.get("email")
+    traits = {
+        "email": email,
+        "firstName": given.get("first_name") or billing.get("first_name"),
+        "lastName": given.get("last_name") or billing.get("last_name"),
+        "phone": billing.get("phone"),
+        "country": billing.get("country"),
+    }
+    customer_id = lines.text(given.get("customer_id"))
+    return _present({"userId": "" if customer_id == "0" else customer_id, "email": email, "traits": _present(traits)})
+
+
+def _event(
+    key: str, name: str, at: datetime, received_at: datetime, properties: Mapping[str, Any], who: Mapping[str, Any]
+) -> NewEvent:
+    return NewEvent(SOURCE, key, "track", name, at, received_at, {**who, "properties": dict(properties)})
+
+
+def _utc(given: object) -> str | None:
+    at = lines.moment(given)
+    return at.isoformat() if at else None
+
+
+def _present(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if value not in (None, "", {})}
+
+
+def _list(given: object) -> list[Mapping[str, Any]]:
+    return [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
+
+
+def _digest(payload: Mapping[str, Any]) -> str:
+    return sha256(msgspec.json.encode(payload)).hexdigest()[:16]
