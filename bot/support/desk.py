@@ -1,0 +1,70 @@
+"""What every decision of the desk needs: the ground, the ready answers, the opening hours. Built once by the program."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import babel.dates
+
+from bot.base import clock
+from bot.base import texts as texts_of
+from bot.base.ground import Ground
+from bot.support import answers, hours
+from bot.tables.people import Contact
+
+CHAT_CHANNELS = ("telegram", "widget", "whatsapp", "sms")
+
+
+@dataclass(frozen=True)
+class Desk:
+    ground: Ground
+    answers: answers.Index
+    calendar: hours.Calendar
+
+    @classmethod
+    def build(cls, ground: Ground, now: datetime | None = None) -> "Desk":
+        """Reads the ready answers and checks the opening hours. Raises FindingsError with every mistake in them."""
+        config = ground.config
+        return cls(
+            ground,
+            answers.load(texts_of.folders(config.templates.folder)),
+            hours.calendar(config.support.hours, config.shop.timezone, now or clock.now()),
+        )
+
+    @property
+    def staff_language(self) -> str:
+        return self.ground.config.shop.language
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The zone that staff read times in."""
+        return clock.zone(self.ground.config.shop.timezone) or ZoneInfo("UTC")
+
+    def say(self, language: str, name: str, **values: Any) -> str:
+        return self.ground.texts.say(language, name, **values)
+
+    def staff(self, name: str, **values: Any) -> str:
+        """A text for the staff group."""
+        return self.ground.texts.say(self.staff_language, name, **values)
+
+    def language(self, contact: Contact) -> str:
+        return contact.language or self.ground.config.shop.language
+
+    def when(self, at: datetime, now: datetime, language: str | None = None) -> str:
+        """The absolute local time to the second, with its date when that is not today."""
+        return shown(at, now, self.timezone, language or self.staff_language)
+
+
+def shown(at: datetime, now: datetime, tz: ZoneInfo, language: str) -> str:
+    local = at.astimezone(tz)
+    seconds = babel.dates.format_time(local, "HH:mm:ss", locale=language)
+    if local.date() == now.astimezone(tz).date():
+        return seconds
+    return f"{babel.dates.format_skeleton('MMMEd', local, tzinfo=tz, locale=language)} {seconds}"
+
+
+def span(seconds: float) -> str:
+    """A length of time as h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -1,0 +1,94 @@
+"""How the desk writes: to the customer on the channel they use, to the topic of a ticket, to the staff group."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import contacts
+from bot.outbound import outbox
+from bot.tables.support import Ticket
+
+Buttons = Sequence[Sequence[Mapping[str, str]]]
+
+ADDRESS_KIND = {"telegram": "telegram"}
+"""The kind of identity that a channel writes to."""
+
+
+async def to_customer(
+    session: AsyncSession,
+    contact_id: int,
+    channel: str,
+    purpose: str,
+    content: Mapping[str, Any],
+    key: str,
+    now: datetime,
+    *,
+    priority: int = 20,
+    due_at: datetime | None = None,
+    **references: Any,
+) -> int | None:
+    """Queue `content` (text, html, buttons, copy) for the customer. None: not reachable there, or queued before."""
+    kind = ADDRESS_KIND.get(channel)
+    address = await contacts.address(session, contact_id, kind) if kind else None
+    if address is None:
+        return None
+    return await outbox.queue(
+        session,
+        channel=channel,
+        purpose=purpose,
+        receiver=f"{channel}:{address.value}",
+        payload={"chat_id": int(address.value), **content},
+        key=key,
+        now=now,
+        due_at=due_at,
+        priority=priority,
+        contact_id=contact_id,
+        **references,
+    )
+
+
+async def to_topic(
+    session: AsyncSession,
+    ticket: Ticket,
+    purpose: str,
+    content: Mapping[str, Any],
+    key: str,
+    now: datetime,
+    *,
+    priority: int = 40,
+    **references: Any,
+) -> int | None:
+    """Queue `content` for the topic of the ticket; the sender makes the topic when there is none."""
+    return await outbox.queue(
+        session,
+        channel="staff_topic",
+        purpose=purpose,
+        receiver=f"ticket:{ticket.id}",
+        payload={"ticket_id": ticket.id, **content},
+        key=key,
+        now=now,
+        priority=priority,
+        ticket_id=ticket.id,
+        **references,
+    )
+
+
+async def to_staff(
+    session: AsyncSession, chat_id: int | None, content: Mapping[str, Any], key: str, now: datetime, ticket_id: int
+) -> int | None:
+    """Queue a notice for everybody in the staff group. None when the shop has no staff group."""
+    if chat_id is None:
+        return None
+    return await outbox.queue(
+        session,
+        channel="staff_topic",
+        purpose="notice",
+        receiver=f"staff:{chat_id}",
+        payload={"ticket_id": None, **content},
+        key=key,
+        now=now,
+        priority=30,
+        ticket_id=ticket_id,
+    )
