@@ -1,1 +1,34 @@
 """Builders for tests: rows with sensible values, so that a test names only what it is about."""
+
+from typing import Any
+
+from conftest import NOON
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base.config import Config
+from bot.base.ground import Ground
+from bot.base.texts import Texts
+from bot.tables.people import Contact
+from bot.tables.support import Ticket
+
+
+def ground(texts: Texts, **sections: Any) -> Ground:
+    """The ground with these sections of the configuration: `telegram={"staff_chat_id": -100}`."""
+    return Ground(Config.model_validate(sections), texts, "a secret of the tests")
+
+
+async def contact(session: AsyncSession, **fields: Any) -> Contact:
+    made = Contact(**{"first_name": "Ada", "language": "en", "created_at": NOON, **fields})
+    session.add(made)
+    await session.flush()
+    return made
+
+
+async def ticket(session: AsyncSession, number: int = 1042, **fields: Any) -> Ticket:
+    """A ticket of `contact_id`, or of a contact made for it."""
+    if "contact_id" not in fields:
+        fields["contact_id"] = (await contact(session)).id
+    made = Ticket(**{"number": number, "channel": "telegram", "opened_at": NOON, **fields})
+    session.add(made)
+    await session.flush()
+    return made
