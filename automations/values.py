@@ -3,7 +3,7 @@
 customer  first_name last_name name email language           shop      name url currency language country
 cart      items total currency url count (also `checkout`)   products  name url image_url price currency category
 order     number order_id ordered_at items                   tips      category name lines items
-birthday  date days                                          unsubscribe_url preferences_url flow step
+birthday  date days belated                                   unsubscribe_url preferences_url flow step
 An item has name variant url image_url category quantity price old_price price_dropped total currency.
 Money is in the smallest unit of its currency.
 """
@@ -141,9 +141,10 @@ def _browse(writing: Writing) -> dict[str, Any]:
 
 
 def _birthday(writing: Writing) -> dict[str, Any]:
-    occurrence = date.fromisoformat(str(writing.case.context["occurrence"]))
+    day = date.fromisoformat(str(writing.case.context["birthday"]))
     today = writing.case.now.astimezone(waits.local(writing.ground.config, writing.person.contact).zone).date()
-    return {"birthday": {"date": occurrence.isoformat(), "days": max(0, (occurrence - today).days)}}
+    days = (day - today).days
+    return {"birthday": {"date": day.isoformat(), "days": max(0, days), "belated": days < 0}}
 
 
 def _care(writing: Writing) -> dict[str, Any]:

@@ -1,0 +1,180 @@
+"""Each event once: credit the order, stop flows, start flows. Runs behind the shop's record of carts and orders."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from automations import attribution, conditions, exits, facts, starts, sweeps, waits
+from automations.care import Care
+from automations.flow import Flow
+from automations.flow_files import Flows
+from automations.pace import Pace
+from automations.starts import Cause, Starter
+from automations.versions import Version, Versions
+from bot.base import logs, work
+from bot.base.database import table
+from bot.base.ground import Ground
+from bot.events import Happened
+from bot.tables.automations import Enrolment
+from bot.tables.events import Event
+
+log = logs.get(__name__)
+
+HISTORY = timedelta(hours=24)
+"""Older than this when it reaches us, an event is history: kept, but it starts nothing (T32)."""
+
+_LOOK_AT_VERSIONS = timedelta(minutes=1)
+_rows = table(Enrolment)
+_events = table(Event)
+
+
+class OnEvent:
+    """The handler. It comes after the shop's own, which brings carts and orders up to date."""
+
+    def __init__(self, ground: Ground, flows: Flows, care: Care, versions: Versions | None = None) -> None:
+        self.ground = ground
+        self.flows = [flow for flow in flows if flow.enabled]
+        self.care = care
+        self.versions = versions or Versions()
+        self.starter = Starter(ground, care, self.versions, flows.definitions)
+        self.pace = Pace()
+        self._ending: frozenset[str] = frozenset()
+        self._looked_at: datetime | None = None
+
+    async def __call__(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
+        if happened.contact_id is None:
+            return
+        if happened.kind in ("identify", "alias"):
+            await self._identified(session, happened, now)
+            return
+        if happened.name.startswith("Order "):
+            await attribution.follow(session, self.ground, happened, now)
+        if happened.name == "Unsubscribed":
+            await self._unsubscribed(session, happened, now)
+        elif happened.name == "Order Delivered":
+            await self._delivered(session, happened, now)
+        if happened.name in await self._names_that_end(session, now):
+            await self._stop(session, happened, now)
+        await self._start(session, happened, now)
+
+    async def _names_that_end(self, session: AsyncSession, now: datetime) -> frozenset[str]:
+        """Names of events that end a flow, older versions with people inside included."""
+        if self._looked_at is None or now > self._looked_at + _LOOK_AT_VERSIONS:
+            running = await self.versions.running(session)
+            known = [*self.flows, *(version.flow for version in running.values() if version.flow)]
+            self._ending = frozenset(name for flow in known for name in (*flow.exit.events, *flow.exit.look))
+            self._looked_at = now
+        return self._ending
+
+    async def _open(
+        self, session: AsyncSession, contact_id: int
+    ) -> tuple[Sequence[Mapping[str, Any]], dict[int, Version]]:
+        mine = sa.select(_rows).where(_rows.c.contact_id == contact_id, _rows.c.status == "active").order_by(_rows.c.id)
+        rows = [dict(row) for row in (await session.execute(mine)).mappings()]
+        return rows, await self.versions.find(session, {row["version_id"] for row in rows})
+
+    async def _stop(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
+        """The goal came: close what it closes at once, without waiting for the next mail (E3)."""
+        assert happened.contact_id is not None
+        rows, known = await self._open(session, happened.contact_id)
+        ended, asking = [], []
+        for row in rows:
+            flow = _flow(known, row)
+            if flow and exits.ends(flow, row, happened.name, happened.ts, happened.properties):
+                ended.append(row["id"])
+            elif flow and happened.name in flow.exit.look:
+                asking.append((row, flow))
+        await exits.leave(session, ended, "goal", now, happened.id)
+        if asking:
+            await self._ask(session, asking, happened, now)
+
+    async def _ask(
+        self, session: AsyncSession, asking: Sequence[tuple[Mapping[str, Any], Flow]], happened: Happened, now: datetime
+    ) -> None:
+        """Events that may or may not end a flow: a refund does if nothing of the order is left (T19)."""
+        assert happened.contact_id is not None
+        needed = {need for _, flow in asking for need in conditions.needs(flow.exit.when)}
+        person = (await facts.load(session, [happened.contact_id], needed, now))[happened.contact_id]
+        for row, flow in asking:
+            case = conditions.Case(flow.name, row["anchor_ts"], row["context"], now, care=self.care)
+            for text in flow.exit.when:
+                question = conditions.parse(text)
+                if question.holds(person, case):
+                    await exits.leave(session, [row["id"]], question.condition.name, now, happened.id)
+                    break
+
+    async def _unsubscribed(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
+        """Flows of that topic end, others go on (T15); coming back later does not revive them (T16)."""
+        assert happened.contact_id is not None
+        topic = str(happened.properties.get("topic") or "")
+        rows, known = await self._open(session, happened.contact_id)
+        mine = [row["id"] for row in rows if (flow := _flow(known, row)) and topic in ("", flow.topic)]
+        await exits.leave(session, mine, "unsubscribed", now, happened.id)
+
+    async def _delivered(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
+        """The parcel arrived: waits that were counted from a guess are counted from it."""
+        assert happened.contact_id is not None
+        order_id = str(happened.properties.get("order_id") or "")
+        rows, known = await self._open(session, happened.contact_id)
+        for row in rows:
+            flow = _flow(known, row)
+            step = flow.step(row["step_id"]) if flow else None
+            if flow is None or not order_id or row["context"].get("order_id") != order_id:
+                continue
+            context = {**row["context"], "delivered_at": happened.ts.isoformat()}
+            changed: dict[str, Any] = {"context": context}
+            if step is not None and step.wait is not None and step.wait.since == "delivery":
+                person = (await facts.load(session, [happened.contact_id], set(), now))[happened.contact_id]
+                zone = waits.local(self.ground.config, person.contact).zone
+                due = waits.end(step.wait, row["step_entered_at"], zone, context)
+                changed |= {"due_at": due, "planned_at": due}
+                work.kick(session, "enrolments")
+            await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(changed))
+
+    async def _start(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
+        assert happened.contact_id is not None
+        wanting = [flow for flow in self.flows if happened.name in flow.trigger.events]
+        if not wanting or happened.received_at - happened.ts > HISTORY or self.pace.is_machine(happened, now):
+            return
+        cause = Cause(happened.contact_id, happened.ts, happened.id, starts.context_of(happened.properties))
+        await self._consider(session, wanting, cause, now)
+
+    async def _consider(self, session: AsyncSession, wanting: Sequence[Flow], cause: Cause, now: datetime) -> None:
+        needed = {need for flow in wanting for need in starts.needs(flow)}
+        person = (await facts.load(session, [cause.contact_id], needed, now)).get(cause.contact_id)
+        if person is None or person.contact["status"] != "active":
+            return
+        for flow in sorted(wanting, key=lambda flow: flow.rank):
+            await self.starter.consider(session, flow, person, cause, now)
+
+    async def _identified(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
+        """Somebody got a name: what they did without one in the last 24 hours counts now (marketing.md §2.1).
+
+        And a birthday may have been learned on the day itself.
+        """
+        assert happened.contact_id is not None
+        names = {name for flow in self.flows for name in flow.trigger.events}
+        recent = (
+            sa.select(_events.c.id, _events.c.name, _events.c.ts, _events.c.body)
+            .where(_events.c.contact_id == happened.contact_id, _events.c.name.in_(sorted(names)))
+            .where(_events.c.ts > now - HISTORY, _events.c.ts <= now + conditions.SKEW)
+            .order_by(_events.c.ts.desc(), _events.c.id.desc())
+            .limit(50)
+        )
+        found = (await session.execute(recent)).all()
+        for flow in sorted(self.flows, key=lambda flow: flow.rank):
+            newest = next((row for row in found if row.name in flow.trigger.events), None)
+            if newest is not None:
+                context = starts.context_of(newest.body.get("properties") or {})
+                cause = Cause(happened.contact_id, newest.ts, newest.id, context)
+                await self._consider(session, [flow], cause, now)
+            elif flow.trigger.sweep:
+                await sweeps.one(session, self.starter, flow, happened.contact_id, now)
+
+
+def _flow(known: Mapping[int, Version], row: Mapping[str, Any]) -> Flow | None:
+    version = known.get(row["version_id"])
+    return version.flow if version else None

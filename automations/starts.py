@@ -1,0 +1,245 @@
+"""Enrolling: who may enter a flow, once for one reason, and what an event means for those who are inside already."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from automations import conditions, exits, facts, holdout, steps, versions, waits
+from automations.care import Care
+from automations.conditions import Case
+from automations.facts import Person
+from automations.flow import Flow
+from automations.versions import Version, Versions
+from bot.base import work
+from bot.base.database import insert, table
+from bot.base.ground import Ground
+from bot.tables.automations import Enrolment, FlowVersion
+from bot.tables.events import Event
+from bot.tables.outbox import Message
+
+MAX_RESETS = 100
+RESETS_FOR = timedelta(hours=24)
+_LOOK_BACK = timedelta(days=30)
+_rows = table(Enrolment)
+_versions = table(FlowVersion)
+_messages = table(Message)
+_events = table(Event)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why somebody might enter a flow: an event (or a sweep, then without an id) and what it names."""
+
+    contact_id: int
+    ts: datetime
+    event_id: int | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Starter:
+    """Enrols people. `definitions` are the flows' own words, whose digest names the version that they enter."""
+
+    ground: Ground
+    care: Care
+    versions: Versions
+    definitions: Mapping[str, dict[str, Any]]
+
+    async def consider(self, session: AsyncSession, flow: Flow, person: Person, cause: Cause, now: datetime) -> int:
+        """Enrol the person if the flow wants them, or tell their open enrolment of the news. Returns how many began."""
+        zone = waits.local(self.ground.config, person.contact).zone
+        began = 0
+        for context in self._reasons(flow, person, cause):
+            key = _key(flow, cause, context, zone)
+            case = Case(flow.name, cause.ts, context, now, self._language(person), self.care)
+            same = await _find(session, flow.name, key)
+            if same is not None:
+                await self._again(session, flow, same, person, case)
+            elif await self._wanted(session, flow, person, case, now):
+                began += await self._enrol(session, flow, key, cause, case, zone)
+        return began
+
+    def _reasons(self, flow: Flow, person: Person, cause: Cause) -> list[dict[str, Any]]:
+        """What each enrolment would be about: one, or one per care category of the order."""
+        context = dict(cause.context)
+        if flow.about == "care":
+            order = person.order(context.get("order_id"))
+            if order is None:
+                return []
+            context["ordered_at"] = order["ordered_at"].isoformat()
+            if order["delivered_at"]:
+                context["delivered_at"] = order["delivered_at"].isoformat()
+            if flow.enrol.each == "care_category":
+                found = {self.care.category_of(item): None for item in conditions.kept(order)}
+                return [{**context, "category": category} for category in found if category]
+        return [context]
+
+    def _language(self, person: Person) -> str:
+        return person.contact["language"] or self.ground.config.shop.language
+
+    async def _again(
+        self, session: AsyncSession, flow: Flow, same: Mapping[str, Any], person: Person, case: Case
+    ) -> None:
+        """The same reason once more (E11): new context, and the idle timer starts again if it still runs (T01)."""
+        if same["status"] != "active" or flow.enrol.on_repeat == "ignore":
+            return
+        if conditions.first_no((*flow.trigger.when, *flow.filters), person, case):
+            return
+        changed: dict[str, Any] = {"context": {**same["context"], **case.context}}
+        step = await self._step(session, same)
+        if (
+            step is not None and step.reset_on_trigger and step.wait is not None and step.wait.elapsed is not None
+            and same["resets"] < MAX_RESETS and case.now < same["entered_at"] + RESETS_FOR
+        ):  # fmt: skip
+            due = max(case.anchor_ts, same["step_entered_at"]) + step.wait.elapsed
+            changed |= {"due_at": due, "planned_at": due, "resets": same["resets"] + 1,
+                        "step_entered_at": max(case.anchor_ts, same["step_entered_at"])}  # fmt: skip
+            work.kick(session, "enrolments")
+        await session.execute(
+            sa.update(_rows).where(_rows.c.id == same["id"], _rows.c.status == "active").values(changed)
+        )
+
+    async def _step(self, session: AsyncSession, row: Mapping[str, Any]) -> Any:
+        found = (await self.versions.find(session, [row["version_id"]])).get(row["version_id"])
+        return found.flow.step(row["step_id"]) if found and found.flow else None
+
+    async def _wanted(self, session: AsyncSession, flow: Flow, person: Person, case: Case, now: datetime) -> bool:
+        if person.email is None or conditions.first_no((*flow.trigger.when, *flow.filters), person, case):
+            return False
+        if await _reached_already(session, flow, person.id, case):
+            return False
+        mine = [dict(row) for row in (await session.execute(
+            sa.select(_rows).where(_rows.c.contact_id == person.id, _rows.c.status == "active")
+        )).mappings()]  # fmt: skip
+        known = await self.versions.find(session, {row["version_id"] for row in mine})
+        if any(_priority(known, row) in flow.higher() for row in mine):
+            return False  # somebody who is at the checkout is not written to about the cart (E10)
+        written = await _last_mail(session, flow.name, person.id)
+        if not await _long_enough_ago(session, flow, person.id, written, now):
+            return False
+        lower = [row["id"] for row in mine if _priority(known, row) in flow.lower()]
+        await exits.leave(session, lower, "higher_intent", now)
+        if flow.enrol.others == "supersede":
+            older = [row["id"] for row in mine if row["flow"] == flow.name]
+            await exits.leave(session, older, "superseded", now)
+        return True
+
+    async def _enrol(
+        self, session: AsyncSession, flow: Flow, key: str, cause: Cause, case: Case, zone: ZoneInfo
+    ) -> int:
+        version_id = await self._version(session, flow.name)
+        if version_id is None:
+            return 0
+        context = {**case.context, "bucket": await self._bucket(session, cause.contact_id)}
+        move = steps.enter(flow, flow.steps[0], cause.ts, case.now, zone, context, flow.steps[0].id)
+        if move.send:  # the engine queues it: due now, at the sending step
+            move = steps.Move("active", move.step_id, cause.ts, case.now, case.now)
+        added = await session.scalar(
+            insert(session, _rows)
+            .values(
+                flow=flow.name, version_id=version_id, contact_id=cause.contact_id, dedupe_key=key, status=move.status,
+                step_id=move.step_id, anchor_event_id=cause.event_id, anchor_ts=cause.ts, entered_at=case.now,
+                step_entered_at=move.entered, planned_at=move.planned, due_at=move.due_at, resets=0, attempts=0,
+                context=context,
+            )
+            .on_conflict_do_nothing()
+            .returning(_rows.c.id)
+        )  # fmt: skip
+        work.kick(session, "enrolments")
+        return 0 if added is None else 1
+
+    async def _version(self, session: AsyncSession, name: str) -> int | None:
+        mark = versions.digest({key: value for key, value in self.definitions[name].items() if key != "enabled"})
+        found: int | None = await session.scalar(
+            sa.select(_versions.c.id).where(_versions.c.flow == name, _versions.c.digest == mark,
+                                            _versions.c.status == "active")
+        )  # fmt: skip
+        return found
+
+    async def _bucket(self, session: AsyncSession, contact_id: int) -> int:
+        """The bucket of the person's oldest enrolment: it stays theirs over devices and merges (E17, T51)."""
+        oldest = (
+            sa.select(_rows.c.context).where(_rows.c.contact_id == contact_id).order_by(_rows.c.entered_at, _rows.c.id)
+        )
+        for context in await session.scalars(oldest.limit(5)):
+            if context.get("bucket") is not None:
+                return int(context["bucket"])
+        return holdout.bucket(self.ground.secret, "holdout", contact_id)
+
+
+def needs(flow: Flow) -> set[str]:
+    """What has to be loaded of a person before they are considered for the flow."""
+    asked = conditions.needs((*flow.trigger.when, *flow.filters))
+    return asked | {"addresses"} | ({"orders"} if flow.about == "care" else set())
+
+
+def _key(flow: Flow, cause: Cause, context: Mapping[str, Any], zone: ZoneInfo) -> str:
+    parts = {
+        "contact": cause.contact_id, "event_id": cause.event_id,
+        "local_date": cause.ts.astimezone(zone).date().isoformat(), **context,
+    }  # fmt: skip
+    try:
+        return flow.enrol.key.format_map({name: value for name, value in parts.items() if value not in (None, "")})
+    except KeyError:
+        pattern = flow.enrol.otherwise or f"{flow.enrol.key.partition(':')[0]}:{{contact}}:{{local_date}}"
+        return pattern.format_map({name: "" if value is None else value for name, value in parts.items()})
+
+
+def _priority(known: Mapping[int, Version], row: Mapping[str, Any]) -> str:
+    version = known.get(row["version_id"])
+    return version.flow.priority if version and version.flow else ""
+
+
+async def _find(session: AsyncSession, flow: str, key: str) -> dict[str, Any] | None:
+    found = await session.execute(sa.select(_rows).where(_rows.c.flow == flow, _rows.c.dedupe_key == key))
+    row = found.mappings().first()
+    return dict(row) if row else None
+
+
+async def _reached_already(session: AsyncSession, flow: Flow, contact_id: int, case: Case) -> bool:
+    """The goal was told before the trigger: the order came first, the checkout event after it (T05)."""
+    enrolment = {"context": case.context, "anchor_ts": case.anchor_ts}
+    goals = sa.select(_events.c.name, _events.c.ts, _events.c.body).where(
+        _events.c.contact_id == contact_id, _events.c.name.in_(flow.exit.events),
+        _events.c.ts >= case.anchor_ts - _LOOK_BACK,
+    )  # fmt: skip
+    return bool(flow.exit.events) and any(
+        exits.ends(flow, enrolment, row.name, row.ts, row.body.get("properties") or {})
+        for row in await session.execute(goals)
+    )
+
+
+async def _last_mail(session: AsyncSession, flow: str, contact_id: int) -> datetime | None:
+    at: datetime | None = await session.scalar(
+        sa.select(sa.func.max(_messages.c.handed_at)).where(
+            _messages.c.contact_id == contact_id, _messages.c.flow == flow, _messages.c.status.in_(facts.HANDED)
+        )
+    )
+    return at
+
+
+async def _long_enough_ago(
+    session: AsyncSession, flow: Flow, contact_id: int, written: datetime | None, now: datetime
+) -> bool:
+    """The re-entry window, from the last time the person entered, or was written to (E11)."""
+    if not flow.enrol.reentry:
+        return True
+    last = written
+    if flow.enrol.reentry_from == "entered":
+        last = await session.scalar(
+            sa.select(sa.func.max(_rows.c.entered_at)).where(
+                _rows.c.contact_id == contact_id, _rows.c.flow == flow.name
+            )
+        )
+    return last is None or last <= now - flow.enrol.reentry
+
+
+def context_of(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The ids that an event names, as text."""
+    names: Sequence[str] = ("cart_id", "checkout_id", "order_id", "product_id", "variant_id")
+    return {name: str(properties[name]) for name in names if properties.get(name) not in (None, "")}

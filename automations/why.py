@@ -1,0 +1,84 @@
+"""Why did this person (not) get a mail: every enrolment and every verdict of the gate, told in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from automations.gate import REASONS
+from bot.base.database import table
+from bot.tables.automations import Enrolment
+from bot.tables.outbox import Message
+
+_enrolments = table(Enrolment)
+_messages = table(Message)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question of the gate. `said` is True, False, or None if it was not reached; `detail` is why not."""
+
+    question: str
+    said: bool | None
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One mail, or an enrolment that has none yet (`step`, `message_id` and the answers empty).
+
+    `status` and `reason` are the message's, else the enrolment's.
+    """
+
+    flow: str
+    enrolment_id: int
+    entered_at: datetime
+    status: str
+    reason: str | None
+    enrolment_status: str
+    exit_reason: str | None
+    exit_event_id: int | None
+    message_id: int | None = None
+    step: str | None = None
+    template: str | None = None
+    planned_at: datetime | None = None
+    settled_at: datetime | None = None
+    answers: tuple[Answer, ...] = ()
+
+
+async def explain(session: AsyncSession, contact_id: int) -> list[Explained]:
+    """Everything the automations did or left undone for this person, the newest enrolment first."""
+    mine = sa.select(_enrolments).where(_enrolments.c.contact_id == contact_id)
+    rows = (await session.execute(mine.order_by(_enrolments.c.entered_at.desc(), _enrolments.c.id.desc()))).mappings()
+    mails = sa.select(_messages).where(_messages.c.contact_id == contact_id, _messages.c.enrolment_id.is_not(None))
+    by_enrolment: dict[int, list[Mapping[str, Any]]] = {}
+    for mail in (await session.execute(mails.order_by(_messages.c.id))).mappings():
+        by_enrolment.setdefault(mail["enrolment_id"], []).append(dict(mail))
+    return [one for row in rows for one in _told(dict(row), by_enrolment.get(row["id"], []))]
+
+
+def _told(row: Mapping[str, Any], mails: list[Mapping[str, Any]]) -> list[Explained]:
+    about = (row["flow"], row["id"], row["entered_at"])
+    end = (row["status"], row["exit_reason"], row["exit_event_id"])
+    if not mails:
+        return [Explained(*about, row["status"], row["exit_reason"], *end)]
+    return [
+        Explained(
+            *about, mail["status"], mail["skip_reason"], *end, mail["id"], mail["step_id"], mail["template"],
+            mail["planned_at"], mail["settled_at"], answers(mail["verdicts"]),
+        )
+        for mail in mails
+    ]  # fmt: skip
+
+
+def answers(verdicts: Mapping[str, Any]) -> tuple[Answer, ...]:
+    """The thirteen answers in the order they were asked (a database may have stored them in another)."""
+    found = []
+    for question in REASONS:
+        said = verdicts.get(question)
+        detail = said if isinstance(said, dict) else {}
+        found.append(Answer(question, None if said is None else said is True, detail))
+    return tuple(found)
