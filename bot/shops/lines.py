@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bot.base import clock, money
@@ -18,6 +19,15 @@ def amount(value: object, currency: str) -> int | None:
     except ValueError:
         return None
     return found if abs(found) < 2**53 else None
+
+
+def decimal(value: object) -> Decimal | None:
+    """A number as shops write it, finite; None for anything else."""
+    try:
+        found = Decimal(str(value)) if isinstance(value, str | int | float) else None
+    except InvalidOperation:
+        return None
+    return found if found is not None and found.is_finite() else None
 
 
 def count(value: object, default: int = 1) -> int:

@@ -6,7 +6,7 @@ order itself once, its state by the shop's time, its refunds by their ids.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -69,9 +69,11 @@ def _order(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent
 def _state(order: Mapping[str, Any]) -> dict[str, Any]:
     taxed = order.get("taxes_included") is True
     items = _list(order.get("line_items"))
-    revenue = _number(order.get("subtotal_price"))
+    revenue = lines.decimal(order.get("subtotal_price"))
     if revenue is not None and taxed:
-        taxes = [_number(tax.get("price")) or Decimal(0) for item in items for tax in _list(item.get("tax_lines"))]
+        taxes = [
+            lines.decimal(tax.get("price")) or Decimal(0) for item in items for tax in _list(item.get("tax_lines"))
+        ]
         revenue -= sum(taxes, Decimal(0))
     shipping = order.get("total_shipping_price_set")
     money = shipping.get("shop_money") if isinstance(shipping, Mapping) else None
@@ -114,13 +116,13 @@ def _refund(
     for one in _list(refund.get("refund_line_items")):
         item = one.get("line_item")
         line = _line(item if isinstance(item, Mapping) else {})
-        pieces, worth = lines.count(one.get("quantity")), _number(one.get("subtotal"))
+        pieces, worth = lines.count(one.get("quantity")), lines.decimal(one.get("subtotal"))
         if worth is None:
-            worth = (_number(line.get("price")) or Decimal(0)) * pieces
+            worth = (lines.decimal(line.get("price")) or Decimal(0)) * pieces
         total += worth
         back.append({**line, "quantity": pieces, "price": str(worth / pieces) if pieces else "0"})
     paid_back = [
-        _number(one.get("amount")) or Decimal(0)
+        lines.decimal(one.get("amount")) or Decimal(0)
         for one in _list(refund.get("transactions"))
         if one.get("kind") == "refund" and one.get("status", "success") == "success"
     ]
@@ -336,14 +338,6 @@ def _present(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _list(given: object) -> list[Mapping[str, Any]]:
     return [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
-
-
-def _number(given: object) -> Decimal | None:
-    try:
-        found = Decimal(str(given)) if given is not None else None
-    except InvalidOperation:
-        return None
-    return found if found is not None and found.is_finite() else None
 
 
 def _digest(payload: Mapping[str, Any]) -> str:

@@ -69,7 +69,7 @@ def _status(order: Mapping[str, Any], status: str) -> str:
 
 def _state(order: Mapping[str, Any], status: str, completed: bool) -> dict[str, Any]:
     items = [_line(item) for item in _list(order.get("line_items"))]
-    worth = [lines.amount(item.get("total"), "EUR") or 0 for item in _list(order.get("line_items"))]
+    worth = [lines.decimal(item.get("total")) or 0 for item in _list(order.get("line_items"))]
     return _present(
         {
             "order_id": order.get("id"),
@@ -79,7 +79,7 @@ def _state(order: Mapping[str, Any], status: str, completed: bool) -> dict[str, 
             "shipped_at": _utc(order.get("date_completed_gmt")),
             "currency": order.get("currency"),
             "total": order.get("total"),
-            "revenue": f"{sum(worth) / 100:.2f}" if worth else None,
+            "revenue": str(sum(worth)) if worth else None,
             "tax": order.get("total_tax"),
             "shipping": order.get("shipping_total"),
             "discount": order.get("discount_total"),
