@@ -5,7 +5,7 @@ between hand-over and answer means `unknown`, and nobody sends it again by itsel
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -122,12 +122,18 @@ class Outbox:
     """Delivers what is due. `stages` hears of its purposes; a purpose without one is simply sent."""
 
     def __init__(
-        self, database: Database, senders: Mapping[str, Sender], stages: Mapping[str, Stage], worker: int
+        self,
+        database: Database,
+        senders: Mapping[str, Sender],
+        stages: Mapping[str, Stage],
+        worker: int,
+        now: Callable[[], datetime] = clock.now,
     ) -> None:
         self.database = database
         self.senders = senders
         self.stages = stages
         self.worker = worker
+        self.now = now
 
     def kinds(self) -> list[work.Kind]:
         return [self._kind(channel) for channel in self.senders]
@@ -145,7 +151,7 @@ class Outbox:
     async def deliver_due(self, channel: str) -> int:
         """Claim one batch of the channel and see it through. Returns how many rows were taken."""
         sender = self.senders[channel]
-        taken, ready = await self._take(channel, sender, clock.now())
+        taken, ready = await self._take(channel, sender, self.now())
         parts = [ready[start : start + sender.batch] for start in range(0, len(ready), sender.batch)]
         if sender.ordered:
             await asyncio.gather(*(self._hand_over(sender, part) for part in parts))
@@ -199,7 +205,7 @@ class Outbox:
             for row in mine:
                 word = words.get(row["id"]) or Send(row["payload"])
                 if isinstance(word, Send):
-                    ready[row["id"]] = _outgoing(row, word.payload)
+                    ready[row["id"]] = _outgoing({**row, **word.values}, word.payload)
                 if word.values:
                     await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(**word.values))
                 if isinstance(word, Skip):
@@ -217,14 +223,14 @@ class Outbox:
                     _rows.c.id.in_(once), _rows.c.status == "claimed", _rows.c.lease_by == self.worker
                 )
                 result = await session.execute(
-                    held.values(status="handed", handed_at=clock.now()).returning(_rows.c.id)
+                    held.values(status="handed", handed_at=self.now()).returning(_rows.c.id)
                 )
                 still_ours = set(result.scalars())
             messages = [message for message in messages if not message.row["once"] or message.id in still_ours]
         results = await asyncio.gather(*(_send(sender, message) for message in messages))
         async with self.database.transaction() as session:
             for message, result in zip(messages, results, strict=True):
-                await self._record(session, message, result, clock.now())
+                await self._record(session, message, result, self.now())
 
     async def _record(
         self, session: AsyncSession, message: Outgoing, result: Receipt | Exception, now: datetime
