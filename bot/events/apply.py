@@ -33,8 +33,17 @@ class Applier:
     `secret` keys the address hashes of the consent ledger.
     """
 
-    def __init__(self, database: Database, handlers: Sequence[Handler], worker: int, *, secret: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        handlers: Sequence[Handler],
+        worker: int,
+        *,
+        secret: str,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
         self.database = database
+        self.now = now
         self.handlers = handlers
         self.worker = worker
         self.secret = secret
@@ -48,7 +57,7 @@ class Applier:
 
     async def apply_due(self) -> int:
         """Apply one batch. Returns how many events were taken."""
-        rows = await self._claim(clock.now())
+        rows = await self._claim(self.now())
         at = 0
         while at < len(rows):
             at = await self._some(rows, at)
@@ -64,11 +73,11 @@ class Applier:
         """As many events as fit into one short transaction, each behind a savepoint of its own."""
         started = time.monotonic()
         async with self.database.transaction() as session:
-            if not await due.hold_lane(session, "events", self.worker, clock.now(), _LANE_LEASE):
+            if not await due.hold_lane(session, "events", self.worker, self.now(), _LANE_LEASE):
                 await self._give_back(session, rows[at:])
                 return len(rows)
             while at < len(rows) and time.monotonic() - started < _TOGETHER:
-                await self._one(session, rows[at], clock.now())
+                await self._one(session, rows[at], self.now())
                 at += 1
         return at
 
