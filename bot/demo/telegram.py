@@ -71,9 +71,9 @@ class Telegram:
         """Listens on 127.0.0.1; port 0 takes a free one. `url` is the Bot API base."""
         app = web.Application(client_max_size=60_000_000)
         app.router.add_route("*", "/bot{token}/{method}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port, shutdown_timeout=0.1)
+        site = web.TCPSite(self._runner, "127.0.0.1", port)
         await site.start()
         host, bound = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{bound}"
@@ -126,7 +126,7 @@ class Telegram:
     def migrate_group(self, new_id: int = -1009876543210) -> Chat:
         """The staff group gets a new id: old calls are refused with it, two service messages tell of it."""
         old, new = self.group, self.add_group(new_id, self.group.title)
-        for name in ("topics", "gone_topics", "messages", "members", "is_forum"):
+        for name in ("topics", "gone_topics", "messages", "members", "numbers"):
             setattr(new, name, getattr(old, name))
         old.moved_to, self.group = new_id, new
         told = self.memory.post(Chat(old.id, "group", old.title), BOT, {"migrate_to_chat_id": new_id})

@@ -69,6 +69,7 @@ class Chat:
     gone_topics: set[int] = field(default_factory=set)
     messages: dict[int, Posted] = field(default_factory=dict)
     members: dict[int, str] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
     @property
     def json(self) -> Json:
@@ -84,7 +85,6 @@ class Memory:
     def __init__(self) -> None:
         self.chats: dict[int, Chat] = {}
         self.people: dict[int, Json] = {BOT["id"]: BOT}
-        self._numbers: dict[int, Iterator[int]] = {}
 
     def chat(self, chat_id: Any) -> Chat:
         """The chat, or the refusal that Telegram gives."""
@@ -115,7 +115,7 @@ class Memory:
 
     def post(self, chat: Chat, sender: Json, content: Json, thread_id: int | None = None) -> Posted:
         """A new message; content is the part that differs (text, photo, a service message, …)."""
-        number = next(self._numbers.setdefault(chat.id, itertools.count(2)))
+        number = next(chat.numbers)
         body: Json = {"message_id": number, "from": sender, "chat": chat.json, "date": int(time.time())}
         if thread_id is not None:
             body |= {"message_thread_id": thread_id, "is_topic_message": True}
