@@ -67,7 +67,7 @@ class Inbox:
                 await _end(session, row, values)
 
     async def _translate(self, session: AsyncSession, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        payload = msgspec.json.decode(row["body"])
+        payload = msgspec.json.decode(row["body"].replace("\\u0000", ""))  # PostgreSQL keeps no NUL
         if not isinstance(payload, dict):
             raise ValueError("the body is no JSON object")
         system, topic = row["system"], row["topic"]

@@ -1,0 +1,151 @@
+"""Shop webhooks: signed raw bytes, stored and committed, then answered 200 (marketing.md §3.3, §3.4)."""
+
+import base64
+import binascii
+import hmac
+import html
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from bot.base import clock, logs, work
+from bot.base.database import Database, insert, table
+from bot.inbound.web import each_request
+from bot.shops import lines, woocommerce
+from bot.tables.events import WebhookDelivery
+
+log = logs.get(__name__)
+
+_LIMIT = 4 * 1024 * 1024  # an order of a thousand lines stays far below
+_rows = table(WebhookDelivery)
+_KEPT_HEADERS = ("x-shopify-", "shopify-", "x-wc-webhook-")
+_SECRET_HEADERS = ("x-shopify-hmac-sha256", "shopify-hmac-sha256", "x-wc-webhook-signature")
+
+
+def routes(
+    database: Database, *, shopify: Sequence[SecretStr] = (), woocommerce: Sequence[SecretStr] = ()
+) -> list[BaseRoute]:
+    """POST `/webhooks/shopify/{topic}` (`orders/create`) and `/webhooks/woocommerce`.
+
+    Several secrets hold at a time: after a rotation the shop signs with the old one for a while.
+    """
+    door = _Door(database, _values(shopify), _values(woocommerce))
+    return [
+        Route("/webhooks/shopify/{topic:path}", door.shopify, methods=["POST"]),
+        Route("/webhooks/woocommerce", door.woocommerce, methods=["POST"]),
+        Route("/webhooks/woocommerce/", door.woocommerce, methods=["POST"]),
+    ]
+
+
+def signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
+    """Whether `signature` is base64(HMAC-SHA256(body)) under one of the secrets; compared in constant time."""
+    try:
+        given = base64.b64decode(signature.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    made = [hmac.new(secret.encode(), body, sha256).digest() for secret in secrets]
+    return any([hmac.compare_digest(given, one) for one in made])  # noqa: C419 - all of them, whichever fits
+
+
+def _values(secrets: Sequence[SecretStr]) -> list[str]:
+    return [secret.get_secret_value() for secret in secrets]
+
+
+class _Door:
+    def __init__(self, database: Database, shopify: Sequence[str], woocommerce: Sequence[str]) -> None:
+        self.database = database
+        self.shopify_secrets = shopify
+        # WooCommerce signs with the secret as its form decoded it: `a&amp;b` and `a&b` are one secret.
+        self.woo_secrets = [html.unescape(secret) for secret in woocommerce]
+
+    async def shopify(self, request: Request) -> Response:
+        topic = request.path_params["topic"].strip("/")
+        body = await each_request.read(request, _LIMIT)
+        if not signed(body, _shopify(request, "hmac-sha256"), self.shopify_secrets):
+            return _forged("shopify")
+        # Only the body is signed: a header that contradicts the address is not the shop's.
+        said = _shopify(request, "topic")
+        if said and said != topic:
+            return each_request.answer(400, "wrong_topic", "the topic is not the one of this address")
+        payload = _object(body)
+        if payload is None:
+            return _no_object()
+        shop = _shopify(request, "shop-domain")
+        delivery = _shopify(request, "webhook-id") or sha256(body).hexdigest()
+        event = _shopify(request, "event-id")
+        return await self._store(
+            request,
+            body,
+            system="shopify",
+            topic=topic,
+            delivery_key=f"{shop}:{topic}:{delivery}",
+            event_key=f"{shop}:{topic}:{event}" if event else None,
+        )
+
+    async def woocommerce(self, request: Request) -> Response:
+        body = await each_request.read(request, _LIMIT)
+        headers = request.headers
+        if "x-wc-webhook-signature" not in headers and body.startswith(b"webhook_id="):
+            return Response(status_code=200)  # the ping when a webhook is made: unsigned, and only 200 will do
+        if not signed(body, headers.get("x-wc-webhook-signature", ""), self.woo_secrets):
+            return _forged("woocommerce")
+        payload = _object(body)
+        if payload is None:
+            return _no_object()
+        topic = headers.get("x-wc-webhook-topic", "")
+        # The delivery id is the same for two orders in one second (T28); the content tells them apart.
+        identity, changed = woocommerce.resource(payload)
+        key = f"{topic}:{identity}:{changed}:{sha256(body).hexdigest()[:32]}"
+        return await self._store(request, body, system="woocommerce", topic=topic, delivery_key=key, event_key=None)
+
+    async def _store(self, request: Request, body: bytes, **columns: Any) -> Response:
+        now = clock.now()
+        row = {
+            **columns,
+            "headers": _kept(request.headers),
+            "body": body.decode(),
+            "received_at": now,
+            "due_at": now,
+            "status": "new",
+            "attempts": 0,
+        }
+        async with self.database.transaction() as session:
+            await session.execute(insert(session, _rows).values(row).on_conflict_do_nothing())
+            work.kick(session, "webhooks")
+        return Response(status_code=200)
+
+
+def _shopify(request: Request, name: str) -> str:
+    """A header of Shopify, under its old name or that of the newer Events product."""
+    return request.headers.get(f"x-shopify-{name}") or request.headers.get(f"shopify-{name}") or ""
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name.lower(): lines.text(value)
+        for name, value in headers.items()
+        if name.lower().startswith(_KEPT_HEADERS) and name.lower() not in _SECRET_HEADERS
+    }
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        payload = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def _forged(system: str) -> Response:
+    log.warning("webhook with a wrong signature", system=system)
+    return each_request.answer(401, "wrong_signature", "the signature does not fit the body")
+
+
+def _no_object() -> Response:
+    return each_request.answer(400, "invalid_json", "the body must be a JSON object")
