@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiogram import Bot
-from aiogram.exceptions import TelegramBadRequest
+from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError
 from aiogram.methods import (
     CopyMessage,
     EditMessageReplyMarkup,
@@ -104,7 +104,7 @@ async def _copy(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
     text = str(payload.get("text") or "")
     try:
         return int(field(await ask(bot, copy), "message_id"))
-    except TelegramBadRequest as error:
+    except (TelegramBadRequest, TelegramForbiddenError) as error:
         if says(error, "caption is too long", "media_caption_too_long"):
             # Premium customers may write longer captions than a bot: the rest follows as a text.
             caption, *rest = parts(text, CAPTION) or ["…"]
@@ -112,7 +112,8 @@ async def _copy(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
             telegram_limits.half_done()
             later = await _pieces(bot, place, {}, parts("".join(rest), TEXT), as_html=False)
             return later or int(field(sent, "message_id"))
-        if text and says(error, "message to copy not found", "can't be copied"):
+        # Whoever wrote it may have deleted it, or blocked us since.
+        if text and says(error, "message to copy not found", "can't be copied", "by the user", "user is deactivated"):
             return await _text(bot, place, payload)
         raise
 

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from aiogram import Bot
-from aiogram.exceptions import TelegramBadRequest
+from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError
 from aiogram.methods import GetChatMember
 
 from bot.outbound.telegram_bot import ask, field
@@ -24,7 +24,7 @@ class Members:
             return known[1]
         try:
             found = _belongs(await ask(self.bot, GetChatMember(chat_id=chat_id, user_id=user_id)))
-        except TelegramBadRequest:
+        except (TelegramBadRequest, TelegramForbiddenError):
             found = False
         if len(self._known) > 10_000:
             self._known.clear()
