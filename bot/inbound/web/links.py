@@ -91,9 +91,10 @@ async def _destination(session: AsyncSession, target: Target) -> tuple[Mapping[s
     """The message and the URL that its link leads to; None if either is not there (any more)."""
     columns = [_messages.c[name] for name in ("id", "contact_id", "flow", "step_id", "template", "revision", "purpose")]
     found = await session.execute(sa.select(*columns).where(_messages.c.id == target.message_id))
-    message = found.mappings().one_or_none()
-    if message is None:
+    row = found.mappings().one_or_none()
+    if row is None:
         return None
+    message = dict(row)
     if target.url is not None:
         return message, target.url
     if target.number == CANARY:
@@ -111,7 +112,7 @@ async def _subject(session: AsyncSession, message_id: int) -> tuple[Subject | No
         return None, None
     contacts = table(Contact)
     language = await session.scalar(sa.select(contacts.c.language).where(contacts.c.id == message["contact_id"]))
-    return Subject.of(message), language
+    return Subject.of(dict(message)), language
 
 
 async def _form(request: Request) -> dict[str, str]:
