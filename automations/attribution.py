@@ -26,7 +26,9 @@ async def follow(session: AsyncSession, ground: Ground, happened: Happened, now:
     Only a paid order is credited; refunds, cancellation and a changed total change the credit (T19, T56).
     """
     order_id = str(happened.properties.get("order_id") or "")
-    found = (await session.execute(sa.select(_orders).where(_orders.c.order_id == order_id))).mappings().first()
+    # A page may know the order by the number that the customer reads.
+    same = sa.or_(_orders.c.order_id == order_id, _orders.c.number.in_((order_id, f"#{order_id}")))
+    found = (await session.execute(sa.select(_orders).where(same).limit(1))).mappings().first()
     if not order_id or found is None:
         return
     order = dict(found)

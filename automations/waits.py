@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,13 +65,20 @@ def end(wait: Wait, start: datetime, zone: ZoneInfo, context: Mapping[str, Any])
     days = wait.days or 0
     if wait.since == "occurrence":
         assert wait.at is not None
-        return clock.instant(date.fromisoformat(context["occurrence"]) + timedelta(days=days), wait.at, zone)
+        return _instant(date.fromisoformat(context["occurrence"]) + timedelta(days=days), wait.at, zone)
     origin = delivered(context, start) if wait.since == "delivery" else start
     if wait.at is None:
         return origin + timedelta(days=days)
     day = origin.astimezone(zone).date() + timedelta(days=days)
-    at = clock.instant(day, wait.at, zone)
-    return at if at > origin else clock.instant(day + timedelta(days=1), wait.at, zone)
+    at = _instant(day, wait.at, zone)
+    return at if at > origin else _instant(day + timedelta(days=1), wait.at, zone)
+
+
+def _instant(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """A local time in UTC as marketing.md E7 has it: 02:30 in the hour that spring takes away is 03:30, and 02:30 in
+    the hour that autumn repeats is the first of the two. (`clock.instant` ends a gap at 03:00, as opening hours do.)
+    """
+    return datetime.combine(day, at, zone).replace(fold=0).astimezone(UTC)
 
 
 def delivered(context: Mapping[str, Any], default: datetime) -> datetime:

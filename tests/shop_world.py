@@ -111,7 +111,9 @@ class ShopWorld:
 
     async def checks_out(self, checkout: str = "k1", **more: Any) -> None:
         lines = [{"product_id": "lamp", "name": "Lamp", "price": 19.9, "quantity": 1}]
-        await self.happens("Checkout Started", **{"checkout_id": checkout, "currency": "EUR", "products": lines, **more})
+        await self.happens(
+            "Checkout Started", **{"checkout_id": checkout, "currency": "EUR", "products": lines, **more}
+        )
 
     async def orders(self, order: str = "o1", **more: Any) -> None:
         """Pays an order of a lamp."""

@@ -108,4 +108,3 @@ async def test_the_29th_of_february_comes_once_in_every_year(shop: ShopWorld) ->
         shop.now = start
         await hours(shop, 24 * 4)
         assert shop.templates().count("birthday") == expected
-
