@@ -28,9 +28,23 @@ _KIND_TO_LATE_JOBS = {"misfire_grace_time": None, "coalesce": True, "max_instanc
 
 
 @dataclass(frozen=True)
-class Repeat:
+class Line:
     """One line of the table: `cron` has five fields in UTC, or six with the seconds last."""
 
+    name: str
+    cron: str
+    what: str
+
+
+TABLE = (
+    Line("birthdays", "2 * * * *", "whoever has a birthday soon, in zones where a day began, enters the flow"),
+    Line("old updates", "23 3 * * *", "Telegram updates that were dealt with a week ago go"),
+)
+"""What repeats. `app.py` says which function does it."""
+
+
+@dataclass(frozen=True)
+class _Repeat:
     name: str
     cron: str
     job: Callable[[], Awaitable[None]]
@@ -41,13 +55,13 @@ class InProcess:
 
     def __init__(self, database: Database) -> None:
         self._loops: dict[str, loops.Loop] = {}
-        self._repeats: list[Repeat] = []
+        self._repeats: list[_Repeat] = []
         self._working: set[asyncio.Task[None]] = set()
         self._changes = _Changes(database)
         database.after_commit = self._kicked
 
     def every(self, cron: str, name: str, job: Callable[[], Awaitable[None]]) -> None:
-        self._repeats.append(Repeat(name, cron, job))
+        self._repeats.append(_Repeat(name, cron, job))
 
     async def serve(self, kinds: list[work.Kind], stop: asyncio.Event) -> None:
         self._loops = {kind.name: loops.Loop(kind) for kind in kinds}
@@ -76,7 +90,7 @@ class InProcess:
         if self._changes.any():
             self._wake_all()
 
-    async def _repeat(self, repeat: Repeat) -> None:
+    async def _repeat(self, repeat: _Repeat) -> None:
         # In a task of our own: stopping APScheduler cancels what it runs itself.
         await asyncio.shield(self._start(_guarded(repeat)))
 
@@ -95,7 +109,7 @@ class InProcess:
             loop.wake()
 
 
-async def _guarded(repeat: Repeat) -> None:
+async def _guarded(repeat: _Repeat) -> None:
     try:
         await repeat.job()
     except Exception:  # one run of one job: it comes again at its next time

@@ -1,0 +1,32 @@
+"""The command line: `aftercart`, or `python -m bot`. Start reading at the command in `commands`."""
+
+import typer
+
+from bot.commands import checking, flows, importing, reports, running, setting_up, templates
+
+cli = typer.Typer(
+    name="aftercart",
+    help="Customer service and triggered mail for an online shop, in one process.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+cli.command()(setting_up.init)
+cli.command()(running.demo)
+cli.command()(running.run)
+cli.command()(checking.check)
+cli.command()(setting_up.migrate)
+cli.command("import")(importing.import_file)
+cli.add_typer(flows.cli, name="flow")
+cli.add_typer(templates.cli, name="template")
+cli.add_typer(reports.cli, name="report")
+
+
+def main() -> None:
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""What stands between a configuration and a working program: files first, then whoever must answer."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import aiosmtplib
+
+from automations import care, flow_files
+from bot import migrations
+from bot.base import clock, logs, texts
+from bot.base.config import Config, SmtpServer
+from bot.base.database import Database
+from bot.base.errors import Finding, FindingsError
+from bot.base.texts import Texts
+from bot.outbound.email.templates import MailTemplates
+from bot.support import answers, hours
+
+_ANSWER_WITHIN = 10.0
+
+
+async def everything(config: Config) -> list[Finding]:
+    """Findings of every part; a part that cannot be read hides only itself."""
+    findings = files(config)
+    connections = (_database(config), _relay(config), _telegram(config))
+    for found in await asyncio.gather(*connections):
+        findings += found
+    return findings
+
+
+def files(config: Config) -> list[Finding]:
+    folders = texts.folders(config.templates.folder)
+    mails = MailTemplates(folders, config.shop.language)
+    flows = flow_files.folders(config)
+    quiet = config.automations.quiet_hours
+    findings: list[Finding] = []
+    for part in (
+        lambda: Texts(folders),
+        lambda: flow_files.load(flows, templates=mails.names(), quiet=quiet),
+        lambda: care.load(folders),
+        lambda: answers.load(folders),
+        lambda: hours.calendar(config.support.hours, config.shop.timezone, clock.now()),
+    ):
+        findings += _of(part)
+    if config.templates.folder and not config.templates.folder.is_dir():
+        findings.append(Finding("this folder does not exist", config.source, key="templates.folder"))
+    return findings + mails.lint()
+
+
+def _of(part: Callable[[], Any]) -> list[Finding]:
+    try:
+        part()
+    except FindingsError as error:
+        return list(error.findings)
+    return []
+
+
+async def _database(config: Config) -> list[Finding]:
+    database = Database(config.database.url)
+    try:
+        async with asyncio.timeout(_ANSWER_WITHIN):
+            todo = await migrations.pending(database)
+    except FindingsError as error:
+        return list(error.findings)
+    except Exception as error:  # whatever keeps the driver from answering: that is what we are asked
+        return [_finding("database.url", "does not answer", error)]
+    finally:
+        await database.close()
+    if todo and not database.is_sqlite:
+        return [Finding(f"run `aftercart migrate`: {len(todo)} changes wait", key="database.url")]
+    return []
+
+
+async def _relay(config: Config) -> list[Finding]:
+    try:
+        server = config.mail.server
+        if server is None:
+            return []
+        client = smtp(server)
+        async with asyncio.timeout(_ANSWER_WITHIN):
+            await client.connect()
+            await client.ehlo()
+            if server.user:
+                await client.login(server.user, server.password.get_secret_value() if server.password else "")
+            await client.quit()
+    except Exception as error:  # TLS, names, passwords, refusals: all of it is the answer
+        return [_finding("mail.smtp_url", "the mail relay does not take us", error)]
+    return []
+
+
+def smtp(server: SmtpServer) -> aiosmtplib.SMTP:
+    return aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        use_tls=server.tls == "implicit",
+        start_tls=server.tls == "starttls",
+        timeout=_ANSWER_WITHIN,
+    )
+
+
+async def _telegram(config: Config) -> list[Finding]:
+    if not config.telegram.token:
+        return []
+    # aiogram takes seconds to import: only who uses Telegram waits for it.
+    from bot.inbound.telegram import setup  # noqa: PLC0415
+    from bot.outbound import telegram_bot  # noqa: PLC0415
+    from bot.outbound.telegram_limits import Limits  # noqa: PLC0415
+
+    bot = telegram_bot.connect(config.telegram.token.get_secret_value(), config.telegram.api_base, Limits())
+    try:
+        async with asyncio.timeout(_ANSWER_WITHIN):
+            return await setup.check(bot, config.telegram.staff_chat_id)
+    except TimeoutError as error:
+        return [_finding("telegram.api_base", "does not answer", error)]
+    finally:
+        await bot.session.close()
+
+
+def _finding(key: str, words: str, error: Exception) -> Finding:
+    reason = logs.clean(str(error) or type(error).__name__).splitlines()[0][:200]
+    return Finding(f"{words}: {reason}", key=key)

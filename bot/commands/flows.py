@@ -1,0 +1,52 @@
+"""`flow list` and `flow show`: the automations as they stand in their files."""
+
+from typing import Annotated
+
+import typer
+
+from bot.commands.ending import in_words
+from bot.commands.options import ConfigFile
+
+cli = typer.Typer(help="Look at the flows.", no_args_is_help=True)
+
+
+@cli.command("list")
+@in_words
+def list_flows(config: ConfigFile = None) -> None:
+    """Every flow, what starts it, and what it sends."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from automations import flow_files
+    from bot.base import config as settings
+    from bot.base import paths
+
+    loaded = settings.load(config)
+    flows = flow_files.load(flow_files.folders(loaded), quiet=loaded.automations.quiet_hours)
+    table = Table("flow", "starts with", "steps", "mails", "file", box=None, pad_edge=False)
+    for name, flow in sorted(flows.by_name.items()):
+        mails = [step.send for step in flow.steps if step.send]
+        starts = ", ".join(flow.trigger.events) or f"a sweep: {flow.trigger.sweep}"
+        table.add_row(
+            name if flow.enabled else f"{name} (off)",
+            starts,
+            str(len(flow.steps)),
+            ", ".join(mails),
+            str(paths.shown(flows.files[name])),
+        )
+    Console(width=None if Console().is_terminal else 160).print(table)
+
+
+@cli.command("show")
+@in_words
+def show_flow(name: Annotated[str, typer.Argument(metavar="NAME")], config: ConfigFile = None) -> None:
+    """The file of a flow, checked."""
+    from automations import flow_files
+    from bot.base import config as settings
+    from bot.base.errors import Finding, FindingsError
+
+    loaded = settings.load(config)
+    flows = flow_files.load(flow_files.folders(loaded), quiet=loaded.automations.quiet_hours)
+    if name not in flows.files:
+        raise FindingsError(Finding(f"no flow named {name!r}; there are {', '.join(sorted(flows.files)) or 'none'}"))
+    typer.echo(f"# {flows.files[name]}\n{flows.files[name].read_text('utf-8').rstrip()}")

@@ -1,0 +1,53 @@
+"""`import`: history from CSV files."""
+
+import asyncio
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.commands.ending import in_words
+from bot.commands.options import ConfigFile
+
+
+class Subject(StrEnum):
+    customers = "customers"
+    products = "products"
+    orders = "orders"
+
+
+@in_words
+def import_file(
+    subject: Annotated[Subject, typer.Argument(help="What the file holds.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="As Shopify or WooCommerce export it, or your own.")],
+    config: ConfigFile = None,
+    encoding: Annotated[str | None, typer.Option(help="If it cannot be guessed, such as cp1252.")] = None,
+) -> None:
+    """Take customers, products or orders from a CSV file. Run it again as often as you like; it sends nothing."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from bot import start
+    from bot.base import config as settings
+    from bot.base import paths
+    from bot.inbound.files import csv_lines, taking
+
+    sheet = csv_lines.look(file, encoding)
+    loaded = settings.load(config)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+
+    async def take() -> taking.Report:
+        async with start.ready(loaded) as (database, ground):
+            with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+                task = bar.add_task(f"{subject}", total=sheet.size)
+                return await taking.take(
+                    database, ground, subject.value, sheet, lambda done: bar.update(task, completed=done)
+                )
+
+    report = asyncio.run(take())
+    typer.echo(f"{report.taken} of {report.lines} lines taken ({sheet.encoding}, delimiter {sheet.delimiter!r})")
+    if report.refused_file is not None:
+        typer.echo(f"{report.refused} refused, with their reasons in {paths.shown(report.refused_file)}:")
+        for reason, count in sorted(report.reasons.items(), key=lambda one: -one[1])[:10]:
+            typer.echo(f"  {count} x {reason}")

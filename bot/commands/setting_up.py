@@ -1,0 +1,55 @@
+"""`init` and `migrate`: before the first start, and after an update."""
+
+import asyncio
+import re
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.commands.ending import in_words
+from bot.commands.options import ConfigFile
+
+_NEXT = """\
+Next:
+  1. edit {config}: your shop, your mail relay, your Telegram bot
+  2. aftercart check --config {config}
+  3. aftercart run --config {config}
+Your own words go to {templates}, your own flows to {flows}. Events come in with this write key: {key}
+"""
+
+
+@in_words
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
+) -> None:
+    """Write config.toml with a secret and a write key of your own, and folders for your words and flows."""
+    from bot.base import paths
+    from bot.base.errors import Finding, FindingsError
+
+    file, templates, flows = folder / "config.toml", folder / "templates", folder / "flows"
+    if file.exists():
+        raise FindingsError(Finding("is there already and stays as it is; name another folder", paths.shown(file)))
+    for one in (templates, flows):
+        one.mkdir(parents=True, exist_ok=True)
+    key = secrets.token_urlsafe(18)
+    text = paths.example_config().read_text("utf-8")
+    for name, value in (("secret", f'"{secrets.token_urlsafe(32)}"'), ("write_keys", f'["{key}"]')):
+        text = re.sub(rf"^{name} = .*$", f"{name} = {value}", text, count=1, flags=re.MULTILINE)
+    for name, value in (("flows_folder", '"flows"'), ("folder", '"templates"')):
+        text = re.sub(rf"^# {name} = .*$", f"{name} = {value}", text, count=1, flags=re.MULTILINE)
+    file.touch(mode=0o600)  # it will hold tokens
+    file.write_text(text, "utf-8")
+    shown = {"config": paths.shown(file), "templates": paths.shown(templates), "flows": paths.shown(flows)}
+    typer.echo(f"Wrote {shown['config']}\n\n" + _NEXT.format(**shown, key=key))
+
+
+@in_words
+def migrate(config: ConfigFile = None) -> None:
+    """Bring the database to this version: once before the first start on PostgreSQL, and after each update."""
+    from bot import start
+    from bot.base import config as settings
+
+    done = asyncio.run(start.migrate(settings.load(config)))
+    typer.echo(f"applied {', '.join(done)}" if done else "nothing to do, the database is up to date")

@@ -1,0 +1,70 @@
+"""Before anything runs: the database is reached and up to date, and the key of our tokens is there."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import sqlalchemy as sa
+
+from bot import migrations
+from bot.base import clock, ids, texts
+from bot.base.config import Config
+from bot.base.database import Database, insert, table
+from bot.base.errors import Finding, FindingsError
+from bot.base.ground import Ground
+from bot.base.texts import Texts
+from bot.tables.settings import Setting
+
+_SECRET = "secret"  # noqa: S105 - the name of the row
+_rows = table(Setting)
+
+
+@asynccontextmanager
+async def ready(config: Config) -> AsyncIterator[tuple[Database, Ground]]:
+    """The database and the ground. SQLite is brought up to date here; PostgreSQL, which others may be using, is not.
+
+    Raises FindingsError when `aftercart migrate` must run first, or when the texts cannot be read.
+    """
+    spoken = Texts(texts.folders(config.templates.folder))
+    database = Database(config.database.url)
+    try:
+        await _prepare(database)
+        yield database, Ground(config, spoken, await _secret(database, config))
+    finally:
+        await database.close()
+
+
+async def migrate(config: Config) -> list[str]:
+    """Bring the database up to date. Returns what was done."""
+    database = Database(config.database.url)
+    try:
+        done = await migrations.upgrade(database)
+        if not database.is_sqlite:
+            from bot.base import work_postgres  # noqa: PLC0415 - pgqueuer comes with PostgreSQL only
+
+            done += [] if await work_postgres.installed(database) else ["the job queue"]
+            await work_postgres.install(database)
+        return done
+    finally:
+        await database.close()
+
+
+async def _prepare(database: Database) -> None:
+    if database.is_sqlite:
+        await migrations.upgrade(database)
+        return
+    from bot.base import work_postgres  # noqa: PLC0415 - as above
+
+    todo = await migrations.pending(database)
+    if todo or not await work_postgres.installed(database):
+        words = "the database is not up to date with this program; run `aftercart migrate` first"
+        raise FindingsError(Finding(words, key="database.url"))
+
+
+async def _secret(database: Database, config: Config) -> str:
+    """`web.secret`, or one made once and kept: tokens in sent mails must be good for years."""
+    if config.web.secret:
+        return config.web.secret.get_secret_value()
+    async with database.transaction() as session:
+        made = insert(session, _rows).values(name=_SECRET, value=ids.random_token(32), changed_at=clock.now())
+        await session.execute(made.on_conflict_do_nothing())
+        return str(await session.scalar(sa.select(_rows.c.value).where(_rows.c.name == _SECRET)))
