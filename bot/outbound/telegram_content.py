@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiogram import Bot
-from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError
+from aiogram.exceptions import TelegramBadRequest
 from aiogram.methods import (
     CopyMessage,
     EditMessageReplyMarkup,
@@ -36,8 +36,7 @@ class Place:
 async def put(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
     """Do what the payload says there. Returns the id of the (last) message. Raises aiogram's errors.
 
-    Keys: `text` or `copy` (with both, the text stands in for a copy that cannot be made), `html`, `buttons`, `edit`,
-    `reply_to`, `react`.
+    Keys: `text`, or `copy` with its caption as `text`; `html`, `buttons`, `edit`, `reply_to`, `react`.
     """
     if react := payload.get("react"):
         await _react(bot, place, int(react["message_id"]), str(react["emoji"]))
@@ -104,7 +103,7 @@ async def _copy(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
     text = str(payload.get("text") or "")
     try:
         return int(field(await ask(bot, copy), "message_id"))
-    except (TelegramBadRequest, TelegramForbiddenError) as error:
+    except TelegramBadRequest as error:
         if says(error, "caption is too long", "media_caption_too_long"):
             # Premium customers may write longer captions than a bot: the rest follows as a text.
             caption, *rest = parts(text, CAPTION) or ["…"]
@@ -112,9 +111,6 @@ async def _copy(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
             telegram_limits.half_done()
             later = await _pieces(bot, place, {}, parts("".join(rest), TEXT), as_html=False)
             return later or int(field(sent, "message_id"))
-        # Whoever wrote it may have deleted it, or blocked us since.
-        if text and says(error, "message to copy not found", "can't be copied", "by the user", "user is deactivated"):
-            return await _text(bot, place, payload)
         raise
 
 

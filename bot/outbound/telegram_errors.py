@@ -44,7 +44,12 @@ def to_person(error: AiogramError) -> DeliveryError:
 
 def to_group(error: AiogramError) -> DeliveryError:
     """For the staff group: what its admins can mend is never given up, so that no customer's message is lost."""
-    if isinstance(error, TelegramBadRequest | TelegramForbiddenError) and says(error, *_GROUP_MENDS):
+    of_somebody = says(error, "by the user", "user is deactivated")  # what we copy from, not where we write
+    if (
+        isinstance(error, TelegramBadRequest | TelegramForbiddenError)
+        and says(error, *_GROUP_MENDS)
+        and not of_somebody
+    ):
         return DeliveryError(f"the staff group does not let us write: {error}", retry_after=_LOOK_AGAIN)
     return to_person(error)
 

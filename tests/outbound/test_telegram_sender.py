@@ -125,10 +125,11 @@ async def test_a_copy_keeps_the_photo(here: World, ada: Shopper) -> None:
     assert [(one.kind, one.text) for one in ada.received] == [("photo", "Look")]
 
 
-async def test_words_stand_in_for_a_copy_that_cannot_be_made(here: World, ada: Shopper) -> None:
-    await here.to_person(7, copy={"chat_id": here.group, "message_id": 999}, text="[a photo]")
+async def test_a_copy_that_cannot_be_made_is_told_to_whoever_queued_it(here: World, ada: Shopper) -> None:
+    await here.to_person(7, copy={"chat_id": here.group, "message_id": 999}, text="a caption")
     await here.deliver()
-    assert [one.text for one in ada.received] == ["[a photo]"]
+    assert ada.received == []
+    assert [(row["status"], row["skip_reason"]) for row in await here.messages()] == [("failed", "rejected")]
 
 
 async def test_a_caption_that_is_too_long_follows_as_text(here: World, ada: Shopper) -> None:
