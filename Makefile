@@ -29,7 +29,7 @@ format: $(VENV)/.developer ## Format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 bench: $(VENV)/.developer ## The figures of the README, measured here
-	@for file in tests/benchmarks/bench_*.py; do PYTHONPATH=.:tests $(BIN)/python $$file $(ARGS) || exit 1; done
+	@$(BIN)/python tests/benchmarks/figures.py $(ARGS)
 
 migration: $(VENV)/.developer ## A revision for changed tables (ARGS="what changes")
 	@$(BIN)/python -m bot.migrations.write $(ARGS)
