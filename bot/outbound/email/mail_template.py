@@ -45,6 +45,8 @@ class MailTemplate:
         self.name = source.name
         self.language = source.language
         self.kind = source.kind
+        if broken := syntax_finding(source):
+            raise FindingsError(broken)
         masked, self.links = tracking.number_links(mjml.mask(source.mjml))
         try:
             html, self.lost = mjml.compiled(masked)
@@ -104,7 +106,7 @@ def _compile(source: Source, template: str, *, html: bool) -> Template:
     try:
         return environment(html=html).from_string(template)
     except render.TemplateSyntaxError as error:
-        raise FindingsError(syntax_finding(source) or source.finding(f"{error.message}", 1)) from None
+        raise FindingsError(source.finding(f"{error.message}", 1)) from None
 
 
 def syntax_finding(source: Source) -> Finding | None:

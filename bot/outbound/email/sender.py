@@ -17,7 +17,7 @@ from bot.outbound.sender import DeliveryError, NotNow, Outgoing, Receipt
 log = logs.get(__name__)
 
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
+_LONGEST_PAUSE = 300.0  # seconds
 # RFC 3834: what a machine wrote says so, or two machines answer each other for ever.
 _AUTOMATIC = {
     "auto_answer": "auto-replied",
@@ -38,7 +38,7 @@ class EmailSender:
     batch = 8
     claim = 50
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, *, first_pause: float = 5.0) -> None:
         server = ground.config.mail.server
         if server is None:
             raise ValueError("mail.smtp_url is not set")
@@ -46,6 +46,7 @@ class EmailSender:
         _, address = compose.split_address(ground.config.mail.sender)
         self.domain = compose.checked_address(address).partition("@")[2]
         self.relay = Relay(server, self.domain, most=self.batch)
+        self._first_pause = first_pause
         self._pause_until = 0.0
         self._pauses = 0
 
@@ -141,5 +142,5 @@ class EmailSender:
         now = time.monotonic()
         if now >= self._pause_until:  # one step for all mails that fail side by side
             self._pauses += 1
-            self._pause_until = now + min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self._pauses - 1))
+            self._pause_until = now + min(_LONGEST_PAUSE, self._first_pause * 2 ** (self._pauses - 1))
         return self._pause_until - now
