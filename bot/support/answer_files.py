@@ -1,4 +1,4 @@
-"""Reading `templates/answers/<language>.toml`: entries with example phrasings and an answer, and what is wrong in them."""
+"""Reading `templates/answers/<language>.toml`: entries with example phrasings, their answer, and what is wrong there."""
 
 import re
 import tomllib

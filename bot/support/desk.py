@@ -1,6 +1,6 @@
-"""What every decision of the desk needs: the ground, the ready answers, the opening hours. Built once by the program."""
+"""What every decision of the desk needs: the ground, the ready answers, the opening hours. Built once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from bot.base import clock
 from bot.base import texts as texts_of
 from bot.base.ground import Ground
 from bot.support import answers, hours
+from bot.support.catalogue import Catalogue
 from bot.tables.people import Contact
 
 CHAT_CHANNELS = ("telegram", "widget", "whatsapp", "sms")
@@ -21,6 +22,7 @@ class Desk:
     ground: Ground
     answers: answers.Index
     calendar: hours.Calendar
+    catalogue: Catalogue = field(default_factory=Catalogue, repr=False)
 
     @classmethod
     def build(cls, ground: Ground, now: datetime | None = None) -> "Desk":

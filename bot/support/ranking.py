@@ -4,6 +4,7 @@ Latin text gives words, word pairs and letter runs of 2-5 inside words; Chinese,
 characters and pairs. The measured choice for short shop questions (no dictionary, no word cutter, sturdy under typos).
 """
 
+import itertools
 import math
 import re
 import unicodedata
@@ -67,7 +68,7 @@ def features(text: str) -> tuple[Counter[str], Counter[str]]:
         padded = f" {token} "
         letters.update("c" + padded[at : at + size] for size in range(2, 6) for at in range(len(padded) - size + 1))
     words.update("w" + token for token in latin if token)
-    words.update(f"p{one} {two}" for one, two in zip(latin, latin[1:], strict=False) if one and two)
+    words.update(f"p{one} {two}" for one, two in itertools.pairwise(latin) if one and two)
     return words, letters
 
 
@@ -80,7 +81,7 @@ class Hit:
 
 
 class Ranking:
-    """Phrasings, each of a group. `near` is the share that the best phrasing has in a score; the rest is the group's."""
+    """Phrasings, each of a group. `near` is the share of the best phrasing in a score; the rest is the group's."""
 
     near = 0.4
 

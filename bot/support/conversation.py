@@ -1,0 +1,223 @@
+"""What a customer says and presses: into the open ticket, else a ready answer, suggestions, or the staff."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from bot import contacts
+from bot.support import (
+    answers,
+    catalogue,
+    lines,
+    opening,
+    order_status,
+    ranking,
+    ratings,
+    ready,
+    relay,
+    sla,
+    staff_card,
+)
+from bot.support.desk import Desk
+from bot.tables.people import Contact
+from bot.tables.support import Ticket, TicketMessage
+
+_STILL_ASKING = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Said:
+    """One thing that a customer said, as the door unpacked it.
+
+    `attachment` is `{kind, file_id, name}` or empty, `provider_key` the name of the original (`telegram:CHAT:MESSAGE`),
+    `at` the provider's time of it, `source` where to copy it from.
+    """
+
+    contact_id: int
+    channel: str
+    text: str
+    provider_key: str
+    at: datetime
+    received_at: datetime
+    attachment: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, int] = field(default_factory=dict)
+
+
+async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: datetime) -> None:
+    """Store it once and answer it. A replay of the same original changes nothing."""
+    contact = await _hold(session, said.contact_id)
+    ticket = await opening.open_of(session, _id(contact), said.channel)
+    line = await lines.write(
+        session,
+        contact_id=_id(contact),
+        ticket_id=ticket.id if ticket else None,
+        channel=said.channel,
+        author="customer",
+        text=said.text,
+        provider_key=said.provider_key,
+        at=sla.counted_at(said.at, said.received_at),
+        received_at=said.received_at,
+        attachment=said.attachment,
+    )
+    if line is None:
+        return
+    if ticket is not None:
+        await _into(session, desk, ticket, line, now)
+    elif said.attachment or not said.text.strip():
+        language = await _language(session, desk, contact, said.text)
+        await opening.hand_over(session, desk, contact, said.channel, language, line, "attachment", now)
+    elif rated := await ratings.take_comment(session, desk, contact, said.text, now):
+        line.ticket_id = rated.id
+    else:
+        await _reply(session, desk, contact, line, now)
+
+
+async def _hold(session: AsyncSession, contact_id: int) -> Contact:
+    """The contact, held until the end of the transaction: two messages at once never open two tickets."""
+    contact = await contacts.current(session, contact_id)
+    assert contact is not None
+    await session.execute(select(Contact.id).where(col(Contact.id) == contact.id).with_for_update())
+    return contact
+
+
+def _id(contact: Contact) -> int:
+    assert contact.id is not None
+    return contact.id
+
+
+async def _into(session: AsyncSession, desk: Desk, ticket: Ticket, line: TicketMessage, now: datetime) -> None:
+    await relay.to_topic(session, ticket, line, now)
+    if ticket.status == "waiting_customer":
+        ticket.status = "open"
+        await session.flush()
+        await staff_card.show(session, desk, ticket, "said", now)
+
+
+async def _reply(session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, now: datetime) -> None:
+    language = await _language(session, desk, contact, line.text)
+    if order_status.is_only_a_number(line.text):
+        await _order(session, desk, contact, line, language, now)
+        return
+    match = desk.answers.match(line.text, language, await catalogue.names(session, desk.catalogue, now))
+    key = f"said:{line.id}"
+    if match.kind == "answer" and match.entry is not None:
+        if match.entry.action == "order_status":
+            await _order(session, desk, contact, line, language, now)
+            return
+        if await ready.answer(session, desk, contact, line.channel, match.entry, language, key, now):
+            return
+    elif match.kind == "suggest" and not await _asks_again(session, desk, contact, line, now):
+        await ready.suggest(session, desk, contact, line.channel, match, language, key, now)
+        return
+    await opening.hand_over(session, desk, contact, line.channel, language, line, match.why or "unsure", now)
+
+
+async def _asks_again(session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, now: datetime) -> bool:
+    """Suggestions were just shown and did not fit, or a ticket was just closed: a person is better than a guess."""
+    last = await lines.last_of(session, _id(contact), "bot")
+    if last and last.attachment.get("bot") == "suggestions" and now - last.at <= _STILL_ASKING:
+        return True
+    return opening.is_fresh(desk, await opening.last_resolved(session, _id(contact), line.channel), now)
+
+
+async def _order(
+    session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, language: str, now: datetime
+) -> None:
+    reply = await order_status.reply(session, desk, contact, line.text, language, now)
+    if reply.kind == "unproven":
+        await opening.hand_over(session, desk, contact, line.channel, language, line, "order", now)
+        return
+    human = ready.human_button(desk, language)
+    first = {"text": desk.say(language, "answer.helped"), "data": "1:helped:order_status"}
+    if reply.order is not None:
+        first = {"text": desk.say(language, "answer.yes"), "data": f"1:order:{reply.order.id}"}
+    buttons = [[human]] if reply.kind == "ask" else [[first, human]]
+    await ready.say(session, contact, line.channel, reply.text, f"said:{line.id}", now, buttons)
+
+
+async def _language(session: AsyncSession, desk: Desk, contact: Contact, text: str) -> str:
+    """Chinese signs are answered in Chinese, Latin sentences never; else the contact's own or the shop's language."""
+    if not text:
+        last = await lines.last_of(session, _id(contact), "customer")
+        text = last.text if last else ""
+    known = desk.language(contact)
+    if ranking.is_cjk(text):
+        return "zh_CN"
+    return "en" if known == "zh_CN" and len(ranking.tokens(text)) >= 3 else known
+
+
+async def greet(session: AsyncSession, desk: Desk, contact_id: int, channel: str, now: datetime) -> None:
+    """The first words to somebody who opened the chat. Starts no clock (S2)."""
+    contact = await _hold(session, contact_id)
+    language = desk.language(contact)
+    order = desk.answers.by_id.get("order_status")
+    rows = [[{"text": order.title(language), "data": "1:faq:order_status"}]] if order else []
+    text = desk.say(language, "greet", shop=desk.ground.config.shop.name, who=contact.first_name)
+    key = f"greet:{contact.id}:{now.isoformat()}"
+    await ready.say(session, contact, channel, text, key, now, [*rows, [ready.human_button(desk, language)]])
+
+
+async def customer_pressed(
+    session: AsyncSession, desk: Desk, contact_id: int, data: str, now: datetime, channel: str = "telegram"
+) -> str | None:
+    """A button of ours was pressed. Returns words to show in passing, or None."""
+    contact = await _hold(session, contact_id)
+    language = await _language(session, desk, contact, "")
+    match data.split(":"):
+        case ["1", "faq", entry_id] if entry_id in desk.answers.by_id:
+            await _pressed_entry(session, desk, contact, channel, desk.answers.by_id[entry_id], language, now)
+        case ["1", "order", row_id] if row_id.isdigit():
+            await _pressed_order(session, desk, contact, channel, int(row_id), language, now)
+        case ["1", "human"]:
+            return await _pressed_human(session, desk, contact, channel, language, now)
+        case ["1", "helped", _entry]:
+            return desk.say(language, "answer.glad")
+        case ["1", "rate", rating_id, score] if rating_id.isdigit() and score.isdigit():
+            return await ratings.pressed(session, desk, contact, int(rating_id), int(score), now)
+        case _:
+            return desk.say(language, "pressed.gone")
+    return None
+
+
+async def _pressed_entry(
+    session: AsyncSession,
+    desk: Desk,
+    contact: Contact,
+    channel: str,
+    entry: answers.Entry,
+    language: str,
+    now: datetime,
+) -> None:
+    key = f"faq:{contact.id}:{entry.id}:{now.isoformat()}"
+    if entry.action == "human":
+        await _pressed_human(session, desk, contact, channel, language, now)
+    elif entry.action == "order_status":
+        reply = await order_status.reply(session, desk, contact, "", language, now)
+        await ready.say(session, contact, channel, reply.text, key, now, [[ready.human_button(desk, language)]])
+    elif not await ready.answer(session, desk, contact, channel, entry, language, key, now):
+        await _pressed_human(session, desk, contact, channel, language, now)
+
+
+async def _pressed_order(
+    session: AsyncSession, desk: Desk, contact: Contact, channel: str, row_id: int, language: str, now: datetime
+) -> None:
+    order = await order_status.by_id(session, contact, row_id)
+    if order is None:
+        await _pressed_human(session, desk, contact, channel, language, now)
+        return
+    text = order_status.told(desk, contact, [order], language, now)
+    key = f"order:{contact.id}:{row_id}:{now.isoformat()}"
+    await ready.say(session, contact, channel, text, key, now, [[ready.human_button(desk, language)]])
+
+
+async def _pressed_human(
+    session: AsyncSession, desk: Desk, contact: Contact, channel: str, language: str, now: datetime
+) -> str | None:
+    if await opening.open_of(session, _id(contact), channel) is not None:
+        return desk.say(language, "ticket.already")
+    await opening.hand_over(session, desk, contact, channel, language, None, "human", now)
+    return None

@@ -1,0 +1,121 @@
+"""Where is my order: answered from the orders of this customer only. A number that is not theirs never shows data."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import babel.dates
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base import clock
+from bot.shops import facts
+from bot.support import mentions, ranking
+from bot.support.desk import Desk
+from bot.tables.people import Contact
+from bot.tables.shop import Order
+
+_MOST = 3
+_ABOUT_AN_ORDER = re.compile(
+    r"(?:my|the|an?|is|it|it's|here|order|orders|number|no|nr|id|status|for|of|please|订单|订单号|单号|我的|是|的|号|查|查一下|查询|请)+"
+)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """`kind` told: the words say how it stands; confirm: a number nearly fits `order`; ask: no order is known;
+    unproven: the number is not one of theirs, a person must look."""
+
+    kind: Literal["told", "confirm", "ask", "unproven"]
+    text: str = ""
+    order: Order | None = None
+
+
+def facts_of(order: Order) -> dict[str, Any]:
+    """An order as templates see it."""
+    return {
+        "number": order.number or order.order_id,
+        "state": state(order),
+        "carrier": order.carrier,
+        "tracking_url": order.tracking_url,
+        "ordered_at": order.ordered_at,
+        "shipped_at": order.shipped_at,
+        "delivered_at": order.delivered_at,
+    }
+
+
+def state(order: Order) -> str:
+    """One word: cancelled, refunded, delivered, shipped, paid or pending."""
+    if order.status in ("cancelled", "refunded"):
+        return order.status
+    return order.parcel if order.parcel in ("shipped", "delivered") else order.status
+
+
+def is_only_a_number(text: str) -> bool:
+    """A message such as `#1001` or `my order number is 1001`."""
+    asked = ranking.normalise(text)
+    if not mentions.numbers(text):
+        return False
+    words = [token for token in ranking.tokens(asked) if not re.search(r"\d", token)]
+    return all(_ABOUT_AN_ORDER.fullmatch(word) for word in words)
+
+
+async def reply(session: AsyncSession, desk: Desk, contact: Contact, text: str, language: str, now: datetime) -> Reply:
+    """How the orders of the contact stand that `text` asks for: the named ones, else the newest open ones."""
+    assert contact.id is not None
+    mine = await facts.orders_of(session, contact.id)
+    asked = mentions.numbers(text)
+    named = [order for order in mine if _names(order) & set(asked)]
+    if named:
+        return Reply("told", told(desk, contact, named[:_MOST], language, now))
+    if asked:
+        near = mentions.nearest_number(asked[0], [order.number or order.order_id for order in mine])
+        order = next((order for order in mine if (order.number or order.order_id) == near), None) if near else None
+        if order is None:
+            return Reply("unproven")
+        return Reply("confirm", desk.say(language, "order.confirm", number=order.number or order.order_id), order)
+    if not mine:
+        return Reply("ask", desk.say(language, "order.ask"))
+    open_ones = [order for order in mine if state(order) in ("pending", "paid", "shipped")]
+    return Reply("told", told(desk, contact, (open_ones or mine[:1])[:_MOST], language, now))
+
+
+def _names(order: Order) -> set[str]:
+    return {mentions.plain_number(name) for name in (order.number, order.order_id) if name}
+
+
+async def by_id(session: AsyncSession, contact: Contact, order_id: int) -> Order | None:
+    """The order of that row, if it is this contact's."""
+    order = await session.get(Order, order_id)
+    return order if order is not None and order.contact_id == contact.id else None
+
+
+def told(desk: Desk, contact: Contact, orders: Sequence[Order], language: str, now: datetime) -> str:
+    """The state of these orders in the customer's language and zone."""
+    tz = clock.zone(contact.timezone) or desk.timezone
+    return "\n\n".join(_told(desk, order, language, tz) for order in orders)
+
+
+def _told(desk: Desk, order: Order, language: str, tz: ZoneInfo) -> str:
+    how = state(order)
+    at = {"shipped": order.shipped_at, "delivered": order.delivered_at, "cancelled": order.cancelled_at}.get(how)
+    words = [
+        desk.say(
+            language, "order.line", number=order.number or order.order_id, date=_date(order.ordered_at, language, tz)
+        ),
+        desk.say(language, f"order.{how}")
+        if at is None
+        else desk.say(language, f"order.{how}.since", date=_date(at, language, tz)),
+    ]
+    if how == "shipped" and (order.carrier or order.tracking_number):
+        parcel = " ".join(part for part in (order.carrier, order.tracking_number) if part)
+        words.append(desk.say(language, "order.parcel", parcel=parcel))
+    if how in ("shipped", "delivered") and order.tracking_url:
+        words.append(order.tracking_url)
+    return "\n".join(words)
+
+
+def _date(at: datetime, language: str, tz: ZoneInfo) -> str:
+    return str(babel.dates.format_date(at.astimezone(tz), "long", locale=language))

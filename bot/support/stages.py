@@ -1,0 +1,196 @@
+"""How the desk's messages are looked at before they leave, and what happens when they arrived or did not."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import contacts
+from bot.base.database import table
+from bot.outbound import outbox
+from bot.outbound.outbox import Defer, Outcome, Send, Skip, Stage
+from bot.support import history, lines, post, relay, sla, staff_card
+from bot.support.desk import Desk
+from bot.tables.chat import Topic
+from bot.tables.outbox import Message
+from bot.tables.support import SlaTimer, Ticket, TicketMessage
+
+UNREACHABLE = ("blocked", "deactivated", "bad_address")
+"""Reasons with which a channel refuses a person for good."""
+
+_OUTBOX = table(Message)
+Row = Mapping[str, Any]
+
+
+def stages(desk: Desk) -> dict[str, Stage]:
+    """The stage of each purpose of the desk."""
+    to_customer = ToCustomer(desk)
+    return {
+        "answer": Answers(desk),
+        "auto_answer": to_customer,
+        "rating": to_customer,
+        "relay": Relays(desk),
+        "card": Cards(desk),
+        "notice": Notices(desk),
+    }
+
+
+class ToCustomer:
+    """Words of the bot: when they arrived is kept, whoever blocked us is remembered."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    async def prepare(
+        self, session: AsyncSession, rows: Sequence[Row], now: datetime
+    ) -> Mapping[int, Send | Skip | Defer]:
+        return {}
+
+    async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
+        if outcome.receipt is not None and row["said_id"]:
+            await lines.accepted(session, row["said_id"], outcome.receipt.accepted_at)
+        if outcome.status == "failed":
+            await _remember(session, row, outcome)
+
+
+async def _remember(session: AsyncSession, row: Row, outcome: Outcome) -> None:
+    kind = post.ADDRESS_KIND.get(row["channel"])
+    if kind and outcome.reason in UNREACHABLE:
+        address = str(row["receiver"]).partition(":")[2]
+        await contacts.mark_unreachable(session, kind, address, outcome.reason, outcome.at)
+
+
+class Answers(ToCustomer):
+    """Answers of staff: acceptance by the channel decides the clock, a refusal is told in the topic."""
+
+    async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
+        await super().settled(session, row, outcome)
+        ticket = await session.get(Ticket, row["ticket_id"]) if row["ticket_id"] else None
+        line = await session.get(TicketMessage, row["said_id"]) if row["said_id"] else None
+        if ticket is None or line is None or ticket.id is None:
+            return
+        await session.refresh(ticket, with_for_update=True)
+        if outcome.receipt is not None:
+            await self._arrived(session, ticket, line, outcome.receipt.accepted_at, outcome.at)
+        elif outcome.status == "failed":
+            if outcome.reason in UNREACHABLE:
+                await sla.unreachable(session, ticket.id, line.at, outcome.at)
+            await history.write(
+                session, ticket.id, outcome.at, "bot", "not_delivered", said=line.id, why=outcome.reason
+            )
+            await relay.not_delivered(session, self.desk, ticket, line, outcome.reason, outcome.at)
+
+    async def _arrived(
+        self, session: AsyncSession, ticket: Ticket, line: TicketMessage, accepted_at: datetime, now: datetime
+    ) -> None:
+        assert ticket.id is not None
+        await sla.answered(session, ticket.id, accepted_at, line.at, line.staff_id, now)
+        first = ticket.answered_at is None
+        ticket.answered_at = ticket.answered_at or accepted_at
+        await history.write(session, ticket.id, accepted_at, f"staff:{line.staff_id}", "answered", said=line.id)
+        turned = ticket.status in ("new", "open")
+        if turned:
+            ticket.status = "waiting_customer"
+        await session.flush()
+        await relay.acknowledge(session, self.desk, ticket, line, now)
+        if turned or first:
+            await staff_card.show(session, self.desk, ticket, f"answered:{line.id}", now)
+
+
+class Relays:
+    """Words of the customer into the topic: what cannot be copied is at least told."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    async def prepare(
+        self, session: AsyncSession, rows: Sequence[Row], now: datetime
+    ) -> Mapping[int, Send | Skip | Defer]:
+        return {}
+
+    async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
+        if outcome.status != "failed" or not row["payload"].get("copy"):
+            return
+        text = "\n".join(part for part in (self.desk.staff("staff.not_copied"), row["payload"].get("text")) if part)
+        await outbox.queue(
+            session,
+            channel=row["channel"],
+            purpose="relay",
+            receiver=row["receiver"],
+            payload={"ticket_id": row["ticket_id"], "text": text},
+            key=f"{row['key']}:told",
+            now=outcome.at,
+            priority=10,
+            ticket_id=row["ticket_id"],
+            said_id=row["said_id"],
+        )
+
+
+class Cards:
+    """Cards show the rows as they are when they leave; an older state is not worth one of the group's few messages."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    async def prepare(
+        self, session: AsyncSession, rows: Sequence[Row], now: datetime
+    ) -> Mapping[int, Send | Skip | Defer]:
+        return {row["id"]: await self._look(session, row, now) for row in rows}
+
+    async def _look(self, session: AsyncSession, row: Row, now: datetime) -> Send | Skip:
+        ticket = await session.get(Ticket, row["ticket_id"], populate_existing=True)
+        if ticket is None:
+            return Skip("gone")
+        turn = row["payload"].get("topic")
+        if not turn and await self._outdated(session, row):
+            return Skip("superseded")
+        fresh = await staff_card.content(session, self.desk, ticket, now)
+        return Send({"ticket_id": ticket.id, **fresh, **({"topic": turn} if turn else {})})
+
+    async def _outdated(self, session: AsyncSession, row: Row) -> bool:
+        """A newer card waits, and there is a pinned one to look at until then."""
+        newer = sa.select(_OUTBOX.c.id).where(
+            _OUTBOX.c.ticket_id == row["ticket_id"],
+            _OUTBOX.c.purpose == "card",
+            _OUTBOX.c.id > row["id"],
+            _OUTBOX.c.due_at.is_not(None),
+        )
+        pinned = sa.select(table(Topic).c.card_message_id).where(table(Topic).c.ticket_id == row["ticket_id"])
+        return await session.scalar(newer.limit(1)) is not None and await session.scalar(pinned) is not None
+
+    async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
+        """A card that did not arrive is replaced by the next one."""
+
+
+class Notices:
+    """Words to staff: a warning of a clock that was settled, or an undo that came too late, is not said any more."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    async def prepare(
+        self, session: AsyncSession, rows: Sequence[Row], now: datetime
+    ) -> Mapping[int, Send | Skip | Defer]:
+        words: dict[int, Send | Skip | Defer] = {}
+        for row in rows:
+            payload = row["payload"]
+            if await self._pointless(session, payload):
+                words[row["id"]] = Skip("settled")
+            elif "timer_id" in payload or "said_id" in payload:
+                ours = ("timer_id", "said_id")
+                words[row["id"]] = Send({key: value for key, value in payload.items() if key not in ours})
+        return words
+
+    async def _pointless(self, session: AsyncSession, payload: Row) -> bool:
+        if timer_id := payload.get("timer_id"):
+            timer = await session.get(SlaTimer, timer_id, populate_existing=True)
+            return timer is None or timer.answered_at is not None or timer.state not in ("running", "breached")
+        if said_id := payload.get("said_id"):
+            waiting = sa.select(_OUTBOX.c.due_at).where(_OUTBOX.c.key == f"answer:{said_id}")
+            return await session.scalar(waiting) is None
+        return False
+
+    async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
+        """Nobody waits for a notice."""
