@@ -65,11 +65,15 @@ class Limits:
         self,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        per_second: int = 28,
+        group_per_minute: int = 19,
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        self._all = Window(28, 1.05)
-        self._campaigns = Window(20, 1.05)  # so that campaigns always leave room for people
+        self._all = Window(per_second, 1.05)
+        self._campaigns = Window(max(1, per_second * 5 // 7), 1.05)  # so that campaigns always leave room for people
+        self._group = group_per_minute
         self._chats: dict[int, Window] = {}
         self._frozen: dict[int, float] = {}
         self._waiting: list[tuple[int, int, int]] = []
@@ -119,7 +123,7 @@ class Limits:
     def _chat(self, chat_id: int) -> Window:
         window = self._chats.get(chat_id)
         if window is None:
-            window = self._chats[chat_id] = Window(19, 60.5) if chat_id < 0 else Window(3, 3.1)
+            window = self._chats[chat_id] = Window(self._group, 60.5) if chat_id < 0 else Window(3, 3.1)
         return window
 
     def _forget(self, now: float) -> None:

@@ -118,6 +118,8 @@ class Telegram(Section):
     staff_chat_id: int | None = None
     mode: Literal["polling", "webhook"] = "polling"
     webhook_secret: SecretStr | None = None
+    messages_per_second: Annotated[int, Field(ge=1)] = 28
+    group_messages_per_minute: Annotated[int, Field(ge=1)] = 19
 
     @model_validator(mode="after")
     def _complete(self) -> "Telegram":
