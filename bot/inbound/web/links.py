@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
 from bot.base import clock, ids
@@ -123,7 +124,7 @@ async def _form(request: Request) -> dict[str, str]:
     try:
         async with request.form(max_files=1, max_fields=20, max_part_size=_FORM_AT_MOST) as form:
             return {name: value for name, value in form.items() if isinstance(value, str)}
-    except (MultiPartException, ValueError, AssertionError):
+    except (MultiPartException, HTTPException, ValueError):
         return {}
 
 
