@@ -1,0 +1,105 @@
+"""Events and webhooks for tests: told, applied at once, with a list of what the handlers behind the shop's heard."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from conftest import NOON
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import events
+from bot.base.database import Database, table
+from bot.events import Applier, Happened, NewEvent
+from bot.shops import record
+from bot.shops.inbox import Inbox
+from bot.tables.events import Event, WebhookDelivery
+
+SECRET = "a secret of the tests"
+PAYLOADS = Path(__file__).parent / "shops" / "payloads"
+
+
+def payload(name: str, **changes: Any) -> dict[str, Any]:
+    return {**json.loads((PAYLOADS / f"{name}.json").read_text("utf-8")), **changes}
+
+
+class Intake:
+    """`heard` are the events that a flow would hear of, after the shop's record took them."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.heard: list[Happened] = []
+        self.refusing: set[str] = set()
+        self.count = 0
+        self.applier = Applier(database, [record.apply, self._hear], 1, secret=SECRET, now=lambda: NOON)
+        self.inbox = Inbox(database, 1, secret=SECRET)
+
+    async def _hear(self, _session: AsyncSession, happened: Happened, _now: datetime) -> None:
+        if happened.name in self.refusing:
+            raise RuntimeError("this handler cannot take it")
+        self.heard.append(happened)
+
+    @property
+    def names(self) -> list[str]:
+        return [happened.name or happened.kind for happened in self.heard]
+
+    async def tell(
+        self,
+        name: str,
+        properties: dict[str, Any] | None = None,
+        *,
+        source: str = "page",
+        ts: datetime = NOON,
+        **body: Any,
+    ) -> None:
+        """One event, written down and applied. `name` of another kind than track: "identify"."""
+        self.count += 1
+        kind = name if name in ("identify", "page", "alias") else "track"
+        told = NewEvent(
+            source,
+            str(self.count),
+            kind,
+            "" if kind != "track" else name,
+            ts,
+            NOON,
+            {**body, "properties": properties or {}},
+        )
+        async with self.database.transaction() as session:
+            await events.record(session, told)
+        await self.apply()
+
+    async def deliver(self, system: str, topic: str, body: dict[str, Any]) -> None:
+        """One webhook as the door stores it, translated and applied."""
+        self.count += 1
+        async with self.database.transaction() as session:
+            session.add(
+                WebhookDelivery(
+                    system=system,
+                    topic=topic,
+                    delivery_key=str(self.count),
+                    headers={"x-shopify-shop-domain": "goods.myshopify.com"},
+                    body=json.dumps(body),
+                    received_at=NOON,
+                    due_at=NOON,
+                )
+            )
+        while await self.inbox.translate_due():
+            pass
+        await self.apply()
+
+    async def apply(self) -> None:
+        while await self.applier.apply_due():
+            pass
+
+    async def rows(self, model: type[Any], **where: Any) -> list[Any]:
+        async with self.database.reading() as session:
+            found = sa.select(model).order_by(*table(model).primary_key)
+            return list((await session.scalars(found.filter_by(**where))).all())
+
+    async def one(self, model: type[Any], **where: Any) -> Any:
+        (row,) = await self.rows(model, **where)
+        return row
+
+    async def statuses(self) -> list[str]:
+        return [event.status for event in await self.rows(Event)]
