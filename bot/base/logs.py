@@ -32,9 +32,9 @@ def _scrub(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 def set_up(*, level: str = "INFO", as_json: bool | None = None) -> None:
     """Logs to standard error: JSON lines for a machine, aligned columns for a terminal (or as `as_json` says)."""
     to_json = not sys.stderr.isatty() if as_json is None else as_json
-    renderer: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False) if to_json else structlog.dev.ConsoleRenderer()
-    )
+    # A plain traceback: the usual one for terminals prints local variables, and with them what people wrote.
+    for_people = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False) if to_json else for_people
     before: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
