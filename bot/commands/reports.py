@@ -126,8 +126,13 @@ def _cell(value: Any) -> str:
 def _print(title: str, heads: tuple[str, ...], rows: Any) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(*heads, title=title, title_justify="left", box=None, pad_edge=False)
+    console = Console(width=None if Console().is_terminal else 160)
+    console.print(f"{title}{'' if rows else ': nothing yet'}", style="bold", markup=False, highlight=False)
+    if not rows:
+        return
+    table = Table(*heads, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    Console(width=None if Console().is_terminal else 160).print(table, markup=False)
+        table.add_row(*(Text(str(cell)) for cell in row))
+    console.print(table)

@@ -27,14 +27,18 @@ def _templates(config: Path | None) -> "MailTemplates":
 @cli.command("list")
 @in_words
 def list_templates(config: ConfigFile = None) -> None:
-    """Every mail template, its languages and its subject."""
+    """Every mail template, its languages and its subject to the sample customer."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("template", "kind", "languages", "subject", "whose", box=None, pad_edge=False)
-    for one in _templates(config).listed():
-        table.add_row(one.name, one.kind, ", ".join(one.languages), one.subject, "yours" if one.own else "ours")
-    Console(width=None if Console().is_terminal else 160).print(table, markup=False)
+    templates = _templates(config)
+    for one in templates.listed():
+        subject = one.subject if one.kind == "broken" else templates.preview(one.name).subject
+        row = (one.name, one.kind, ", ".join(one.languages), subject, "yours" if one.own else "ours")
+        table.add_row(*(Text(cell) for cell in row))
+    Console(width=None if Console().is_terminal else 160).print(table)
 
 
 @cli.command("lint")

@@ -80,9 +80,9 @@ async def goals(session: AsyncSession, desk: Desk, now: datetime) -> list[Promis
     return found
 
 
-async def _timers(session: AsyncSession, since: datetime, now: datetime) -> Sequence[Mapping[str, Any]]:
+async def _timers(session: AsyncSession, since: datetime, now: datetime) -> list[dict[str, Any]]:
     started = sa.select(_rows).where(_rows.c.start_at >= since, _rows.c.start_at <= now).order_by(_rows.c.id)
-    return (await session.execute(started)).mappings().all()
+    return [dict(row) for row in (await session.execute(started)).mappings()]
 
 
 def _is_of(goal: SlaGoal, channel: str) -> bool:

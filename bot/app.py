@@ -1,0 +1,256 @@
+"""Builds every part once and joins them: the only file that knows them all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
+
+from automations import care, flow_files
+from automations.care import Care
+from automations.engine import Engine as Enrolments
+from automations.flow_files import Flows
+from automations.gate import Marketing
+from automations.on_event import OnEvent
+from automations.sweeps import Birthdays
+from automations.versions import Versions, publish
+from bot import schedule, start
+from bot.base import clock, logs, texts, work, worker
+from bot.base.config import Config
+from bot.base.database import Database
+from bot.base.errors import Finding, FindingsError
+from bot.base.ground import Ground
+from bot.events import Applier, Ingest
+from bot.events.apply import Handler
+from bot.inbound.telegram import inbox, webhook
+from bot.inbound.web import each_request, events_api, health, links, metrics, ratings, server, shop_webhooks
+from bot.inbound.web.pages import Pages
+from bot.outbound.email.sender import EmailSender
+from bot.outbound.email.templates import MailTemplates
+from bot.outbound.outbox import Outbox
+from bot.outbound.sender import Sender
+from bot.shops import inbox as webhooks
+from bot.shops import record
+from bot.support import sla, stages
+from bot.support.desk import Desk
+
+if TYPE_CHECKING:
+    from aiogram import Bot
+
+log = logs.get(__name__)
+
+PARTS = frozenset({"web", "telegram", "work"})
+"""What runs when nothing is named. There is no mailbox door yet: replies by mail go to your mail program."""
+
+_Part = Callable[[], Coroutine[Any, Any, Any]]
+"""Runs until the program stops."""
+
+
+@dataclass(frozen=True)
+class _House:
+    """What the parts share."""
+
+    database: Database
+    ground: Ground
+    worker: int
+    desk: Desk
+    mails: MailTemplates
+    care: Care
+    flows: Flows
+    versions: Versions
+    telegram: "Bot | None"
+
+
+class App:
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    async def run(self, only: set[str], stop: asyncio.Event) -> None:
+        """Run these parts (none named: all) until `stop` is set or one of them fails. Raises FindingsError."""
+        if "mailbox" in only:
+            words = "there is no mailbox door yet: this program sends mail and does not read any; leave the part out"
+            raise FindingsError(Finding(words, "--only mailbox"))
+        parts = only or PARTS
+        for key in self.config.off():
+            log.warning(f"off until it is set: {key}")
+        async with AsyncExitStack() as stack:
+            database, ground = await stack.enter_async_context(start.ready(self.config))
+            engine = _engine(database)
+            house = await self._build(stack, database, ground, parts)
+            running = await self._start(stack, house, engine, parts, stop)
+            log.info("running", parts=sorted(parts), url=self.config.web.url if "web" in parts else None)
+            await _until_stopped(running, stop)
+        log.info("stopped")
+
+    async def _build(
+        self, stack: AsyncExitStack, database: Database, ground: Ground, parts: set[str] | frozenset[str]
+    ) -> _House:
+        folders = texts.folders(self.config.templates.folder)
+        mails = MailTemplates(folders, self.config.shop.language)
+        flows = flow_files.load(
+            flow_files.folders(self.config), templates=mails.names(), quiet=self.config.automations.quiet_hours
+        )
+        return _House(
+            database=database,
+            ground=ground,
+            worker=await stack.enter_async_context(worker.working(database)),
+            desk=Desk.build(ground),
+            mails=mails,
+            care=care.load(folders),
+            flows=flows,
+            versions=Versions(),
+            telegram=await _telegram(stack, self.config) if parts & {"telegram", "work"} else None,
+        )
+
+    async def _start(
+        self,
+        stack: AsyncExitStack,
+        house: _House,
+        engine: work.Engine,
+        parts: set[str] | frozenset[str],
+        stop: asyncio.Event,
+    ) -> list[_Part]:
+        running: list[_Part] = []
+        if "web" in parts:
+            listening = stack.enter_context(server.listen(self.config.web.host, self.config.web.port))
+            running.append(partial(server.serve, await _web(stack, house), listening, stop))
+        if "work" in parts:
+            async with house.database.transaction() as session:
+                await publish(session, house.flows, clock.now())
+            jobs = _jobs(house)
+            for line in schedule.TABLE:
+                engine.every(line.cron, line.name, jobs[line.name])
+            running.append(partial(engine.serve, await _kinds(stack, house), stop))
+        if "telegram" in parts and house.telegram is not None:
+            running.append(partial(_take_updates, house, house.telegram, stop))
+        return running or [stop.wait]
+
+
+def _engine(database: Database) -> work.Engine:
+    if database.is_sqlite:
+        return schedule.InProcess(database)
+    from bot.base.work_postgres import OnPostgres  # noqa: PLC0415 - pgqueuer comes with PostgreSQL only
+
+    return OnPostgres(database)
+
+
+async def _telegram(stack: AsyncExitStack, config: Config) -> "Bot | None":
+    if not config.telegram.token:
+        return None
+    # aiogram takes seconds to import and 150 MB: only a process that talks to Telegram does.
+    from bot.outbound import telegram_bot  # noqa: PLC0415
+    from bot.outbound.telegram_limits import Limits  # noqa: PLC0415
+
+    limits = Limits(
+        per_second=config.telegram.messages_per_second, group_per_minute=config.telegram.group_messages_per_minute
+    )
+    bot = telegram_bot.connect(config.telegram.token.get_secret_value(), config.telegram.api_base, limits)
+    stack.push_async_callback(bot.session.close)
+    return bot
+
+
+async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
+    """Every kind of due rows, with the decisions that run on them."""
+    shop = partial(record.apply, currency=house.ground.config.shop.currency)
+    handlers: list[Handler] = [shop, OnEvent(house.ground, house.flows, house.care, house.versions)]
+    senders = _senders(house)
+    for sender in senders.values():
+        stack.push_async_callback(sender.close)
+    asked = {
+        **stages.stages(house.desk),
+        "marketing": Marketing(house.ground, house.mails, house.care, house.versions),
+    }
+    kinds = [
+        webhooks.Inbox(house.database, house.worker, secret=house.ground.secret).kind(),
+        Applier(house.database, handlers, house.worker, secret=house.ground.secret).kind(),
+        Enrolments(house.database, house.ground, house.worker, house.versions).kind(),
+        sla.Timers(house.database, house.desk, house.worker).kind(),
+        *Outbox(house.database, senders, asked, house.worker).kinds(),
+    ]
+    if house.telegram is not None:
+        from bot.inbound.telegram.each_update import EachUpdate  # noqa: PLC0415 - imports aiogram
+
+        kinds.append(inbox.Inbox(house.database, EachUpdate(house.telegram, house.desk), house.worker).kind())
+    return kinds
+
+
+def _senders(house: _House) -> dict[str, Sender]:
+    senders: dict[str, Sender] = {}
+    if house.ground.config.mail.server is not None:
+        senders["email"] = EmailSender(house.ground)
+    if house.telegram is not None:
+        from bot.outbound.staff_topics import StaffTopicSender  # noqa: PLC0415 - imports aiogram
+        from bot.outbound.telegram import TelegramSender  # noqa: PLC0415
+
+        senders["telegram"] = TelegramSender(house.telegram)
+        senders["staff_topic"] = StaffTopicSender(house.database, house.telegram, house.ground, house.worker)
+    return senders
+
+
+def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
+    """What the lines of `schedule.TABLE` do."""
+    starter = OnEvent(house.ground, house.flows, house.care, house.versions).starter
+    birthdays = Birthdays(house.database, starter, tuple(house.flows))
+
+    async def sweep() -> None:
+        await birthdays.run()
+
+    async def forget_updates() -> None:
+        async with house.database.transaction() as session:
+            await inbox.forget(session, clock.now())
+
+    return {"birthdays": sweep, "old updates": forget_updates}
+
+
+async def _take_updates(house: _House, bot: "Bot", stop: asyncio.Event) -> None:
+    from bot.inbound.telegram import setup  # noqa: PLC0415 - imports aiogram
+    from bot.inbound.telegram.each_update import EachUpdate  # noqa: PLC0415
+    from bot.inbound.telegram.polling import Polling  # noqa: PLC0415
+
+    config = house.ground.config
+    kinds = EachUpdate(bot, house.desk).kinds
+    await setup.set_commands(bot, house.ground.texts, config.telegram.staff_chat_id)
+    if config.telegram.mode == "polling":
+        await Polling(house.database, bot, house.worker, kinds).poll(stop)
+        return
+    assert config.telegram.webhook_secret is not None
+    await setup.announce_webhook(bot, config.web.url, config.telegram.webhook_secret.get_secret_value(), kinds)
+    await stop.wait()
+
+
+async def _web(stack: AsyncExitStack, house: _House) -> FastAPI:
+    """The application of all doors that the world knocks at. The events API goes last: it answers below any prefix."""
+    ingest = Ingest(house.database)
+    ingest.start()
+    stack.push_async_callback(ingest.close)
+    config, pages = house.ground.config, Pages(house.ground)
+    doors: list[APIRouter | Sequence[BaseRoute]] = [
+        health.routes(house.database),
+        metrics.routes(house.database),
+        links.routes(house.database, house.ground, pages),
+        ratings.routes(house.database, house.desk, pages),
+        shop_webhooks.routes(
+            house.database, shopify=config.shops.shopify.secrets, woocommerce=config.shops.woocommerce.secrets
+        ),
+    ]
+    if config.telegram.token and config.telegram.webhook_secret and config.telegram.mode == "webhook":
+        doors.append(webhook.routes(house.database, config.telegram.webhook_secret.get_secret_value()))
+    doors.append(events_api.routes(ingest, config.events.write_keys))
+    return each_request.build(doors, trusted_proxies=config.web.trusted_proxies)
+
+
+async def _until_stopped(running: list[_Part], stop: asyncio.Event) -> None:
+    """Until `stop`, or until one part ends: then the others are stopped too. Raises what that part raised."""
+    tasks = {asyncio.create_task(one()) for one in running}
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait(tasks | {stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    await stopping
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

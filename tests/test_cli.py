@@ -1,0 +1,146 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+from program import ROOT, Program, free_port
+
+_SLOWEST_HELP = 0.5
+
+
+class Shell:
+    """`aftercart …` as somebody types it in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, *words: str, status: int = 0, **environ: str) -> tuple[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AFTERCART_")}
+        done = subprocess.run(  # noqa: PLW1510 - the status is what is tested
+            [sys.executable, "-m", "bot", *words],
+            cwd=self.folder,
+            env={**kept, "PYTHONPATH": str(ROOT), **environ},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert "Traceback" not in done.stderr
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout, done.stderr
+
+
+@pytest.fixture
+def aftercart(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def test_help_comes_at_once(aftercart: Shell) -> None:
+    aftercart("--help")  # the first time Python compiles
+    began = time.monotonic()
+    shown, _ = aftercart("--help")
+    assert time.monotonic() - began < _SLOWEST_HELP * (1 if "CI" not in os.environ else 3)
+    for command in ("init", "demo", "run", "check", "migrate", "import", "flow", "template", "report"):
+        assert f"  {command} " in shown
+
+
+def test_init_writes_what_check_accepts_and_never_writes_over_it(aftercart: Shell) -> None:
+    shown, _ = aftercart("init", "shop")
+    folder = aftercart.folder / "shop"
+    written = (folder / "config.toml").read_text("utf-8")
+    config = tomllib.loads(written)
+    assert len(config["web"]["secret"]) > 30
+    assert config["events"]["write_keys"][0] in shown
+    assert (folder / "config.toml").stat().st_mode & 0o077 == 0
+
+    assert "all is well" in aftercart("check", "--config", "shop/config.toml")[0]
+    _, refused = aftercart("init", "shop", status=1)
+    assert "stays as it is" in refused
+    assert (folder / "config.toml").read_text("utf-8") == written
+
+
+def test_check_tells_every_mistake_with_file_and_line_and_fails(aftercart: Shell) -> None:
+    (aftercart.folder / "config.toml").write_text("[web]\nport = 'many'\n[mail]\nsmtp = 1\n", "utf-8")
+    _, told = aftercart("check", status=1)
+    lines = told.splitlines()
+    assert any(line.startswith("config.toml:2: web.port: ") for line in lines)
+    assert any(line.startswith("config.toml:4: mail.smtp: unknown key; did you mean smtp_url?") for line in lines)
+
+
+def test_check_looks_into_flows_templates_and_connections(aftercart: Shell) -> None:
+    (aftercart.folder / "flows").mkdir()
+    (aftercart.folder / "flows" / "mine.toml").write_text('title = "Mine"\nabuot = "cart"\n', "utf-8")
+    mail = aftercart.folder / "templates" / "email" / "abandoned_cart"
+    mail.mkdir(parents=True)
+    (mail / "en.mjml").write_text('+++\nsubject = "x"\n+++\n<mjml><mj-body>{{ oops</mj-body></mjml>', "utf-8")
+    (aftercart.folder / "config.toml").write_text(
+        f'[automations]\nflows_folder = "flows"\n[templates]\nfolder = "templates"\n'
+        f'[mail]\nsmtp_url = "smtp://127.0.0.1:{free_port()}?tls=none"\n',
+        "utf-8",
+    )
+    told, _ = aftercart("check", status=1)
+    assert "flows/mine.toml:2: " in told
+    assert "abandoned_cart/en.mjml" in told
+    assert "mail.smtp_url: the mail relay does not take us" in told
+
+
+def test_flows_and_templates_can_be_looked_at(aftercart: Shell) -> None:
+    assert "abandoned_cart" in aftercart("flow", "list")[0]
+    assert "[[steps]]" in aftercart("flow", "show", "abandoned_cart")[0]
+    assert "no flow named 'nope'" in aftercart("flow", "show", "nope", status=1)[1]
+    assert "zh_CN" in aftercart("template", "list")[0]
+    html, subject = aftercart("template", "render", "abandoned_cart", "--lang", "zh_CN")
+    assert "<html" in html
+    assert subject.startswith("Subject: ")
+    assert "no mail template named 'nope'" in aftercart("template", "render", "nope", status=1)[1]
+
+
+def test_history_is_imported_and_reported(aftercart: Shell) -> None:
+    (aftercart.folder / "people.csv").write_text("email,name\nanna@example.com,Anna\nbroken,Bo\n", "utf-8")
+    shown, _ = aftercart("import", "customers", "people.csv")
+    assert "1 of 2 lines taken" in shown
+    assert "people.refused.csv" in shown
+    assert "not an e-mail address" in (aftercart.folder / "people.refused.csv").read_text("utf-8-sig")
+    assert "cannot be read: No such file" in aftercart("import", "orders", "nowhere.csv", status=1)[1]
+
+    assert json.loads(aftercart("report", "sla", "--json")[0])["channels"] == []
+    assert "flows" in json.loads(aftercart("report", "flows", "--json")[0])
+
+
+def test_a_database_that_is_away_is_one_line(aftercart: Shell) -> None:
+    url = f"postgresql://me:hunter2@127.0.0.1:{free_port()}/shop"
+    for words in (("migrate",), ("run",), ("report", "sla")):
+        _, told = aftercart(*words, status=1, AFTERCART_DATABASE__URL=url)
+        told = "\n".join(line for line in told.splitlines() if "off until" not in line)
+        assert "database.url: the database does not answer" in told
+        assert len(told.splitlines()) == 1
+        assert "hunter2" not in told
+
+
+def test_a_port_in_use_is_one_line(aftercart: Shell) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        _, told = aftercart("run", "--only", "web", status=1, AFTERCART_WEB__PORT=str(port))
+    assert f"web.port: cannot listen on 127.0.0.1:{port}: Address already in use" in told
+
+
+def test_the_mailbox_says_that_it_is_not_there(aftercart: Shell) -> None:
+    assert "no mailbox door yet" in aftercart("run", "--only", "mailbox", status=1)[1]
+
+
+def test_run_serves_and_stops_cleanly_when_asked(tmp_path: Path) -> None:
+    with Program(tmp_path, {"events": {"write_keys": ["key"]}}) as program:
+        assert program.stop() == 0
+        assert "stopped" in program.output()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_on_postgresql_run_asks_for_migrate_first(database_url: str, aftercart: Shell) -> None:
+    _, told = aftercart("run", status=1, AFTERCART_DATABASE__URL=database_url)
+    assert "run `aftercart migrate` first" in told
