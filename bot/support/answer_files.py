@@ -1,4 +1,4 @@
-"""Reading `templates/answers/<language>.toml`: entries with example phrasings, their answer, and what is wrong there."""
+"""Reading `templates/answers/<language>.toml`: entries, their phrasings and answers, what is wrong there."""
 
 import re
 import tomllib

@@ -25,7 +25,7 @@ _ASKED = r"(?:cancel|refund|return|exchange|replace|change|modify|delete|close)"
 _NO_REQUEST = re.compile(
     rf"\b(?:is|was|are|were|been|got|gets|already|getting)(?: \w+)? {_DONE}\b"
     r"|\bno (?:cancellation|refund|return|exchange)\b"
-    rf"|\b(?:do not|don't|didn't|did not|never|won't|will not|not)(?: want| wish| need| going| ask(?:ed)?)?(?: to| for)?"
+    r"|\b(?:do not|don't|didn't|did not|never|won't|will not|not)(?: want| wish| need| going| ask(?:ed)?)?(?: to| for)?"
     rf"(?: a| my| the)? {_ASKED}\b"
     r"|\b(?:got|received|have got|have received)(?: \w+)? (?:refund|replacement|exchange)\b"
     r"|(?:不要|别|不想|不用|不需要|没有?说要?|没|无需)(?:给我|帮我)?(?:取消|退款|退货|换货|注销|修改|改地址)"

@@ -37,13 +37,20 @@ async def ask(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime) 
     )  # fmt: skip
 
 
-async def rate(session: AsyncSession, desk: Desk, rating: Rating, score: int, now: datetime) -> bool:
-    """Store the score; pressing again corrects it within ten minutes. False when it stands already."""
-    if score not in SCORES or (rating.rated_at is not None and now - rating.rated_at > _COMMENT_WITHIN):
+def is_open(rating: Rating, now: datetime) -> bool:
+    """Not rated yet, or so short a time ago that it may be corrected."""
+    return rating.rated_at is None or now - rating.rated_at <= _COMMENT_WITHIN
+
+
+async def rate(
+    session: AsyncSession, desk: Desk, rating: Rating, score: int, now: datetime, *, comment: str = ""
+) -> bool:
+    """Store the score; pressing again corrects it within ten minutes. False when nothing changes."""
+    if score not in SCORES or not is_open(rating, now):
         return False
-    if rating.score == score:
+    if rating.score == score and comment in ("", rating.comment):
         return False
-    rating.score, rating.rated_at = score, rating.rated_at or now
+    rating.score, rating.rated_at, rating.comment = score, rating.rated_at or now, comment or rating.comment
     await history.write(session, rating.ticket_id, now, "customer", "rated", score=score, cycle=rating.cycle)
     await session.flush()
     if score <= desk.ground.config.support.low_score:

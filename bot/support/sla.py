@@ -53,7 +53,7 @@ def policy_for(desk: Desk, ticket: Ticket) -> SlaPolicy | None:
 
 
 def fractions(desk: Desk, timer: SlaTimer) -> Sequence[float]:
-    """Parts of the budget at which staff are warned: its policy's, else 50 % and 80 %, up to a minute 50 % only (V1)."""
+    """Parts of the budget at which staff are warned: its policy's, else 50 % and 80 %, up to a minute 50 % (V1)."""
     named = next((policy for policy in desk.ground.config.support.sla if policy.name == timer.policy), None)
     if named and named.warn_at is not None:
         return sorted(named.warn_at)

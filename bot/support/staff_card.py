@@ -50,7 +50,7 @@ async def _lines(session: AsyncSession, desk: Desk, ticket: Ticket, contact: Con
     staff = await session.get(StaffMember, ticket.assignee_id) if ticket.assignee_id else None
     lines = [
         desk.staff("staff.card.title", number=ticket.number, who=customer_name(desk, contact)),
-        desk.staff("staff.card.channel", channel=ticket.channel, language=ticket.language),
+        desk.staff("staff.card.channel", channel=ticket.channel, spoken=ticket.language),
         desk.staff(f"staff.card.status.{ticket.status}"),
         desk.staff("staff.card.assignee", who=staff.name) if staff else desk.staff("staff.card.nobody"),
     ]

@@ -1,0 +1,145 @@
+"""A desk at work, for tests: a customer, two colleagues, senders with memory, and a clock that the test moves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import make
+import sqlalchemy as sa
+from conftest import NOON
+from fakes import RecordingSender
+from sqlmodel import col, select
+
+from bot.base.database import Database, table
+from bot.base.texts import Texts
+from bot.outbound.outbox import Outcome
+from bot.outbound.sender import Receipt
+from bot.support import conversation, sla, tickets
+from bot.support.desk import Desk
+from bot.support.stages import stages
+from bot.tables.chat import StaffMember
+from bot.tables.outbox import Message
+from bot.tables.people import Contact
+from bot.tables.support import SlaTimer, Ticket
+
+GROUP = -100500
+_ROWS = table(Message)
+
+
+def seconds(amount: float) -> datetime:
+    return NOON + timedelta(seconds=amount)
+
+
+@dataclass
+class Stage:
+    """`customer_*` and `staff_*` are what the doors do; `arrive`, `refuse` are what the outbox tells of an answer."""
+
+    database: Database
+    desk: Desk
+    contact: Contact
+    anna: StaffMember
+    ben: StaffMember
+    number: int = 0
+    senders: Mapping[str, RecordingSender] = field(default_factory=dict)
+
+    @classmethod
+    async def set(cls, database: Database, texts: Texts, **sections: Any) -> "Stage":
+        sections.setdefault("telegram", {"staff_chat_id": GROUP})
+        desk = Desk.build(make.ground(texts, **sections), NOON)
+        async with database.transaction() as session:
+            contact = await make.telegram_contact(session)
+            anna, ben = await make.staff(session), await make.staff(session, "Ben", 902)
+        return cls(database, desk, contact, anna, ben)
+
+    async def customer_says(self, text: str, at: datetime = NOON, *, number: int | None = None, **more: Any) -> None:
+        self.number += 1
+        said = conversation.Said(
+            contact_id=self.contact.id or 0,
+            channel="telegram",
+            text=text,
+            provider_key=f"telegram:501:{number or self.number}",
+            at=at,
+            received_at=at,
+            source={"chat_id": 501, "message_id": number or self.number},
+            **more,
+        )
+        async with self.database.transaction() as session:
+            await conversation.customer_said(session, self.desk, said, at)
+
+    async def customer_presses(self, data: str, at: datetime = NOON) -> str | None:
+        async with self.database.transaction() as session:
+            return await conversation.customer_pressed(session, self.desk, self.contact.id or 0, data, at)
+
+    async def staff_says(
+        self, text: str, at: datetime = NOON, *, who: StaffMember | None = None, number: int | None = None
+    ) -> None:
+        self.number += 1
+        place = {"chat_id": GROUP, "message_id": number or self.number}
+        async with self.database.transaction() as session:
+            ticket = await self._ticket(session)
+            key = f"telegram:{GROUP}:{place['message_id']}"
+            await tickets.staff_said(session, self.desk, ticket, who or self.anna, text, {}, key, place, at, at)
+
+    async def staff_notes(self, text: str, at: datetime = NOON) -> None:
+        self.number += 1
+        place = {"chat_id": GROUP, "message_id": self.number}
+        async with self.database.transaction() as session:
+            ticket = await self._ticket(session)
+            key = f"telegram:{GROUP}:{self.number}"
+            await tickets.note(session, self.desk, ticket, self.anna, text, key, place, at)
+
+    async def staff_presses(self, data: str, at: datetime = NOON, who: StaffMember | None = None) -> str | None:
+        async with self.database.transaction() as session:
+            return await tickets.staff_pressed(session, self.desk, who or self.anna, data, at, 77)
+
+    async def staff_takes(self, at: datetime = NOON, who: StaffMember | None = None) -> str:
+        async with self.database.transaction() as session:
+            return await tickets.take(session, self.desk, await self._ticket(session), who or self.anna, at)
+
+    async def staff_closes(self, at: datetime = NOON) -> None:
+        async with self.database.transaction() as session:
+            await tickets.close(session, self.desk, await self._ticket(session), self.anna, at)
+
+    async def arrive(self, accepted_at: datetime) -> None:
+        """The channel took the waiting answers at that time."""
+        await self._settle(lambda _row: Outcome("sent", accepted_at, receipt=Receipt(accepted_at, "8")))
+
+    async def refuse(self, at: datetime, reason: str = "blocked") -> None:
+        await self._settle(lambda _row: Outcome("failed", at, reason))
+
+    async def _settle(self, outcome: Any) -> None:
+        async with self.database.transaction() as session:
+            waiting = sa.select(_ROWS).where(_ROWS.c.purpose == "answer", _ROWS.c.due_at.is_not(None))
+            for row in (await session.execute(waiting.order_by(_ROWS.c.id))).mappings().all():
+                await session.execute(sa.update(_ROWS).where(_ROWS.c.id == row["id"]).values(due_at=None))
+                await stages(self.desk)["answer"].settled(session, row, outcome(row))
+
+    async def timers_run(self, at: datetime) -> int:
+        return await sla.Timers(self.database, self.desk, 1).run(at)
+
+    async def timer(self) -> SlaTimer | None:
+        async with self.database.reading() as session:
+            return (await session.scalars(select(SlaTimer).order_by(col(SlaTimer.id).desc()).limit(1))).first()
+
+    async def ticket(self) -> Ticket:
+        async with self.database.reading() as session:
+            return await self._ticket(session)
+
+    async def tickets(self) -> list[Ticket]:
+        async with self.database.reading() as session:
+            return list((await session.scalars(select(Ticket).order_by(col(Ticket.id)))).all())
+
+    async def _ticket(self, session: Any) -> Ticket:
+        found = (await session.scalars(select(Ticket).order_by(col(Ticket.id).desc()).limit(1))).first()
+        assert found is not None, "there is no ticket"
+        return found
+
+    async def queued(self, *purposes: str) -> list[Mapping[str, Any]]:
+        """Outbox rows of these purposes in the order in which they were written."""
+        async with self.database.reading() as session:
+            rows = sa.select(_ROWS).where(_ROWS.c.purpose.in_(purposes)).order_by(_ROWS.c.id)
+            return [dict(row) for row in (await session.execute(rows)).mappings()]
+
+    async def texts(self, *purposes: str) -> list[str]:
+        return [str(row["payload"].get("text", "")) for row in await self.queued(*purposes)]
