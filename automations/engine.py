@@ -179,7 +179,7 @@ _CHANGE = (
 
 
 def _values(row: Mapping[str, Any], move: Move) -> dict[str, Any]:
-    moved_on = move.step_id != row["step_id"] or move.status != "active" or move.send is not None
+    moved_on = move.step_id != row["step_id"] or move.status in ("finished", "exited") or move.send is not None
     return {
         "row_id": row["id"],
         "new_status": move.status,

@@ -1,6 +1,6 @@
 import pytest
 import shop_world
-from shop_world import DAY, HOUR, ShopWorld
+from shop_world import DAY, ShopWorld
 
 from automations import care
 from bot.base import paths

@@ -1,0 +1,110 @@
+import pytest
+import shop_world
+import sqlalchemy as sa
+from shop_world import DAY, HOUR, ShopWorld
+
+from automations import report
+from automations.report import FlowReport
+from bot.base.database import Database, table
+from bot.base.texts import Texts
+from bot.tables.automations import Credit
+
+
+@pytest.fixture
+async def shop(database: Database, texts: Texts) -> ShopWorld:
+    world = await shop_world.opened(database, texts)
+    await world.person()
+    await world.adds()
+    await world.passes(HOUR)
+    return world
+
+
+async def credited(shop: ShopWorld) -> list[tuple[str, int, bool]]:
+    async with shop.database.reading() as session:
+        rows = await session.execute(sa.select(table(Credit)).order_by(table(Credit).c.id))
+    return [(row.flow, row.amount, row.shadow) for row in rows]
+
+
+async def about(shop: ShopWorld, flow: str = "abandoned_cart") -> FlowReport:
+    async with shop.database.reading() as session:
+        return next(one for one in await report.flows(session) if one.flow == flow)
+
+
+async def test_an_order_after_a_click_is_credited_to_the_mail_once(shop: ShopWorld) -> None:
+    await shop.clicks()
+    await shop.passes(2 * HOUR)
+    await shop.orders(revenue=100)
+    await shop.happens("Order Updated", order_id="o1", revenue=100)
+    assert await credited(shop) == [("abandoned_cart", 10000, False)]
+
+
+async def test_without_a_click_or_after_five_days_nothing_is_credited(shop: ShopWorld) -> None:
+    await shop.orders("o1")
+    await shop.clicks()
+    await shop.sleeps(6 * DAY)
+    await shop.orders("o2")
+    assert await credited(shop) == []
+
+
+async def test_a_scanner_does_not_earn_money(shop: ShopWorld) -> None:
+    await shop.clicks(label="prefetch")
+    await shop.orders()
+    assert await credited(shop) == []
+
+
+async def test_a_pending_order_is_credited_when_it_is_paid(shop: ShopWorld) -> None:  # T21
+    await shop.clicks()
+    await shop.orders(status="pending", revenue=50)
+    assert await credited(shop) == []
+    await shop.happens("Order Paid", order_id="o1")
+    assert await credited(shop) == [("abandoned_cart", 5000, False)]
+
+
+async def test_refunds_and_changes_follow_the_order(shop: ShopWorld) -> None:  # T19, T56
+    await shop.clicks()
+    await shop.orders(revenue=100)
+    await shop.happens("Order Updated", order_id="o1", revenue=80, updated_at=(shop.now + HOUR).isoformat())
+    assert await credited(shop) == [("abandoned_cart", 8000, False)]
+    await shop.happens("Order Cancelled", order_id="o1")
+    assert await credited(shop) == [("abandoned_cart", 0, False)]
+
+
+async def test_the_last_of_several_clicks_is_credited_and_all_are_kept(shop: ShopWorld) -> None:
+    await shop.clicks()
+    await shop.passes(DAY)
+    await shop.clicks()
+    await shop.orders()
+    async with shop.database.reading() as session:
+        row = (await session.execute(sa.select(table(Credit)))).mappings().one()
+    assert len(row["touches"]) == 2 and row["message_id"] == shop.mails.sent[-1].id
+
+
+async def test_what_the_hold_out_spends_is_a_shadow(database: Database, texts: Texts) -> None:
+    shop = await shop_world.opened(database, texts, automations={"holdout": 0.999999})
+    await shop.person()
+    await shop.adds()
+    await shop.passes(HOUR)
+    await shop.orders(revenue=30)
+    assert await credited(shop) == [("abandoned_cart", 3000, True)]
+    told = await about(shop)
+    assert told.withheld == 1 and told.orders == 0 and told.shadow == {"EUR": 3000}
+
+
+async def test_the_report_tells_people_mails_and_money(shop: ShopWorld) -> None:
+    await shop.clicks()
+    await shop.orders(revenue=100)
+    told = await about(shop)
+    assert (told.enrolled, told.sent, told.clicked, told.orders) == (1, 1, 1, 1)
+    assert told.revenue == {"EUR": 10000} and told.exited == {"goal": 1}
+
+
+async def test_the_report_counts_why_mails_were_not_sent_and_who_left(shop: ShopWorld) -> None:
+    await shop.checks_out()
+    await shop.passes(2 * HOUR)
+    await shop.happens("Unsubscribed")
+    told = await about(shop, "abandoned_checkout")
+    assert told.skipped == {"frequency_cap": 1} and told.unsubscribed == 1 and told.waiting == 0
+
+
+async def test_a_flow_nobody_entered_is_in_the_report(shop: ShopWorld) -> None:
+    assert (await about(shop, "birthday")).enrolled == 0
