@@ -47,7 +47,7 @@ class Texts:
         """Every name that the language has words for."""
         return self._names.get(language, set())
 
-    def say(self, language: str | None, name: str, count: int | None = None, **values: Any) -> str:
+    def say(self, language: str | None, name: str, /, count: int | None = None, **values: Any) -> str:
         """The text in that language, else in English. `count` picks the plural form and fills `{count}`."""
         words = self._find(language or "en", name, count) or self._find("en", name, count)
         if words is None:

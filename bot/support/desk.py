@@ -43,10 +43,10 @@ class Desk:
         """The zone that staff read times in."""
         return clock.zone(self.ground.config.shop.timezone) or ZoneInfo("UTC")
 
-    def say(self, language: str, name: str, **values: Any) -> str:
+    def say(self, language: str, name: str, /, **values: Any) -> str:
         return self.ground.texts.say(language, name, **values)
 
-    def staff(self, name: str, **values: Any) -> str:
+    def staff(self, name: str, /, **values: Any) -> str:
         """A text for the staff group."""
         return self.ground.texts.say(self.staff_language, name, **values)
 
