@@ -22,6 +22,7 @@ class Person:
         self.toasts: list[str] = []
 
     def _write(self, chat: Chat, content: Json, thread: int | None = None, sender: Json | None = None) -> int:
+        chat.reach = "open" if chat.reach == "fresh" else chat.reach
         posted = self.telegram.memory.post(chat, sender or self.user, content, thread)
         self.telegram.updates.add(message=posted.json)
         self.telegram.changed()
@@ -65,7 +66,6 @@ class Shopper(Person):
         return [one for one in self.chat.messages.values() if one.by_bot]
 
     def says(self, text: str, reply_to: int | None = None) -> int:
-        self.chat.reach = "open" if self.chat.reach == "fresh" else self.chat.reach
         content: Json = {"text": text}
         if text.startswith("/"):
             length = len(text.split(maxsplit=1)[0])
