@@ -90,13 +90,17 @@ class World:
 
 
 @asynccontextmanager
-async def world(database: Database, texts: Texts, **how: Any) -> AsyncIterator[World]:
-    async with Telegram(**how) as telegram:
+async def world(
+    database: Database, texts: Texts, *, limits: Limits | None = None, **sections: Any
+) -> AsyncIterator[World]:
+    """`sections` are of the configuration; the Telegram one is filled in."""
+    async with Telegram() as telegram:
         ground = make.ground(
             texts,
             telegram={"token": telegram.token, "api_base": telegram.url, "staff_chat_id": telegram.group.id},
+            **sections,
         )
-        limits = Limits()
+        limits = limits or Limits()
         bot = connect(telegram.token, telegram.url, limits)
         try:
             yield World(telegram, bot, database, ground, limits=limits)
