@@ -55,7 +55,7 @@ _ADDED = {
     "AddedItemProductName": "name", "AddedItemPrice": "price", "AddedItemQuantity": "quantity",
     "AddedItemURL": "url", "AddedItemImageURL": "image_url",
 }  # fmt: skip
-_IDS = ("order_id", "checkout_id", "cart_id", "product_id", "variant_id", "refund_id", "sku", "order_number")
+_IDS = ("order_id", "checkout_id", "cart_id", "product_id", "variant_id", "refund_id", "sku")
 _ABOUT_PRODUCT = ("Product ", "Wishlist Product ", "Back In Stock")
 _ABOUT_ORDER = ("Order ", "Checkout ")
 

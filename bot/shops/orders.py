@@ -5,7 +5,7 @@ A state (`Order Completed`, `Order Updated`) counts by the shop's own time of it
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +17,8 @@ from bot.events.people import SHOPS
 from bot.shops import carts, lines, refunds
 from bot.tables.shop import Order
 
+_STATES = ("Order Completed", "Order Updated")
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _ONCE = ("Order Completed", "Order Paid", "Order Cancelled", "Order Delivered")
 _PENDING = ("pending", "authorized", "partially_paid", "on-hold", "unpaid", "open")
 _PAID = ("paid", "partially_refunded", "processing", "completed", "complete", "success")
@@ -73,7 +75,8 @@ async def _row(session: AsyncSession, order_id: str, number: str, happened: Happ
             found.order_id = order_id
     if found is None:
         ordered_at = lines.moment(happened.properties.get("created_at")) or happened.ts
-        found = Order(order_id=order_id, ordered_at=ordered_at, changed_at=at)
+        # A refund or parcel that comes first tells no state: the first one that does is never too old.
+        found = Order(order_id=order_id, ordered_at=ordered_at, changed_at=at if happened.name in _STATES else _NEVER)
         session.add(found)
     found.number = number or found.number
     return found
@@ -81,11 +84,10 @@ async def _row(session: AsyncSession, order_id: str, number: str, happened: Happ
 
 def _take_state(order: Order, happened: Happened, at: datetime) -> bool:
     """Take over the state that the event tells. True if it is older than the one we hold."""
-    if happened.name not in ("Order Completed", "Order Updated"):
+    if happened.name not in _STATES:
         return False
     said = happened.properties
-    first = not order.items and not order.total
-    if at < order.changed_at and not first:
+    if at < order.changed_at:
         return True
     order.changed_at = max(at, order.changed_at)
     if happened.name == "Order Completed" or said.get("created_at"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from bot.events import NewEvent
+from bot.events import NewEvent, names
 from bot.shops import lines
 
 SOURCE = "shopify"
@@ -328,7 +328,9 @@ def _event(
     properties: Mapping[str, Any],
     who: Mapping[str, Any],
 ) -> NewEvent:
-    return NewEvent(SOURCE, key, "track", name, at, received_at, {**who, "properties": dict(properties)})
+    return NewEvent(
+        SOURCE, key, "track", name, at, received_at, {**who, "properties": names.properties(name, properties)}
+    )
 
 
 def _present(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bot.events import NewEvent
+from bot.events import NewEvent, names
 from bot.shops import lines
 
 SOURCE = "woocommerce"
@@ -167,7 +167,9 @@ def _who(given: Mapping[str, Any]) -> dict[str, Any]:
 def _event(
     key: str, name: str, at: datetime, received_at: datetime, properties: Mapping[str, Any], who: Mapping[str, Any]
 ) -> NewEvent:
-    return NewEvent(SOURCE, key, "track", name, at, received_at, {**who, "properties": dict(properties)})
+    return NewEvent(
+        SOURCE, key, "track", name, at, received_at, {**who, "properties": names.properties(name, properties)}
+    )
 
 
 def _utc(given: object) -> str | None:

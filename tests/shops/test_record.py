@@ -1,0 +1,209 @@
+from datetime import timedelta
+from typing import Any
+
+from conftest import NOON
+from intake import Intake
+
+from bot.base.database import Database
+from bot.shops import facts
+from bot.tables.shop import Cart, Order, Product
+
+KETTLE = {"product_id": "1", "sku": "K", "name": "Kettle", "price": 49.0, "quantity": 1}
+TEA = {"product_id": "2", "sku": "T", "name": "Tea", "price": "10.00", "quantity": 2}
+MINUTE = timedelta(minutes=1)
+
+
+def _order(**more: Any) -> dict[str, Any]:
+    return {"order_id": "1001", "currency": "EUR", "total": 73.9, "revenue": 69, "products": [KETTLE, TEA], **more}
+
+
+async def test_additions_and_removals_make_a_cart(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Product Added", {"cart_id": "c1", **KETTLE}, userId="u1")
+    await intake.tell("Product Added", {"cart_id": "c1", **TEA}, userId="u1")
+    await intake.tell("Product Removed", {"cart_id": "c1", "product_id": "2", "quantity": 1}, userId="u1")
+    cart = await intake.one(Cart)
+    assert [(line["product_id"], line["quantity"], line["price"]) for line in cart.items] == [
+        ("1", 1, 4900),
+        ("2", 1, 1000),
+    ]
+    assert (cart.total, cart.currency, cart.emptied_at) == (5900, "EUR", None)
+
+
+async def test_an_emptied_cart_says_since_when_until_it_is_filled_again(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Product Added", {"cart_id": "c1", **KETTLE}, userId="u1")
+    await intake.tell("Product Removed", {"cart_id": "c1", **KETTLE}, userId="u1", ts=NOON + MINUTE)
+    assert (await intake.one(Cart)).emptied_at == NOON + MINUTE
+    await intake.tell("Product Added", {"cart_id": "c1", **KETTLE}, userId="u1", ts=NOON + 2 * MINUTE)
+    assert (await intake.one(Cart)).emptied_at is None
+
+
+async def test_an_addition_from_before_the_whole_cart_was_told_is_in_it_already(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Cart Viewed", {"cart_id": "c1", "products": [KETTLE]}, userId="u1")
+    await intake.tell("Product Added", {"cart_id": "c1", **KETTLE}, userId="u1", ts=NOON - MINUTE)
+    assert (await intake.one(Cart)).items[0]["quantity"] == 1
+
+
+async def test_an_older_state_of_a_cart_changes_nothing_and_starts_nothing(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Cart Updated", {"cart_id": "c1", "products": [KETTLE, TEA]}, userId="u1")
+    await intake.tell("Cart Updated", {"cart_id": "c1", "products": [KETTLE]}, userId="u1", ts=NOON - MINUTE)
+    assert len((await intake.one(Cart)).items) == 2
+    assert intake.names == ["Cart Updated"]
+    assert await intake.statuses() == ["done", "known"]
+
+
+async def test_without_cart_ids_a_person_has_one_cart_and_begins_again_after_the_order(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Product Added", KETTLE, userId="u1")
+    await intake.tell("Order Completed", _order(products=[KETTLE]), userId="u1", ts=NOON + MINUTE)
+    assert (await intake.one(Cart)).ordered_at == NOON + MINUTE
+    await intake.tell("Product Added", TEA, userId="u1", ts=NOON + timedelta(hours=1))
+    cart = await intake.one(Cart)
+    assert ([line["product_id"] for line in cart.items], cart.ordered_at) == (["2"], None)
+
+
+async def test_a_segment_checkout_is_known_by_its_order_id(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Checkout Started", {"checkout_id": "k1", "value": 49, "products": [KETTLE]}, userId="u1")
+    async with database.reading() as session:
+        cart = await facts.open_cart(session, intake.heard[0].contact_id or 0, NOON)
+    assert cart is not None
+    assert (cart.kind, cart.cart_id, cart.total) == ("checkout", "k1", 4900)
+
+
+async def test_the_order_closes_its_checkout_even_if_it_comes_first(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Order Completed", _order(checkout_id="k1"), userId="u1")
+    await intake.tell("Checkout Started", {"checkout_id": "k1", "products": [KETTLE]}, userId="u1", ts=NOON - MINUTE)
+    assert (await intake.one(Cart)).ordered_at == NOON
+
+
+async def test_the_order_closes_the_cart_with_the_same_product_on_another_device(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Product Added", {"cart_id": "phone", **KETTLE}, anonymousId="phone")
+    await intake.tell("identify", anonymousId="phone", userId="u1")
+    await intake.tell("Order Completed", _order(), userId="u1", ts=NOON + MINUTE)
+    assert (await intake.one(Cart)).ordered_at == NOON + MINUTE
+
+
+async def test_an_order_is_told_once_whoever_tells_it_and_later_ones_enrich_it(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Order Completed", {"order_id": 1001, "revenue": 69, "currency": "EUR"}, userId="u1")
+    more = _order(order_number="#1001", checkout_id="k1", updated_at="2026-03-04T12:01:00Z")
+    await intake.tell("Order Completed", more, userId="7", source="shopify")
+    order = await intake.one(Order)
+    assert (order.number, order.checkout_id, order.total, len(order.items)) == ("#1001", "k1", 7390, 2)
+    assert intake.names == ["Order Completed", "Order Paid"]
+
+
+async def test_a_page_that_knows_the_number_and_a_shop_that_knows_the_id_mean_one_order(database: Database) -> None:
+    for page_first in (True, False):
+        intake = Intake(database)
+        number, shop = f"10{page_first:d}7", f"45078946{page_first:d}"
+        by_page = intake.tell("Order Completed", {"order_id": f"#{number}", "revenue": 69}, userId="u1")
+        told = {**_order(), "order_id": shop, "order_number": f"#{number}"}
+        by_shop = intake.tell("Order Completed", told, userId="7", source="shopify", email="a@example.org")
+        for telling in (by_page, by_shop) if page_first else (by_shop, by_page):
+            intake.count += 1000
+            await telling
+        assert [order.number for order in await intake.rows(Order, order_id=shop)] == [f"#{number}"]
+        assert intake.names == ["Order Completed", "Order Paid"]
+
+
+async def test_a_pending_order_is_paid_later_and_that_is_told_once(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Order Completed", _order(status="pending"), userId="u1")
+    order = await intake.one(Order)
+    assert (order.status, order.paid_at) == ("pending", None)
+    await intake.tell("Order Updated", _order(status="paid"), userId="u1", ts=NOON + MINUTE)
+    await intake.tell("Order Updated", _order(status="paid"), userId="u1", ts=NOON + 2 * MINUTE)
+    order = await intake.one(Order)
+    assert (order.status, order.paid_at) == ("paid", NOON + MINUTE)
+    assert intake.names == ["Order Completed", "Order Updated", "Order Paid", "Order Updated"]
+
+
+async def test_an_older_state_of_an_order_is_ignored(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Order Updated", _order(status="paid"), userId="u1")
+    await intake.tell("Order Updated", _order(status="pending", total=1), userId="u1", ts=NOON - MINUTE)
+    order = await intake.one(Order)
+    assert (order.status, order.total) == ("paid", 7390)
+    assert intake.names.count("Order Updated") == 1
+
+
+async def test_a_lower_total_later_lowers_the_revenue(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Order Completed", _order(), userId="u1")
+    await intake.tell("Order Updated", _order(total=53.9, revenue=49, products=[KETTLE]), userId="u1", ts=NOON + MINUTE)
+    order = await intake.one(Order)
+    assert (order.revenue, order.total, len(order.items)) == (4900, 5390, 1)
+
+
+async def test_a_partial_refund_is_of_its_lines(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Order Completed", _order(), userId="u1")
+    back = {"order_id": "1001", "refund_id": "r1", "total": 10, "products": [{"product_id": "2", "quantity": 1}]}
+    await intake.tell("Order Refunded", back, userId="u1")
+    await intake.tell("Order Refunded", back, userId="u1", source="shopify")
+    order = await intake.one(Order)
+    assert (order.refunded, order.status) == (1000, "paid")
+    assert [line.get("refunded", 0) for line in order.items] == [0, 1]
+    assert intake.names.count("Order Refunded") == 1
+
+
+async def test_a_refund_of_everything_refunds_the_order(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Order Completed", _order(), userId="u1")
+    await intake.tell("Order Refunded", {"order_id": "1001"}, userId="u1")
+    order = await intake.one(Order)
+    assert (order.status, order.refunded) == ("refunded", 6900)
+    assert all(line["refunded"] == line["quantity"] for line in order.items)
+
+
+async def test_a_refund_that_comes_before_its_order_is_kept_for_it(database: Database) -> None:
+    intake = Intake(database)
+    back = {"order_id": "1001", "refund_id": "r1", "total": 10, "products": [{**TEA, "quantity": 1}]}
+    await intake.tell("Order Refunded", back, userId="u1", ts=NOON + MINUTE)
+    await intake.tell("Order Completed", _order(), userId="u1")
+    order = await intake.one(Order)
+    assert (order.refunded, order.revenue, [line["refunded"] for line in order.items]) == (1000, 6900, [0, 1])
+
+
+async def test_amounts_beyond_32_bits_and_currencies_without_cents_are_kept(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Order Completed", {"order_id": "1", "currency": "VND", "revenue": 9_000_000_000}, userId="u1")
+    await intake.tell("Order Completed", {"order_id": "2", "currency": "KWD", "revenue": "1.234"}, userId="u1")
+    assert [order.revenue for order in await intake.rows(Order)] == [9_000_000_000, 1234]
+
+
+async def test_nonsense_in_an_event_stops_nothing(database: Database) -> None:
+    intake = Intake(database)
+    nonsense = {"price": "cheap", "quantity": None, "name": ["x"], "product_id": "9"}
+    odd = {"order_id": "1", "total": {"a": 1}, "products": [nonsense, "x", None], "updated_at": 5, "currency": 7}
+    await intake.tell("Order Completed", odd, userId="u1")
+    await intake.tell("Cart Updated", {"cart_id": "c", "products": "none"}, userId="u1")
+    await intake.tell("Product Added", {"cart_id": "c", "quantity": -3}, userId="u1")
+    assert set(await intake.statuses()) == {"done"}
+
+
+async def test_a_product_of_a_page_is_learned_and_never_changed_by_pages(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Product Viewed", {**KETTLE, "currency": "EUR"}, anonymousId="a1")
+    await intake.tell("Product Viewed", {**KETTLE, "price": 0.01, "url": "https://evil.example"}, anonymousId="a2")
+    product = await intake.one(Product)
+    assert (product.name, product.price, product.url, product.stock) == ("Kettle", 4900, "", None)
+
+
+async def test_orders_are_found_as_customers_name_them(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Order Completed", _order(order_id="450789469", order_number="#1001"), userId="u1")
+    async with database.reading() as session:
+        for word in ("#1001", "1001", " 450789469 "):
+            found = await facts.order_by_number(session, word)
+            assert found is not None
+            assert found.number == "#1001"
+        assert await facts.order_by_number(session, "1002") is None
+        assert len(await facts.orders_of(session, intake.heard[0].contact_id or 0)) == 1
