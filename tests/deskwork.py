@@ -1,21 +1,22 @@
 """A desk at work, for tests: a customer, two colleagues, senders with memory, and a clock that the test moves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import make
 import sqlalchemy as sa
 from conftest import NOON
-from fakes import RecordingSender
 from sqlmodel import col, select
 
+from bot.base import paths
 from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.outbound.outbox import Outcome
 from bot.outbound.sender import Receipt
-from bot.support import conversation, sla, tickets
+from bot.support import answers, conversation, hours, sla, tickets
 from bot.support.desk import Desk
 from bot.support.stages import stages
 from bot.tables.chat import StaffMember
@@ -25,6 +26,12 @@ from bot.tables.support import SlaTimer, Ticket
 
 GROUP = -100500
 _ROWS = table(Message)
+
+
+@cache
+def _index() -> answers.Index:
+    """The shipped answers: read once, they never change."""
+    return answers.load([paths.templates()])
 
 
 def seconds(amount: float) -> datetime:
@@ -41,12 +48,13 @@ class Stage:
     anna: StaffMember
     ben: StaffMember
     number: int = 0
-    senders: Mapping[str, RecordingSender] = field(default_factory=dict)
 
     @classmethod
     async def set(cls, database: Database, texts: Texts, **sections: Any) -> "Stage":
         sections.setdefault("telegram", {"staff_chat_id": GROUP})
-        desk = Desk.build(make.ground(texts, **sections), NOON)
+        ground = make.ground(texts, **sections)
+        shop = ground.config
+        desk = Desk(ground, _index(), hours.calendar(shop.support.hours, shop.shop.timezone, NOON))
         async with database.transaction() as session:
             contact = await make.telegram_contact(session)
             anna, ben = await make.staff(session), await make.staff(session, "Ben", 902)

@@ -33,23 +33,24 @@ def sla(
     from bot.support import attainment
     from bot.support.desk import Desk
 
-    async def read() -> "tuple[list[Kept], list[Promise]]":
+    async def read() -> "tuple[list[Kept], list[Kept], list[Promise]]":
         async with start.ready(settings.load(config)) as (database, ground), database.reading() as session:
             desk, now = Desk.build(ground), clock.now()
-            kept = await attainment.by_channel(session, desk, now - timedelta(days=days), now)
-            return kept, await attainment.goals(session, desk, now)
+            since = now - timedelta(days=days)
+            kept = await attainment.by_channel(session, desk, since, now)
+            agents = await attainment.by_agent(session, desk, since, now)
+            return kept, agents, await attainment.goals(session, desk, now)
 
-    kept, goals = asyncio.run(read())
+    kept, agents, goals = asyncio.run(read())
     if as_json:
-        typer.echo(json.dumps({"days": days, "channels": [_kept(one) for one in kept], "goals": _goals(goals)}))
+        parts = {"channels": [_kept(one) for one in kept], "agents": [_kept(one) for one in agents]}
+        typer.echo(json.dumps({"days": days, **parts, "goals": _goals(goals)}))
         return
-    rows: list[tuple[Any, ...]] = [
-        (one.channel, one.metric, _share(one.attainment), one.met, one.breached, one.overdue, one.running,
-         one.left_out, _seconds(one.p50), _seconds(one.p90))
-        for one in kept
-    ]  # fmt: skip
-    heads = ("channel", "metric", "kept", "met", "breached", "overdue", "running", "left out", "p50", "p90")
-    _print(f"SLA, last {days} days", heads, rows)
+    heads = ("kept", "met", "breached", "overdue", "running", "left out", "p50", "p90", "p95")
+    rows: list[tuple[Any, ...]] = [(one.channel, one.metric, *_cells(one)) for one in kept]
+    _print(f"SLA, last {days} days", ("channel", "metric", *heads), rows)
+    rows = [(one.agent or "nobody", one.channel, one.metric, *_cells(one)) for one in agents]
+    _print("By colleague", ("colleague", "channel", "metric", *heads), rows)
     rows = [_goal_row(one) for one in goals]
     _print("Goals", ("goal", "promised", "kept", "of", "more may be missed"), rows)
 
@@ -76,6 +77,14 @@ def flows(as_json: AsJson = False, config: ConfigFile = None) -> None:
         tuple(name.replace("_", " ") for name in heads),
         [[_cell(value) for value in row.values()] for row in rows],
     )
+
+
+def _cells(one: "Kept") -> tuple[Any, ...]:
+    why = f" ({_cell(one.reasons)})" if one.reasons else ""
+    return (
+        _share(one.attainment), one.met, one.breached, one.overdue, one.running, f"{one.left_out}{why}",
+        _seconds(one.p50), _seconds(one.p90), _seconds(one.p95),
+    )  # fmt: skip
 
 
 def _kept(one: "Kept") -> dict[str, Any]:

@@ -74,7 +74,8 @@ def _items(file: Path, findings: list[Finding]) -> Iterator[tuple[dict[str, Any]
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
-        findings.append(Finding(f"not valid TOML: {error}", shown, int(line[1]) if line else None))
+        last = len(text.splitlines())  # an error "at end of document" names no line
+        findings.append(Finding(f"not valid TOML: {error}", shown, int(line[1]) if line else last))
         return
     except (OSError, UnicodeDecodeError) as error:
         findings.append(Finding(f"cannot be read: {error}", shown))

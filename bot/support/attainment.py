@@ -4,8 +4,9 @@ A clock belongs to the day on which it started. attainment = met / (met + breach
 run on are told apart, and those that were cancelled (closed without a need to answer, unreachable) are left out.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,8 @@ from bot.base.config import SlaGoal
 from bot.base.database import table
 from bot.support import hours
 from bot.support.desk import CHAT_CHANNELS, Desk
-from bot.tables.support import SlaTimer
+from bot.tables.chat import StaffMember
+from bot.tables.support import SlaTimer, Ticket
 
 _rows = table(SlaTimer)
 _WINDOWS = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
@@ -26,7 +28,10 @@ SMALL = 20
 
 @dataclass(frozen=True)
 class Kept:
-    """Clocks of one channel and metric. `p50` and `p90` are seconds of opening time until the answer."""
+    """Clocks of one channel and metric. `p50`, `p90` and `p95` are seconds of opening time until the answer.
+
+    `reasons` counts what was left out by why. `agent` names who answered (or had the ticket) in a report by agent.
+    """
 
     channel: str
     metric: str
@@ -37,6 +42,9 @@ class Kept:
     left_out: int
     p50: float | None
     p90: float | None
+    p95: float | None = None
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    agent: str | None = None
 
     @property
     def attainment(self) -> float | None:
@@ -67,6 +75,26 @@ async def by_channel(session: AsyncSession, desk: Desk, since: datetime, now: da
     for row in await _timers(session, since, now):
         groups.setdefault((row["channel"], row["metric"]), []).append(row)
     return [_kept(desk, *key, rows, now) for key, rows in sorted(groups.items())]
+
+
+async def by_agent(session: AsyncSession, desk: Desk, since: datetime, now: datetime) -> list[Kept]:
+    """The same by colleague: who answered first, or has the ticket that nobody answered. Without a name: nobody."""
+    tickets, staff = table(Ticket), table(StaffMember)
+    holders = sa.select(tickets.c.id, tickets.c.assignee_id).where(tickets.c.assignee_id.is_not(None))
+    has = {row[0]: row[1] for row in await session.execute(holders.where(tickets.c.id.in_(_ticket_ids(since, now))))}
+    names = {row[0]: row[1] for row in await session.execute(sa.select(staff.c.id, staff.c.name))}
+    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for row in await _timers(session, since, now):
+        agent = names.get(row["staff_id"] or has.get(row["ticket_id"]), "")
+        groups.setdefault((agent, row["channel"], row["metric"]), []).append(row)
+    return [
+        replace(_kept(desk, channel, metric, rows, now), agent=agent or None)
+        for (agent, channel, metric), rows in sorted(groups.items())
+    ]
+
+
+def _ticket_ids(since: datetime, now: datetime) -> sa.Select[Any]:
+    return sa.select(_rows.c.ticket_id).where(_rows.c.start_at >= since, _rows.c.start_at <= now)
 
 
 async def goals(session: AsyncSession, desk: Desk, now: datetime) -> list[Promise]:
@@ -122,6 +150,8 @@ def _kept(desk: Desk, channel: str, metric: str, rows: Sequence[Mapping[str, Any
         left_out=states.count("cancelled"),
         p50=_percentile(waits, 0.5),
         p90=_percentile(waits, 0.9),
+        p95=_percentile(waits, 0.95),
+        reasons=Counter(row["reason"] or "cancelled" for row in rows if row["state"] == "cancelled"),
     )
 
 

@@ -156,7 +156,7 @@ async def greet(session: AsyncSession, desk: Desk, contact_id: int, channel: str
     language = desk.language(contact)
     order = desk.answers.by_id.get("order_status")
     rows = [[{"text": order.title(language), "data": "1:faq:order_status"}]] if order else []
-    text = desk.say(language, "greet", shop=desk.ground.config.shop.name, who=contact.first_name)
+    text = desk.say(language, "greet", shop=desk.ground.config.shop.name)
     key = f"greet:{contact.id}:{now.isoformat()}"
     await ready.say(session, contact, channel, text, key, now, [*rows, [ready.human_button(desk, language)]])
 

@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from bot.base import ids
 from bot.base.database import insert, table
-from bot.support import history, post, ready, relay
+from bot.support import history, post, ready, relay, staff_card
 from bot.support.desk import Desk
 from bot.tables.people import Contact
 from bot.tables.support import Rating, Ticket
@@ -64,7 +64,9 @@ async def _warn(session: AsyncSession, desk: Desk, rating: Rating, now: datetime
     contact = await session.get(Contact, rating.contact_id)
     if ticket is None or contact is None:
         return
-    text = desk.staff("staff.low_score", number=ticket.number, score=rating.score, who=contact.first_name)
+    text = desk.staff(
+        "staff.low_score", number=ticket.number, score=rating.score, who=staff_card.customer_name(desk, contact)
+    )
     if rating.comment:
         text += f"\n“{rating.comment}”"
     button = {"text": desk.staff("staff.button.reopen"), "data": f"1:reopen:{ticket.id}"}
