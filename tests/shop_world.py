@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import make
@@ -10,6 +11,7 @@ from conftest import NOON
 from fakes import RecordingSender
 
 from automations import care, flow_files, versions
+from automations.care import Care
 from automations.engine import Engine
 from automations.flow_files import Flows
 from automations.gate import Marketing
@@ -19,6 +21,7 @@ from automations.sweeps import Birthdays
 from automations.versions import Versions
 from bot import contacts, events
 from bot.base import due, paths
+from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.base.ground import Ground
 from bot.base.texts import Texts
@@ -34,6 +37,21 @@ from bot.tables.people import Contact
 enrolments = table(Enrolment)
 messages = table(Message)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+@cache
+def _tips() -> Care:
+    return care.load([paths.templates()])
+
+
+@cache
+def _mails() -> MailTemplates:
+    return MailTemplates([paths.templates()])
+
+
+@cache
+def _flows() -> Flows:
+    return flow_files.load(flow_files.folders(Config()))
 
 
 class ShopWorld:
@@ -55,10 +73,10 @@ class ShopWorld:
         async with self.database.transaction() as session:
             self.worker = await due.register(session, self.now)
             await versions.publish(session, self.flows, self.now)
-        tips = care.load([paths.templates()])
+        tips = _tips()
         known = Versions()
         self.on_event = OnEvent(self.ground, self.flows, tips, known)
-        self.gate = Marketing(self.ground, MailTemplates([paths.templates()]), tips, known)
+        self.gate = Marketing(self.ground, _mails(), tips, known)
         self.engine = Engine(self.database, self.ground, self.worker, known)
         self.starter = Starter(self.ground, tips, known, self.flows.definitions)
         self.birthdays = Birthdays(self.database, self.starter, list(self.flows))
@@ -185,5 +203,4 @@ class ShopWorld:
 
 async def opened(database: Database, texts: Texts, flows: Flows | None = None, **sections: Any) -> ShopWorld:
     ground = make.ground(texts, **sections)
-    used = flows or flow_files.load(flow_files.folders(ground.config))
-    return await ShopWorld(database, ground, used).open()
+    return await ShopWorld(database, ground, flows or _flows()).open()

@@ -11,9 +11,10 @@ from shop_world import DAY, HOUR, MINUTE, ShopWorld
 from automations import why
 from automations.gate import REASONS, Marketing
 from bot import contacts
-from bot.base import due
+from bot.base import due, paths
 from bot.base.database import Database
 from bot.base.texts import Texts
+from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import DeliveryError, Outgoing, Receipt
 from bot.tables.automations import FlowVersion
@@ -276,7 +277,7 @@ async def test_a_template_that_breaks_is_never_sent(shop: ShopWorld, tmp_path: A
     broken.mkdir(parents=True)
     body = "<mjml><mj-body><mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"
     (broken / "en.mjml").write_text('+++\nsubject = "Hi {{ customer.nick }}"\n+++\n' + body.format("x"))
-    shop.gate.mails.folders.append(tmp_path / "email")
+    shop.gate.mails = MailTemplates([paths.templates(), tmp_path])
     await left_cart(shop)
     await shop.settle()
     row = (await shop.written())[0]
