@@ -1,6 +1,7 @@
 """Pictures of pages, by a browser that is on the machine; without one there are none."""
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
@@ -37,7 +38,7 @@ async def png(html_path: Path, png_path: Path, width: int, *, dark: bool = False
     program = browser()
     if program is None:
         return False
-    with tempfile.TemporaryDirectory(prefix="aftercart-picture-") as folder:
+    with tempfile.TemporaryDirectory(prefix="aftercart-picture-", ignore_cleanup_errors=True) as folder:
         look = (*_FLAGS, _NO_NETWORK, f"--user-data-dir={folder}/profile", *(_DARK if dark else ()))
         frame = _framed(html_path, Path(folder))
         told = await _run(program, *look, f"--window-size={width},800", "--dump-dom", frame)
@@ -71,7 +72,10 @@ async def _run(program: str, *arguments: str) -> str | None:
         async with asyncio.timeout(_WITHIN):
             out, _ = await process.communicate()
     except TimeoutError:
-        os.killpg(process.pid, signal.SIGKILL)  # its own session: the browser and its children, nobody else
-        await process.wait()
         return None
+    finally:
+        # Its own session: the browser and its children, nobody else. Children may outlive it, and write on.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     return out.decode("utf-8", "replace")
