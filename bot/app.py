@@ -74,7 +74,9 @@ class App:
         if "mailbox" in only:
             words = "there is no mailbox door yet: this program sends mail and does not read any; leave the part out"
             raise FindingsError(Finding(words, "--only mailbox"))
-        parts = only or PARTS
+        if "telegram" in only and not self.config.telegram.token:
+            raise FindingsError(Finding("not set, and --only telegram asks for it", key="telegram.token"))
+        parts = only or PARTS - ({"telegram"} if not self.config.telegram.token else set())
         for key in self.config.off():
             log.warning(f"off until it is set: {key}")
         async with AsyncExitStack() as stack:

@@ -51,7 +51,7 @@ def set_up(*, level: str = "INFO", as_json: bool | None = None) -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=before, processors=after))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
-    for noisy in ("aiogram.event", "apscheduler", "httpx", "uvicorn.access", "pgqueuer", "alembic"):
+    for noisy in ("aiogram.event", "apscheduler", "httpx", "uvicorn", "pgqueuer", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
