@@ -52,7 +52,8 @@ async def learn(
         or (country(where.get("country")) if isinstance(where, Mapping) else None)
         or contact.country
     )
-    await _newest_email(session, contact, traits.get("email"), now)
+    if traits.get("email"):
+        await _newest_email(session, contact, traits["email"], now)
 
 
 async def _newest_email(session: AsyncSession, contact: Contact, email: object, now: datetime) -> None:

@@ -40,7 +40,7 @@ _KNOWN = {name.casefold(): name for name in EVENTS} | {name.casefold(): to for n
 
 # Klaviyo's words and camelCase beside Segment's. What was sent stays; the name that we read is added.
 _PROPERTIES = {
-    "orderId": "order_id", "checkoutId": "checkout_id", "cartId": "cart_id", "products": "products",
+    "orderId": "order_id", "checkoutId": "checkout_id", "cartId": "cart_id",
     "productId": "product_id", "variantId": "variant_id", "refundId": "refund_id", "Items": "products",
     "$value": "value", "CheckoutURL": "checkout_url", "Currency": "currency", "$currency_code": "currency",
 }  # fmt: skip
@@ -90,9 +90,11 @@ def text_id(value: object) -> str:
 
 def _named(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     found = dict(given)
-    for theirs, ours in names.items():
-        if theirs in found and found.get(ours) is None:
-            found[ours] = found[theirs]
+    foreign = given.keys() & names.keys()
+    if foreign:
+        for theirs, ours in names.items():
+            if theirs in foreign and found.get(ours) is None:
+                found[ours] = found[theirs]
     return found
 
 
