@@ -1,6 +1,6 @@
 """Products as the shop tells them; what a page says about one counts only until the shop itself has told."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -74,3 +74,15 @@ async def learn(session: AsyncSession, happened: Happened, currency: str) -> Non
         ids = lines.text(one["product_id"]), lines.text(one.get("variant_id"))
         values = {**_values(one, ids[0], ids[1], of, happened.ts), "stock": None, "published": True}
         await session.execute(insert(session, _rows).values(values).on_conflict_do_nothing())
+
+
+async def with_categories(session: AsyncSession, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The lines of an order with the shop's category of their products, if they lack it: Shopify's always do."""
+    unknown = {line["product_id"] for line in items if line["product_id"] and not line["category"]}
+    known: dict[str, str] = {}
+    if unknown:
+        asked = sa.select(_rows.c.product_id, _rows.c.category).where(
+            _rows.c.product_id.in_(sorted(unknown)), _rows.c.category != ""
+        )
+        known = {row.product_id: row.category for row in await session.execute(asked)}
+    return [{**line, "category": line["category"] or known.get(line["product_id"], "")} for line in items]

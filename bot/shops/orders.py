@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from bot import events
 from bot.events import Happened, NewEvent, names
 from bot.events.people import SHOPS
-from bot.shops import carts, lines, refunds
+from bot.shops import carts, catalogue, lines, refunds
 from bot.tables.shop import Order
 
 _STATES = ("Order Completed", "Order Updated")
@@ -39,6 +39,7 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
     key = _key(happened)
     known = key in order.told
     stale = _take_state(order, happened, at)
+    order.items = await catalogue.with_categories(session, order.items)
     if not known:
         await _take_change(order, happened)
         if key:

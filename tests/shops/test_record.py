@@ -89,6 +89,13 @@ async def test_the_order_closes_the_cart_with_the_same_product_on_another_device
     assert (await intake.one(Cart)).ordered_at == NOON + MINUTE
 
 
+async def test_the_lines_of_an_order_have_the_category_that_the_shop_gave_their_product(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Product Viewed", {**KETTLE, "category": "kitchen"}, userId="u1")
+    await intake.tell("Order Completed", _order(products=[KETTLE, {**TEA, "category": "tea"}]), userId="u1")
+    assert [line["category"] for line in (await intake.one(Order)).items] == ["kitchen", "tea"]
+
+
 async def test_an_order_is_told_once_whoever_tells_it_and_later_ones_enrich_it(database: Database) -> None:
     intake = Intake(database)
     await intake.tell("Order Completed", {"order_id": 1001, "revenue": 69, "currency": "EUR"}, userId="u1")
