@@ -90,8 +90,7 @@ class Engine:
             if move.send:
                 sending.append((row, move))
         await session.execute(_CHANGE, changes)
-        for row, move in sending:
-            await self._queue(session, row, move, versions, now)
+        await outbox.queue_many(session, [_mail(row, move, versions, now) for row, move in sending])
 
     async def _zones(
         self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], versions: Mapping[int, Version]
@@ -131,35 +130,33 @@ class Engine:
             if at_sends[row["enrolment_id"]] == row["step_id"]
         }
 
-    async def _queue(
-        self, session: AsyncSession, row: Mapping[str, Any], move: Move, versions: Mapping[int, Version], now: datetime
-    ) -> None:
-        version = versions[row["version_id"]]
-        assert move.send is not None and version.flow is not None
-        await outbox.queue(
-            session,
-            channel="email",
-            purpose="marketing",
-            receiver=f"contact:{row['contact_id']}",  # the address of the moment it leaves is the gate's to find (T13)
-            payload={},
-            key=ids.stable(row["id"], move.send.id),
-            now=now,
-            due_at=min(move.planned or now, now),
-            priority=version.flow.rank,
-            once=True,
-            contact_id=row["contact_id"],
-            enrolment_id=row["id"],
-            flow=row["flow"],
-            step_id=move.send.id,
-            template=move.send.send,
-        )
-
     async def _put_away(self, now: datetime) -> None:
         """The claim of a row that breaks its transaction was rolled back with it: count the attempt by itself."""
         async with self.database.transaction() as session:
             rows = await due.claim(session, due.Claim(_rows, 1), self.worker, now)
             if rows:
                 await session.execute(_CHANGE, [_values(row, _away(row, now)) for row in rows])
+
+
+def _mail(row: Mapping[str, Any], move: Move, versions: Mapping[int, Version], now: datetime) -> dict[str, Any]:
+    version = versions[row["version_id"]]
+    assert move.send is not None and version.flow is not None
+    return {
+        "channel": "email",
+        "purpose": "marketing",
+        "receiver": f"contact:{row['contact_id']}",  # the address of the moment it leaves is the gate's to find (T13)
+        "payload": {},
+        "key": ids.stable(row["id"], move.send.id),
+        "now": now,
+        "due_at": min(move.planned or now, now),
+        "priority": version.flow.rank,
+        "once": True,
+        "contact_id": row["contact_id"],
+        "enrolment_id": row["id"],
+        "flow": row["flow"],
+        "step_id": move.send.id,
+        "template": move.send.send,
+    }
 
 
 _NOBODY: Mapping[str, Any] = {"timezone": None, "country": None, "traits": {}}

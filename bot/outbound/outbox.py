@@ -94,7 +94,39 @@ async def queue(
     `references` are columns of the row: contact_id, ticket_id, said_id, enrolment_id, flow, step_id, template.
     Returns its id, or None if a message with this `key` (or of this enrolment and step) is there already.
     """
-    values = {
+    values = _planned(
+        channel=channel, purpose=purpose, receiver=receiver, payload=payload, key=key, now=now, due_at=due_at,
+        priority=priority, once=once, **references,
+    )  # fmt: skip
+    added = insert(session, _rows).values(values).on_conflict_do_nothing().returning(_rows.c.id)
+    row_id: int | None = await session.scalar(added)
+    if row_id is not None:
+        work.kick(session, f"messages:{channel}")
+    return row_id
+
+
+async def queue_many(session: AsyncSession, messages: Sequence[Mapping[str, Any]]) -> None:
+    """`queue` for a batch, in one round to the database: each mapping has its keyword arguments, all the same ones."""
+    if messages:
+        await session.execute(insert(session, _rows).on_conflict_do_nothing(), [_planned(**one) for one in messages])
+        for channel in {one["channel"] for one in messages}:
+            work.kick(session, f"messages:{channel}")
+
+
+def _planned(
+    *,
+    channel: str,
+    purpose: str,
+    receiver: str,
+    payload: Mapping[str, Any],
+    key: str,
+    now: datetime,
+    due_at: datetime | None = None,
+    priority: int = 50,
+    once: bool = False,
+    **references: Any,
+) -> dict[str, Any]:
+    return {
         "key": key,
         "channel": channel,
         "purpose": purpose,
@@ -111,11 +143,6 @@ async def queue(
         "verdicts": {},
         **references,
     }
-    added = insert(session, _rows).values(values).on_conflict_do_nothing().returning(_rows.c.id)
-    row_id: int | None = await session.scalar(added)
-    if row_id is not None:
-        work.kick(session, f"messages:{channel}")
-    return row_id
 
 
 class Outbox:
@@ -222,9 +249,7 @@ class Outbox:
                 held = sa.update(_rows).where(
                     _rows.c.id.in_(once), _rows.c.status == "claimed", _rows.c.lease_by == self.worker
                 )
-                result = await session.execute(
-                    held.values(status="handed", handed_at=self.now()).returning(_rows.c.id)
-                )
+                result = await session.execute(held.values(status="handed", handed_at=self.now()).returning(_rows.c.id))
                 still_ours = set(result.scalars())
             messages = [message for message in messages if not message.row["once"] or message.id in still_ours]
         results = await asyncio.gather(*(_send(sender, message) for message in messages))
