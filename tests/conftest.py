@@ -72,6 +72,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     yield f"{server}/{name}"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without any table, as a shop has it before the first start."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/new.db"
+    server, name = str(request.getfixturevalue("postgres_server")), "aftercart_test_empty"
+    asyncio.run(_sql(f"{server}/postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}"))
+    return f"{server}/{name}"
+
+
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     opened = Database(database_url)

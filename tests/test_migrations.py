@@ -1,8 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
-import asyncpg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -14,22 +12,6 @@ from bot.base import work_postgres
 from bot.base.database import Database
 from bot.base.errors import FindingsError
 from bot.migrations import comparing
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/new.db"
-    server = str(request.getfixturevalue("postgres_server"))
-    asyncio.run(_recreate(f"{server}/postgres", "aftercart_test_empty"))
-    return f"{server}/aftercart_test_empty"
-
-
-async def _recreate(url: str, name: str) -> None:
-    connection = await asyncpg.connect(url)
-    await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
 
 
 @pytest.fixture

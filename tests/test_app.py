@@ -1,0 +1,116 @@
+import asyncio
+import base64
+import json
+import signal
+import sqlite3
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from program import Program
+
+from bot import start
+from bot.base import config as settings
+from bot.base.database import Database, table
+from bot.tables.events import Event
+from bot.tables.people import Identity
+
+KEY = "write-key"
+
+
+def _post(url: str, email: str) -> None:
+    body = {"type": "identify", "userId": email, "traits": {"email": email}, "messageId": f"m-{email}"}
+    request = urllib.request.Request(
+        f"{url}/v1/identify",
+        json.dumps(body).encode(),
+        {
+            "Content-Type": "application/json",
+            "Authorization": "Basic " + base64.b64encode(f"{KEY}:".encode()).decode(),
+        },
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert json.load(answer) == {"success": True}
+
+
+def _ask(url: str, query: sa.Select[Any]) -> list[Any]:
+    async def ask() -> list[Any]:
+        database = Database(url)
+        async with database.reading() as session:
+            found = list(await session.scalars(query))
+        await database.close()
+        return found
+
+    return asyncio.run(ask())
+
+
+def _within(seconds: float, found: Callable[[], object]) -> None:
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def config(empty_url: str) -> Iterator[dict[str, Any]]:
+    loaded = settings.load(None, {"AFTERCART_DATABASE__URL": empty_url})
+    asyncio.run(start.migrate(loaded))
+    yield {"database": {"url": empty_url}, "events": {"write_keys": [KEY]}}
+
+
+def test_web_and_work_may_be_processes_of_their_own(config: dict[str, Any], tmp_path: Path) -> None:
+    url = config["database"]["url"]
+    emails = table(Identity).c.value
+    with Program(tmp_path, {**config, "web": {}}, only=("web",)) as web:
+        _post(web.url, "before@example.com")
+        assert _ask(url, sa.select(table(Event).c.status)) == ["new"]
+        worker = Program(tmp_path, {**config, "web": {}}, only=("work",))
+        try:
+            worker.start(wait=False)
+            _within(20, lambda: "before@example.com" in _ask(url, sa.select(emails)))
+            began = time.monotonic()
+            _post(web.url, "after@example.com")
+            _within(5, lambda: "after@example.com" in _ask(url, sa.select(emails)))
+            assert time.monotonic() - began < 4
+        finally:
+            assert worker.stop() == 0
+        assert web.stop() == 0
+
+
+def test_health_and_metrics_answer_and_errors_show_no_insides(config: dict[str, Any], tmp_path: Path) -> None:
+    with Program(tmp_path, {**config, "web": {}}) as program:
+        with urllib.request.urlopen(f"{program.url}/healthz", timeout=5) as answer:
+            assert json.load(answer)["database"] == "ok"
+        with urllib.request.urlopen(f"{program.url}/metrics", timeout=5) as answer:
+            assert b"aftercart_overdue_seconds" in answer.read()
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{program.url}/nothing-here", timeout=5)
+        assert json.load(refused.value)["code"] == "not_found"
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_program_cleanly(config: dict[str, Any], tmp_path: Path, sign: signal.Signals) -> None:
+    with Program(tmp_path, {**config, "web": {}}) as program:
+        assert program._end(sign) == 0
+        assert "Traceback" not in program.output()
+    with sqlite3.connect(tmp_path / "new.db") as database:
+        assert database.execute("SELECT count(*) FROM worker").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+async def test_the_secret_is_made_once_and_kept(empty_url: str) -> None:
+    config = settings.load(None, {"AFTERCART_DATABASE__URL": empty_url})
+    secrets = set()
+    for _ in range(2):
+        async with start.ready(config) as (_database, ground):
+            secrets.add(ground.secret)
+    assert len(secrets) == 1
+    assert len(secrets.pop()) > 30
+
+    own = settings.load(None, {"AFTERCART_DATABASE__URL": empty_url, "AFTERCART_WEB__SECRET": "ours"})
+    async with start.ready(own) as (_database, ground):
+        assert ground.secret == "ours"
