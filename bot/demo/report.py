@@ -1,0 +1,231 @@
+"""The report that the demo leaves: promises, flows, and why each mail was (not) sent, as the program itself tells."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from automations import report, why
+from automations.report import FlowReport
+from automations.why import Explained
+from bot import contacts
+from bot.base import clock, money, paths, render
+from bot.base.database import Database
+from bot.base.ground import Ground
+from bot.demo.mail_catcher import Caught
+from bot.demo.told import Line
+from bot.support import attainment
+from bot.support.attainment import Kept, Promise
+from bot.support.desk import Desk
+from bot.tables.events import Event
+
+_WIDTH = 150
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail that arrived; `picture` is a file beside it, PNG or HTML."""
+
+    receiver: str
+    subject: str
+    file: str
+    picture: str | None
+
+
+@dataclass(frozen=True)
+class Why:
+    """What one flow did for one customer: a mail sent, or the question that said no."""
+
+    name: str
+    flow: str
+    step: str
+    ended: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Report:
+    sla: Sequence[Kept]
+    goals: Sequence[Promise]
+    flows: Sequence[FlowReport]
+    why: Sequence[Why]
+    mails: Sequence[Mail]
+    story: Sequence[Line]
+    made_at: datetime
+
+    @property
+    def sent(self) -> int:
+        return sum(flow.sent for flow in self.flows)
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Mails that were not sent, by reason."""
+        found: dict[str, int] = {}
+        for flow in self.flows:
+            for reason, count in flow.skipped.items():
+                found[reason] = found.get(reason, 0) + count
+        return found
+
+    @property
+    def revenue(self) -> str:
+        total: dict[str, int] = {}
+        for flow in self.flows:
+            for currency, amount in flow.revenue.items():
+                total[currency] = total.get(currency, 0) + amount
+        return amounts(total)
+
+
+async def read(
+    database: Database, ground: Ground, people: Mapping[str, str], mails: Sequence[Mail], story: Sequence[Line]
+) -> Report:
+    """Ask everything. `people` are names by address."""
+    now = clock.now()
+    async with database.reading() as session:
+        desk = Desk.build(ground)
+        return Report(
+            sla=await attainment.by_channel(session, desk, now - timedelta(days=1), now),
+            goals=await attainment.goals(session, desk, now),
+            flows=[flow for flow in await report.flows(session) if flow.enrolled],
+            why=[one for address, name in people.items() for one in await why_of(session, address, name)],
+            mails=mails,
+            story=story,
+            made_at=now,
+        )
+
+
+async def explained(session: AsyncSession, address: str) -> list[Explained]:
+    """What the automations did or left undone for the person with this address, the oldest first."""
+    contact = await contacts.find(session, "email", address)
+    if contact is None or contact.id is None:
+        return []
+    return list(reversed(await why.explain(session, contact.id)))
+
+
+async def why_of(session: AsyncSession, address: str, name: str) -> list[Why]:
+    found = []
+    for one in await explained(session, address):
+        event = await session.get(Event, one.exit_event_id) if one.exit_event_id else None
+        found.append(Why(name, one.flow, one.step or "-", _ended(one), because(one, event.name if event else "")))
+    return found
+
+
+def _ended(one: Explained) -> str:
+    if one.message_id is not None:
+        return "mail sent" if one.status in ("sent", "handed") else f"no mail ({one.status})"
+    return "no mail yet" if one.status == "active" else "no mail"
+
+
+def because(one: Explained, event: str = "") -> str:
+    """The reason as the program keeps it: the question that said no, what ended the flow (`event`), or that all said
+    yes.
+    """
+    ended = f"the flow ended: {one.exit_reason}{f' ({event})' if event else ''}" if one.exit_reason else ""
+    no = next((answer for answer in one.answers if answer.said is False), None)
+    if no is not None:
+        more = ", ".join(f"{key} {value}" for key, value in no.detail.items() if key != "reason")
+        reason = str(no.detail.get("reason") or one.reason or "")
+        return f"{reason}: the question “{no.question}” said no{f' ({more})' if more else ''}"
+    if one.message_id is None:
+        return ended or "it waits"
+    after = f"; then {ended}" if ended else ""
+    return f"all {len(one.answers)} questions said yes{after}" if one.status in ("sent", "handed") else one.reason or ""
+
+
+def mails_of(caught: Sequence[Caught]) -> list[Mail]:
+    found = []
+    for mail in caught:
+        assert mail.file is not None
+        pictures = [mail.file.with_suffix(suffix) for suffix in (".png", ".html")]
+        picture = next((f"mails/{one.name}" for one in pictures if one.is_file()), None)
+        found.append(Mail(mail.receivers[0], str(mail.message["Subject"]), f"mails/{mail.file.name}", picture))
+    return found
+
+
+def write(found: Report, folder: Path, zone: ZoneInfo) -> None:
+    """`report.txt` and `report.html` in the folder."""
+    with (folder / "report.txt").open("w", encoding="utf-8") as file:
+        console = Console(file=file, width=_WIDTH, highlight=False, emoji=False)
+        for table in tables(found):
+            console.print(table, markup=False)
+            console.print()
+        console.print(
+            f"The same at any time: aftercart report sla|flows --config {folder / 'config.toml'}", soft_wrap=True
+        )
+    template = (paths.templates() / "demo" / "report.html").read_text("utf-8")
+    page = render.environment(html=True).from_string(template)
+    values = {
+        **{field.name: getattr(found, field.name) for field in dataclasses.fields(found)},
+        "sheets": [_sheet(table) for table in tables(found)],
+        "story": [{**dataclasses.asdict(line), "at": f"{line.at:%H:%M:%S}"} for line in found.story],
+        "mails": [dataclasses.asdict(mail) for mail in found.mails],
+        "made_at": f"{found.made_at.astimezone(zone):%Y-%m-%d %H:%M}",
+    }
+    (folder / "report.html").write_text(page.render(**values), "utf-8")
+
+
+def tables(found: Report) -> list[Table]:
+    """Everything as tables, for the terminal and for the files."""
+    return [sla_table(found), goals_table(found), flows_table(found), why_table(found)]
+
+
+def sla_table(found: Report) -> Table:
+    table = _table("SLA: first answer by a person", "channel", "promise", "kept", "met", "missed", "half within")
+    for one in found.sla:
+        kept = "-" if one.attainment is None else f"{one.attainment:.0%}"
+        half = "-" if one.p50 is None else f"{one.p50:.1f} s"
+        missed = str(one.breached + one.overdue)
+        table.add_row(one.channel, one.metric.replace("_", " "), kept, str(one.met), missed, half)
+    return table
+
+
+def goals_table(found: Report) -> Table:
+    table = _table("House goals", "goal", "promised", "kept", "of", "more may be missed")
+    for one in found.goals:
+        words = f"{one.goal.channel}: {one.goal.metric.replace('_', ' ')} in {one.goal.within.total_seconds():.0f} s"
+        share = "-" if one.share is None else f"{one.share:.0%}"
+        table.add_row(words, f"{one.goal.share:.0%}", share, str(one.counted), str(one.left))
+    return table
+
+
+def flows_table(found: Report) -> Table:
+    heads = ("flow", "entered", "sent", "not sent", "clicked", "orders", "revenue", "left early")
+    table = _table("Flows", *heads)
+    for one in found.flows:
+        table.add_row(
+            one.flow, str(one.enrolled), str(one.sent), _counts(one.skipped), str(one.clicked), str(one.orders),
+            amounts(one.revenue), _counts(one.exited),
+        )  # fmt: skip
+    return table
+
+
+def why_table(found: Report) -> Table:
+    table = _table("Who got a mail, and why not", "customer", "flow", "step", "what", "why")
+    for one in found.why:
+        table.add_row(one.name, one.flow, one.step, one.ended, one.because)
+    return table
+
+
+def _table(title: str, *heads: str) -> Table:
+    return Table(*heads, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+
+
+def _sheet(table: Table) -> dict[str, Any]:
+    """A table for the page: its title, heads and rows of text."""
+    columns = [list(column.cells) for column in table.columns]
+    rows = list(zip(*columns, strict=True))
+    return {"title": table.title, "heads": [column.header for column in table.columns], "rows": rows}
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "-"
+
+
+def amounts(amounts: Mapping[str, int]) -> str:
+    return ", ".join(money.shown(amount, currency, "en") for currency, amount in amounts.items()) or "-"
