@@ -21,7 +21,7 @@ class Shell:
 
     def __call__(self, *words: str, status: int = 0, **environ: str) -> tuple[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AFTERCART_")}
-        done = subprocess.run(  # noqa: PLW1510 - the status is what is tested
+        done = subprocess.run(
             [sys.executable, "-m", "bot", *words],
             cwd=self.folder,
             env={**kept, "PYTHONPATH": str(ROOT), **environ},
