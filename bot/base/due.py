@@ -184,11 +184,12 @@ async def release(session: AsyncSession, workers: Sequence[int]) -> int:
 
 def _lives(pid: int, started: float) -> bool:
     try:
-        return abs(psutil.Process(pid).create_time() - started) < 1.0
+        began: float = psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:
         return True
+    return abs(began - started) < 1.0
 
 
 async def hold_lane(session: AsyncSession, name: str, worker: int, now: datetime, lease: timedelta) -> bool:
