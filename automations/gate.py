@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from jinja2 import TemplateError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations import caps, conditions, exits, facts, holdout, permission, quiet, values, waits
+from automations import batch as batches
+from automations import conditions, exits, facts, holdout, permission, quiet, values, waits
+from automations.batch import Batch
 from automations.care import Care
 from automations.conditions import Case
 from automations.facts import Person
@@ -29,8 +31,6 @@ from bot.outbound.email.templates import MailTemplate, MailTemplates
 from bot.outbound.email.tracking import LinkTokens
 from bot.outbound.outbox import Defer, Outcome, Send, Skip
 from bot.tables.automations import Enrolment
-from bot.tables.events import Event
-from bot.tables.people import Contact
 
 log = logs.get(__name__)
 
@@ -46,6 +46,22 @@ _BUSY = timedelta(seconds=1)
 _FOR_A_HIGHER_ONE = timedelta(seconds=5)
 _RIVAL_WAITS = 24
 _enrolments = table(Enrolment)
+_GO_ON = (
+    sa.update(_enrolments)
+    .where(
+        # Whoever holds the enrolment now is ending it (an event): nothing to wake, and nothing to wait for.
+        _enrolments.c.id.in_(
+            sa.select(_enrolments.c.id)
+            .where(_enrolments.c.id == sa.bindparam("of_enrolment"), _enrolments.c.status == "active")
+            .where(_enrolments.c.step_id == sa.bindparam("of_step"))
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(
+        due_at=sa.bindparam("at", type_=_enrolments.c.due_at.type),
+        planned_at=sa.bindparam("at", type_=_enrolments.c.due_at.type),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -60,21 +76,6 @@ class No:
     moves: bool = False
     event_id: int | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class _Batch:
-    """What the messages of one claim need, loaded once."""
-
-    enrolments: dict[int, facts.Row]
-    versions: dict[int, Version]
-    people: dict[int, Person]
-    permissions: permission.Permissions
-    goals: dict[int, list[facts.Row]]
-    slots: caps.Slots
-    merged: dict[int, list[facts.Row]]
-    locked: set[int]
-    used: list[MailTemplate] = field(default_factory=list)
 
 
 @dataclass
@@ -116,7 +117,7 @@ class Marketing:
         self.mails = mails
         self.care = care
         self.versions = versions or Versions()
-        self._questions: tuple[Callable[[_Asked, _Batch], No | None], ...] = (
+        self._questions: tuple[Callable[[_Asked, Batch], No | None], ...] = (
             self._enrolment_active, self._flow_running, self._address, self._not_suppressed, self._consent,
             self._no_exit, self._profile_filters, self._fresh, self._in_time, self._awake, self._under_cap,
             self._not_held_out, self._rendered,
@@ -126,7 +127,7 @@ class Marketing:
     async def prepare(
         self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], now: datetime
     ) -> Mapping[int, Send | Skip | Defer]:
-        batch = await self._load(session, rows, now)
+        batch = await batches.load(session, self.ground, self.versions, rows, now)
         words: dict[int, Send | Skip | Defer] = {}
         leaving: list[tuple[int, No]] = []
         for row in sorted(rows, key=lambda row: (row["priority"], row["planned_at"], row["id"])):
@@ -145,16 +146,8 @@ class Marketing:
 
     async def settled(self, session: AsyncSession, row: Mapping[str, Any], outcome: Outcome) -> None:
         """However it ended, the enrolment goes on, counted from this moment (E14); the engine moves it."""
-        # Whoever holds the enrolment now is ending it (an event): nothing to wake, and nothing to wait for.
-        free = sa.select(_enrolments.c.id).where(
-            _enrolments.c.id == row["enrolment_id"], _enrolments.c.step_id == row["step_id"],
-            _enrolments.c.status == "active",
-        )  # fmt: skip
-        await session.execute(
-            sa.update(_enrolments)
-            .where(_enrolments.c.id.in_(free.with_for_update(skip_locked=True)))
-            .values(due_at=outcome.at, planned_at=outcome.at)
-        )
+        where = {"of_enrolment": row["enrolment_id"], "of_step": row["step_id"], "at": outcome.at}
+        await session.execute(_GO_ON, where)
         work.kick(session, "enrolments")
         if outcome.status == "failed" and outcome.reason == "bad_address":
             # Of the address that was written to, which may be an older one by now (T53).
@@ -163,7 +156,7 @@ class Marketing:
             await contacts.mark_unreachable(session, "email", address, "hard_bounce", outcome.at)
 
     def _judged(
-        self, row: facts.Row, batch: _Batch, now: datetime, leaving: list[tuple[int, No]]
+        self, row: facts.Row, batch: Batch, now: datetime, leaving: list[tuple[int, No]]
     ) -> Send | Skip | Defer:
         asked = self._asked(row, batch, now)
         verdicts: dict[str, Any] = {}
@@ -194,7 +187,7 @@ class Marketing:
         kept = {"template": asked.step.send, "revision": asked.template.revision, "receiver": asked.address}
         return Send(asked.payload, {"verdicts": verdicts, **kept})
 
-    def _asked(self, row: facts.Row, batch: _Batch, now: datetime) -> _Asked:
+    def _asked(self, row: facts.Row, batch: Batch, now: datetime) -> _Asked:
         enrolment = batch.enrolments[row["enrolment_id"]]
         person = batch.people.get(row["contact_id"])
         language = (person.contact["language"] if person else None) or self.ground.config.shop.language
@@ -203,14 +196,14 @@ class Marketing:
 
     # -- the thirteen questions ------------------------------------------------------------------------------------
 
-    def _enrolment_active(self, asked: _Asked, _batch: _Batch) -> No | None:
+    def _enrolment_active(self, asked: _Asked, _batch: Batch) -> No | None:
         return None if asked.enrolment["status"] == "active" else No("exited")
 
-    def _flow_running(self, asked: _Asked, _batch: _Batch) -> No | None:
+    def _flow_running(self, asked: _Asked, _batch: Batch) -> No | None:
         runs = asked.version is not None and asked.version.runs and asked.flow.step(asked.row["step_id"]) is not None
         return None if runs else No("flow_stopped")
 
-    def _address(self, asked: _Asked, _batch: _Batch) -> No | None:
+    def _address(self, asked: _Asked, _batch: Batch) -> No | None:
         if asked.person is None or asked.person.contact["status"] != "active":
             return No("erased", exits=True)
         if asked.person.email is None:
@@ -218,7 +211,7 @@ class Marketing:
         asked.address = asked.person.email
         return None
 
-    def _not_suppressed(self, asked: _Asked, batch: _Batch) -> No | None:
+    def _not_suppressed(self, asked: _Asked, batch: Batch) -> No | None:
         found = batch.permissions.suppression(asked.address, asked.flow.topic)
         if found is None:
             return None
@@ -227,12 +220,12 @@ class Marketing:
             return No("unsubscribed", exits=True)
         return No("suppressed", detail={"because": reason})  # the address may be changed back (T14)
 
-    def _consent(self, asked: _Asked, batch: _Batch) -> No | None:
+    def _consent(self, asked: _Asked, batch: Batch) -> No | None:
         settings = self.ground.config.automations
         refused = permission.refusal(batch.permissions, settings, asked.flow, asked.who, asked.address)
         return No(refused, exits=refused == "unsubscribed") if refused else None
 
-    def _no_exit(self, asked: _Asked, batch: _Batch) -> No | None:
+    def _no_exit(self, asked: _Asked, batch: Batch) -> No | None:
         for event in batch.goals.get(asked.who.id, ()):
             properties = event["body"].get("properties") or {}
             if exits.ends(asked.flow, asked.enrolment, event["name"], event["ts"], properties):
@@ -243,11 +236,11 @@ class Marketing:
                 return No("goal", exits=True, detail={"because": question.condition.name})
         return None
 
-    def _profile_filters(self, asked: _Asked, _batch: _Batch) -> No | None:
+    def _profile_filters(self, asked: _Asked, _batch: Batch) -> No | None:
         no = conditions.first_no(asked.flow.filters, asked.who, asked.case)
         return No(no.reason, detail={"condition": no.name}) if no else None
 
-    def _fresh(self, asked: _Asked, batch: _Batch) -> No | None:
+    def _fresh(self, asked: _Asked, batch: Batch) -> No | None:
         if asked.step.merge_on and (leader := self._leader(asked, batch)):
             return No("merged", detail={"into": leader})
         cases = [asked.case, *(self._also(asked, batch))]
@@ -260,13 +253,13 @@ class Marketing:
             return No(no.reason, until=again, moves=True, detail={"condition": no.name})
         return No(no.reason, detail={"condition": no.name})
 
-    def _in_time(self, asked: _Asked, _batch: _Batch) -> No | None:
+    def _in_time(self, asked: _Asked, _batch: Batch) -> No | None:
         late = asked.now - asked.row["planned_at"]
         if late <= asked.step.max_lateness:
             return None
         return No("stale", detail={"late_seconds": int(late.total_seconds())})
 
-    def _awake(self, asked: _Asked, _batch: _Batch) -> No | None:
+    def _awake(self, asked: _Asked, _batch: Batch) -> No | None:
         hours = self.ground.config.automations.quiet_hours
         where = waits.local(self.ground.config, asked.who.contact)
         until = quiet.until(hours, asked.now, where.zone, asked.row["key"])
@@ -277,7 +270,7 @@ class Marketing:
             return No("deferred_too_often", detail=detail)
         return No("quiet_hours", until=until, moves=True, detail=detail)
 
-    def _under_cap(self, asked: _Asked, batch: _Batch) -> No | None:
+    def _under_cap(self, asked: _Asked, batch: Batch) -> No | None:
         limits = self.ground.config.automations.frequency_cap
         if not limits or asked.row["handed_at"]:
             return None  # tried before: it holds its slot
@@ -292,13 +285,13 @@ class Marketing:
             return No("frequency_cap", until=free, moves=True)
         return No("frequency_cap")
 
-    def _not_held_out(self, asked: _Asked, _batch: _Batch) -> No | None:
+    def _not_held_out(self, asked: _Asked, _batch: Batch) -> No | None:
         bucket = asked.enrolment["context"].get("bucket")
         if bucket is None or not holdout.held(self.ground.config, int(bucket)):
             return None
         return No("withheld", status="withheld", detail={"bucket": bucket})
 
-    def _rendered(self, asked: _Asked, batch: _Batch) -> No | None:
+    def _rendered(self, asked: _Asked, batch: Batch) -> No | None:
         links = LinkTokens(self.ground.config.web.url, asked.row["id"], self.ground.secret)
         also = [case.context for case in self._also(asked, batch)
                 if conditions.first_no(asked.step.check, asked.who, case) is None]  # fmt: skip
@@ -306,7 +299,7 @@ class Marketing:
             self.ground, self.care, asked.flow, asked.step, asked.who, asked.case, asked.address, links, also
         )
         try:
-            template = self.mails.find(asked.step.send or "", asked.case.language)
+            template = batch.template(self.mails, asked.step.send or "", asked.case.language)
             mail = template.render(values.build(writing), links)
         except (TemplateError, FindingsError, LookupError, ValueError, TypeError) as error:
             return No("render_error", detail={"error": logs.clean(f"{type(error).__name__}: {error}")[:300]})
@@ -332,101 +325,20 @@ class Marketing:
             "reply_to": None,
         }
 
-    def _leader(self, asked: _Asked, batch: _Batch) -> int | None:
+    def _leader(self, asked: _Asked, batch: Batch) -> int | None:
         """The first enrolment of the same order whose mail carries ours too (marketing.md §2.5)."""
         earlier = [
             one["id"] for one in batch.merged.get(asked.enrolment["id"], ()) if one["id"] < asked.enrolment["id"]
         ]
         return min(earlier, default=None)
 
-    def _also(self, asked: _Asked, batch: _Batch) -> list[Case]:
+    def _also(self, asked: _Asked, batch: Batch) -> list[Case]:
         return [
             Case(asked.case.flow, one["anchor_ts"], one["context"], asked.now, asked.case.language, self.care)
             for one in batch.merged.get(asked.enrolment["id"], ())
             if one["id"] > asked.enrolment["id"]
         ]
 
-    async def _load(self, session: AsyncSession, rows: Sequence[facts.Row], now: datetime) -> _Batch:
-        contact_ids = sorted({row["contact_id"] for row in rows})
-        locked = await _lock(session, contact_ids)
-        wanted = [row["enrolment_id"] for row in rows]
-        found = await session.execute(sa.select(_enrolments).where(_enrolments.c.id.in_(wanted)))
-        enrolments: dict[int, facts.Row] = {row["id"]: dict(row) for row in found.mappings()}
-        versions = await self.versions.find(session, {one["version_id"] for one in enrolments.values()})
-        flows = [one.flow for one in versions.values() if one.flow is not None]
-        people = await facts.load(session, contact_ids, _needs(flows), now)
-        addresses = {person.email for person in people.values() if person.email}
-        topics = {flow.topic for flow in flows}
-        permissions = await permission.load(session, addresses, topics, self.ground.secret, now)
-        goals = await _goals(session, contact_ids, flows, enrolments.values())
-        limits = self.ground.config.automations.frequency_cap
-        slots = await caps.load(session, rows, limits, self.versions, now)
-        merged = await _merged(session, rows, enrolments, versions)
-        return _Batch(enrolments, versions, people, permissions, goals, slots, merged, locked)
-
 
 def _times(asked: _Asked, reason: str) -> int:
     return int((asked.row["verdicts"].get("defers") or {}).get(reason, 0))
-
-
-async def _lock(session: AsyncSession, contact_ids: Sequence[int]) -> set[int]:
-    """Hold these people until the claim commits. Whoever another worker holds is left for a second (T42, T46).
-
-    SQLite has one writer; skipping instead of waiting means that nothing can lock us in a circle.
-    """
-    people = table(Contact)
-    held = sa.select(people.c.id).where(people.c.id.in_(contact_ids)).order_by(people.c.id)
-    found = await session.scalars(held.with_for_update(skip_locked=True, key_share=True))
-    return set(found.all())
-
-
-def _needs(flows: Sequence[Flow]) -> set[str]:
-    needed = {"addresses", "orders"}
-    for flow in flows:
-        asked = (*flow.filters, *flow.exit.when, *(text for step in flow.steps for text in step.check))
-        needed |= conditions.needs(asked) | values.NEEDS[flow.about]
-    return needed
-
-
-async def _goals(
-    session: AsyncSession, contact_ids: Sequence[int], flows: Sequence[Flow], enrolments: Any
-) -> dict[int, list[facts.Row]]:
-    """Events since the oldest anchor that might end one of the enrolments."""
-    events = table(Event)
-    names = {name for flow in flows for name in flow.exit.events}
-    anchors = [one["anchor_ts"] for one in enrolments]
-    found: dict[int, list[facts.Row]] = {}
-    if not names or not anchors:
-        return found
-    since = sa.select(events.c.id, events.c.contact_id, events.c.name, events.c.ts, events.c.body).where(
-        events.c.contact_id.in_(contact_ids), events.c.name.in_(sorted(names)),
-        events.c.ts >= min(anchors) - conditions.SKEW,
-    )  # fmt: skip
-    for row in (await session.execute(since.order_by(events.c.id))).mappings():
-        found.setdefault(row["contact_id"], []).append(dict(row))
-    return found
-
-
-async def _merged(
-    session: AsyncSession, rows: Sequence[facts.Row], enrolments: Mapping[int, facts.Row],
-    versions: Mapping[int, Version],
-) -> dict[int, list[facts.Row]]:  # fmt: skip
-    """By enrolment, the others of its flow and person whose mail of the same step is about the same order and day."""
-    found: dict[int, list[facts.Row]] = {}
-    for row in rows:
-        enrolment = enrolments[row["enrolment_id"]]
-        version = versions.get(enrolment["version_id"])
-        step = version.flow.step(row["step_id"]) if version and version.flow else None
-        if step is None or not step.merge_on or enrolment["id"] in found:
-            continue
-        siblings = sa.select(_enrolments).where(
-            _enrolments.c.contact_id == enrolment["contact_id"], _enrolments.c.flow == enrolment["flow"],
-            _enrolments.c.status == "active", _enrolments.c.step_id == row["step_id"],
-            _enrolments.c.id != enrolment["id"],
-        )  # fmt: skip
-        found[enrolment["id"]] = [
-            dict(one)
-            for one in (await session.execute(siblings.order_by(_enrolments.c.id))).mappings()
-            if one["context"].get(step.merge_on) == enrolment["context"].get(step.merge_on)
-        ]
-    return found
