@@ -40,8 +40,8 @@ def list_flows(config: ConfigFile = None) -> None:
 @cli.command("show")
 @in_words
 def show_flow(name: Annotated[str, typer.Argument(metavar="NAME")], config: ConfigFile = None) -> None:
-    """The file of a flow, checked."""
-    from automations import flow_files
+    """A flow drawn step by step, and its file."""
+    from automations import drawing, flow_files
     from bot.base import config as settings
     from bot.base.errors import Finding, FindingsError
 
@@ -49,4 +49,5 @@ def show_flow(name: Annotated[str, typer.Argument(metavar="NAME")], config: Conf
     flows = flow_files.load(flow_files.folders(loaded), quiet=loaded.automations.quiet_hours)
     if name not in flows.files:
         raise FindingsError(Finding(f"no flow named {name!r}; there are {', '.join(sorted(flows.files)) or 'none'}"))
-    typer.echo(f"# {flows.files[name]}\n{flows.files[name].read_text('utf-8').rstrip()}")
+    typer.echo("\n".join(drawing.lines(flows.by_name[name])))
+    typer.echo(f"\n# {flows.files[name]}\n{flows.files[name].read_text('utf-8').rstrip()}")
