@@ -176,17 +176,20 @@ class Notices:
         words: dict[int, Send | Skip | Defer] = {}
         for row in rows:
             payload = row["payload"]
-            if await self._pointless(session, payload):
+            if await self._pointless(session, row["key"], payload):
                 words[row["id"]] = Skip("settled")
             elif "timer_id" in payload or "said_id" in payload:
                 ours = ("timer_id", "said_id")
                 words[row["id"]] = Send({key: value for key, value in payload.items() if key not in ours})
         return words
 
-    async def _pointless(self, session: AsyncSession, payload: Row) -> bool:
+    async def _pointless(self, session: AsyncSession, key: str, payload: Row) -> bool:
         if timer_id := payload.get("timer_id"):
             timer = await session.get(SlaTimer, timer_id, populate_existing=True)
-            return timer is None or timer.answered_at is not None or timer.state not in ("running", "breached")
+if timer is None or timer.answered_at is not None:
+                return True
+            wanted = "running" if ":warning:" in key else "breached"  # a warning held up by the limits is none any more
+            return timer.state != wanted
         if said_id := payload.get("said_id"):
             waiting = sa.select(_OUTBOX.c.due_at).where(_OUTBOX.c.key == f"answer:{said_id}")
             return await session.scalar(waiting) is None

@@ -215,6 +215,15 @@ async def test_a_warning_is_not_said_when_the_answer_came_before_it_left(stage: 
         assert isinstance((await prepare(session, [warning], seconds(24)))[warning["id"]], Skip)
 
 
+async def test_a_warning_that_was_held_up_until_the_breach_is_not_said(stage: Stage) -> None:
+    await stage.timers_run(seconds(15))
+    await stage.timers_run(seconds(31))
+    warning, breach = [row for row in await stage.queued("notice") if "timer_id" in row["payload"]]
+    async with stage.database.transaction() as session:
+        words = await stages(stage.desk)["notice"].prepare(session, [warning, breach], seconds(32))
+    assert isinstance(words[warning["id"]], Skip) and isinstance(words[breach["id"]], Send)
+
+
 async def test_what_cannot_be_copied_into_the_topic_is_told(stage: Stage) -> None:
     await stage.customer_says("see this", seconds(5), attachment={"kind": "photo", "file_id": "x", "name": ""})
     row = (await stage.queued("relay"))[-1]
