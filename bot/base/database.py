@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlmodel import SQLModel
+
+from bot.base import sqlite as sqlite_inline
 
 # Every constraint has a name, or a later migration could not drop it.
 SQLModel.metadata.naming_convention = {
@@ -22,6 +24,9 @@ SQLModel.metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+_SQLITE_WAIT = 30  # seconds that a writer of another process may keep us waiting
+_INLINE = {"async_creator_fn": sqlite_inline.connector(_SQLITE_WAIT)}
 
 _inside: ContextVar[bool] = ContextVar("inside_a_transaction", default=False)
 
@@ -55,16 +60,14 @@ class Database:
     others read from a snapshot.
     """
 
-    _SQLITE_WAIT: ClassVar[int] = 30  # seconds that a writer of another process may keep us waiting
-
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite:")
         self.before_commit: Callable[[AsyncSession, set[str]], Awaitable[None]] | None = None
         self.after_commit: Callable[[set[str]], None] | None = None
         if self.is_sqlite:
-            self.engine = self._sqlite("BEGIN IMMEDIATE", size=1)
-            self._reader = self._sqlite("BEGIN", size=4)
+            self.engine = self._sqlite("BEGIN IMMEDIATE", size=1, inline=True)
+            self._reader = self._sqlite("BEGIN", size=4, inline=False)
         else:
             address = "postgresql+asyncpg://" + url.split("://", 1)[1]
             self.engine = self._reader = create_async_engine(
@@ -76,13 +79,13 @@ class Database:
                 json_deserializer=msgspec.json.decode,
             )
 
-    def _sqlite(self, begin: str, size: int) -> AsyncEngine:
+    def _sqlite(self, begin: str, size: int, *, inline: bool) -> AsyncEngine:
         engine = create_async_engine(
             "sqlite+aiosqlite:" + self.url.removeprefix("sqlite:"),
             pool_size=size,
             max_overflow=0,
             pool_timeout=60,
-            connect_args={"timeout": self._SQLITE_WAIT},
+            connect_args=_INLINE if inline else {"timeout": _SQLITE_WAIT, "isolation_level": None},
             json_serializer=_json,
             json_deserializer=msgspec.json.decode,
         )
@@ -90,7 +93,6 @@ class Database:
         # The driver's own transactions lose updates (a read lock that cannot be raised): we begin ourselves.
         @sa.event.listens_for(engine.sync_engine, "connect")
         def _connected(connection: Any, _record: Any) -> None:
-            connection.isolation_level = None
             cursor = connection.cursor()
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
                 cursor.execute(f"PRAGMA {pragma}")
