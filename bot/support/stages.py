@@ -186,7 +186,7 @@ class Notices:
     async def _pointless(self, session: AsyncSession, key: str, payload: Row) -> bool:
         if timer_id := payload.get("timer_id"):
             timer = await session.get(SlaTimer, timer_id, populate_existing=True)
-if timer is None or timer.answered_at is not None:
+            if timer is None or timer.answered_at is not None:
                 return True
             wanted = "running" if ":warning:" in key else "breached"  # a warning held up by the limits is none any more
             return timer.state != wanted
