@@ -72,8 +72,7 @@ class Program:
 
     def tail(self) -> str:
         """The last lines of its log."""
-        text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-_TAIL:])
+        return tail(self.log)
 
     async def _end(self) -> None:
         process = self._process
@@ -88,3 +87,9 @@ class Program:
             if process.returncode is None:
                 process.kill()
             raise
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log, if there is one."""
+    text = log.read_text("utf-8", "replace") if log.exists() else ""
+    return "\n".join(text.splitlines()[-_TAIL:])

@@ -16,7 +16,7 @@ from bot.demo.program import Program
 from bot.demo.telegram import Telegram
 from bot.demo.trouble import Trouble
 
-FIRST_WAIT = 7  # seconds instead of hours or days
+FIRST_WAIT = 8  # seconds instead of hours or days
 PROMISE = 15  # seconds in which a person must answer; shops promise 30 s or more
 TIMEZONE = "Europe/Berlin"
 WRITE_KEY = "demo-write-key"
@@ -116,11 +116,11 @@ def make_folder(wish: Path | None) -> Path:
 
 
 @asynccontextmanager
-async def set_up(folder: Path) -> AsyncIterator[Stage]:
+async def set_up(folder: Path, port: int | None = None) -> AsyncIterator[Stage]:
     """Everything runs inside the block and has ended behind it. Raises Trouble if something does not start."""
     write_flows(folder / "flows")
     async with sample_shop.web_site() as shop, mail_catcher.catch(folder / "mails") as catcher, Telegram() as telegram:
-        port = free_port()
+        port = free_port() if port is None else port
         file = folder / "config.toml"
         file.write_text(_filled(folder, port, shop, catcher, telegram), "utf-8")
         url = f"http://127.0.0.1:{port}"

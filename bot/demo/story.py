@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bot import start
 from bot.base import clock
-from bot.demo import pictures, report, stage
+from bot.demo import pictures, program, report, stage
 from bot.demo.day import CUSTOMERS, Day
 from bot.demo.mail_catcher import Catcher, Caught
 from bot.demo.report import Report
@@ -75,10 +75,16 @@ class _Evening:
             async with asyncio.timeout(_AT_MOST) as limit, stage.set_up(self.folder) as scene:
                 await self._guarded(scene, limit)
         except TimeoutError:
-            raise Trouble(f"it was not over after {_AT_MOST:.0f} s") from None
+            raise Trouble(f"it was not over after {_AT_MOST:.0f} s", self._log()) from None
         except BaseExceptionGroup as group:
-            raise _first(group) from None
+            error = _first(group)
+            if isinstance(error, aiohttp.ClientError | OSError):
+                raise Trouble(f"a connection broke: {error}", self._log()) from None
+            raise error from None
         return 0
+
+    def _log(self) -> str:
+        return program.tail(self.folder / "program.log")
 
     async def _guarded(self, scene: Stage, limit: asyncio.Timeout) -> None:
         """The day, while somebody looks at the doors and somebody at the program."""
@@ -92,7 +98,7 @@ class _Evening:
             ]
             found = await self._day(scene, watch, photographer)
             self.played = True
-            self._end(found)
+            self._end(found, scene)
             if self.serve:
                 limit.reschedule(None)
                 self._look_around(scene)
@@ -122,9 +128,9 @@ class _Evening:
         report.write(found, self.folder, self.told.zone)
         return found
 
-    def _end(self, found: Report) -> None:
+    def _end(self, found: Report, scene: Stage) -> None:
         self.told.heading("The day in numbers")
-        self.told.print(_numbers(found))
+        self.told.print(_numbers(found, scene))
         for table in (report.flows_table(found), report.why_table(found)):
             self.told.print()
             self.told.print(table)
@@ -192,13 +198,13 @@ def _page(mail: Caught) -> Path:
     return page
 
 
-def _numbers(found: Report) -> Table:
-    said = [line for line in found.story if line.door == "chat" and line.text]
-    written = sum(line.who.endswith("→ bot") and not (line.text or "").startswith("presses") for line in said)
+def _numbers(found: Report, scene: Stage) -> Table:
+    chats = [chat for chat in scene.telegram.memory.chats.values() if chat.kind == "private"]
+    said = [posted.by_bot for chat in chats for posted in chat.messages.values()]
     kept, missed = sum(one.met for one in found.sla), sum(one.breached + one.overdue for one in found.sla)
     reasons = ", ".join(f"{count} {name}" for name, count in found.skipped.items())
     rows: Sequence[tuple[str, str]] = (
-        ("Chats", f"{written} messages from customers, {sum(line.who.startswith('bot →') for line in said)} to them"),
+        ("Chats", f"{said.count(False)} messages from customers, {said.count(True)} to them"),
         ("Promises", f"{kept} kept, {missed} missed"),
         ("Mails", f"{found.sent} sent; not sent: {reasons or 'none'}"),
         ("Revenue", f"{found.revenue} brought by mails"),

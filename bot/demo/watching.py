@@ -58,7 +58,7 @@ class Watch:
             self.told.say(_door(chat), self._who(chat, posted), f"passes on what {customer} wrote{with_it}")
             return
         sign = "" if posted.kind == "text" else f"[{posted.kind}] "
-        buttons = "  ".join(f"[{button['text']}]" for button in posted.buttons)
+        buttons = "  ".join(f"[{button['text']}]".replace(" ", "\u00a0") for button in posted.buttons)
         self.told.say(_door(chat), self._who(chat, posted), f"{sign}{text}", buttons)
 
     def _wrote(self, text: str) -> str | None:
