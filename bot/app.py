@@ -1,8 +1,9 @@
 """Builds every part once and joins them: the only file that knows them all."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -209,7 +210,9 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
 
 
 async def _take_updates(house: _House, bot: "Bot", stop: asyncio.Event) -> None:
-    from bot.inbound.telegram import setup  # noqa: PLC0415 - imports aiogram
+    from aiogram.exceptions import AiogramError  # noqa: PLC0415 - imports aiogram
+
+    from bot.inbound.telegram import setup  # noqa: PLC0415
     from bot.inbound.telegram.each_update import EachUpdate  # noqa: PLC0415
     from bot.inbound.telegram.polling import Polling  # noqa: PLC0415
 
@@ -220,7 +223,16 @@ async def _take_updates(house: _House, bot: "Bot", stop: asyncio.Event) -> None:
         await Polling(house.database, bot, house.worker, kinds).poll(stop)
         return
     assert config.telegram.webhook_secret is not None
-    await setup.announce_webhook(bot, config.web.url, config.telegram.webhook_secret.get_secret_value(), kinds)
+    secret = config.telegram.webhook_secret.get_secret_value()
+    for pause in itertools.chain((1, 2, 4, 8, 16, 32), itertools.repeat(60)):
+        try:
+            await setup.announce_webhook(bot, config.web.url, secret, kinds)
+            break
+        except AiogramError as error:  # the one set before still holds: updates come in meanwhile
+            log.warning("the webhook is not announced, will try again", reason=logs.clean(str(error))[:200])
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+            return
     await stop.wait()
 
 

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from program import Program
+from working import until
 
 from bot import start
 from bot.base import config as settings
 from bot.base.database import Database, table
+from bot.demo.telegram import Telegram
 from bot.tables.events import Event
 from bot.tables.people import Identity
 
@@ -52,6 +54,11 @@ def _within(seconds: float, found: Callable[[], object]) -> None:
     while not found():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def _stored(file: Path) -> int:
+    with sqlite3.connect(file) as database:
+        return int(database.execute("SELECT count(*) FROM telegramupdate").fetchone()[0])
 
 
 @pytest.fixture
@@ -114,3 +121,26 @@ async def test_the_secret_is_made_once_and_kept(empty_url: str) -> None:
     own = settings.load(None, {"AFTERCART_DATABASE__URL": empty_url, "AFTERCART_WEB__SECRET": "ours"})
     async with start.ready(own) as (_database, ground):
         assert ground.secret == "ours"
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+async def test_telegram_in_webhook_mode_is_told_where_to_post_and_what_it_posts_is_stored(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    async with Telegram() as telegram:
+        config["telegram"] = {
+            "token": telegram.token,
+            "api_base": telegram.url,
+            "mode": "webhook",
+            "webhook_secret": "a-secret-word-of-the-shop",
+        }
+        program = Program(tmp_path, {**config, "web": {}}, only=("web", "telegram"))
+        try:
+            await asyncio.to_thread(program.start)
+            await until(lambda: telegram.updates.webhook, 20)
+            telegram.shopper(7, "Anna").says("hello")
+            async with asyncio.timeout(10):
+                while not await asyncio.to_thread(_stored, tmp_path / "new.db"):
+                    await asyncio.sleep(0.05)
+        finally:
+            await asyncio.to_thread(program.kill)
