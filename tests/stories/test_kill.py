@@ -132,7 +132,12 @@ async def test_fifty_sudden_deaths_lose_nothing_and_double_no_mail(tmp_path: Pat
     async with Telegram() as telegram, mail_catcher.catch() as catcher:
         config = {
             "database": {"url": f"sqlite:///{tmp_path / 'aftercart.db'}"},
-            "telegram": {"token": telegram.token, "api_base": telegram.url, "staff_chat_id": telegram.group.id},
+            "telegram": {
+                "token": telegram.token,
+                "api_base": telegram.url,
+                "staff_chat_id": telegram.group.id,
+                "group_messages_per_minute": 10_000,  # a day of a busy desk in a few minutes
+            },
             "mail": {"smtp_url": catcher.url},
             "events": {"write_keys": ["key"]},
             "support": {"undo": "0s"},

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
+import migrated
 import pytest
 from program import Program
 
 from automations import flow_files, versions
-from bot import migrations
-from bot.base import clock, work_postgres
+from bot.base import clock
 from bot.base.database import Database, table
 from bot.tables.automations import Enrolment
 from bot.tables.people import Contact
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 COUNT = 20_000
 _FLOW = """
-title = "One wait"
+title = "Two waits"
 about = "cart"
 priority = "cart"
 [trigger]
@@ -31,32 +31,31 @@ key = "cart:{cart_id}"
 id = "wait"
 wait = "1h"
 [[steps]]
-id = "out"
-exit = "done"
+id = "rest"
+wait = "1h"
+[[steps]]
+id = "mail"
+send = "abandoned_cart"
 """
-# The witness: every change of an enrolment's state writes a line of its own, with the process that made it.
+# The witness: every step of an enrolment writes a line of its own, with the process that made it.
 _WITNESS = """
 CREATE TABLE witness (enrolment_id bigint, worker bigint);
 CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   INSERT INTO witness VALUES (NEW.id, OLD.lease_by); RETURN NEW; END $$;
 CREATE TRIGGER witness AFTER UPDATE ON enrolment FOR EACH ROW
-  WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION witness();
+  WHEN (OLD.step_id <> NEW.step_id) EXECUTE FUNCTION witness();
 """
 
 
 @pytest.fixture
-async def connection(postgres_server: str) -> AsyncIterator[asyncpg.Connection]:
-    """A migrated database `aftercart_test_two`, with the witness."""
-    admin = await asyncpg.connect(f"{postgres_server}/postgres")
-    await admin.execute("DROP DATABASE IF EXISTS aftercart_test_two WITH (FORCE)")
-    await admin.execute("CREATE DATABASE aftercart_test_two")
-    await admin.close()
-    database = Database(f"{postgres_server}/aftercart_test_two")
-    await migrations.upgrade(database)
-    await work_postgres.install(database)
-    await database.close()
-    opened = await asyncpg.connect(f"{postgres_server}/aftercart_test_two")
-    await opened.execute(_WITNESS)
+def url(postgres_server: str) -> str:
+    """A migrated database of its own, with the witness."""
+    return migrated.create(postgres_server, "aftercart_test_two", _WITNESS)
+
+
+@pytest.fixture
+async def connection(url: str) -> AsyncIterator[asyncpg.Connection]:
+    opened = await asyncpg.connect(url)
     yield opened
     await opened.close()
 
@@ -64,12 +63,12 @@ async def connection(postgres_server: str) -> AsyncIterator[asyncpg.Connection]:
 async def _fill(database: Database, flows: Path) -> None:
     now, rows = clock.now(), table(Enrolment)
     async with database.transaction() as session:
-        version = (await versions.publish(session, flow_files.load([flows]), now))["one_wait"]
+        version = (await versions.publish(session, flow_files.load([flows]), now))["two_waits"]
         contact = Contact(created_at=now)
         session.add(contact)
         await session.flush()
         values = {
-            "flow": "one_wait", "version_id": version, "contact_id": contact.id, "status": "active", "step_id": "wait",
+            "flow": "two_waits", "version_id": version, "contact_id": contact.id, "status": "active", "step_id": "wait",
             "anchor_ts": now, "entered_at": now, "step_entered_at": now, "planned_at": now, "due_at": now,
             "context": {}, "attempts": 0, "resets": 0,
         }  # fmt: skip
@@ -85,12 +84,11 @@ async def _until(connection: asyncpg.Connection, query: str, least: int, seconds
 
 
 async def test_each_due_row_is_done_once_by_two_workers_though_one_is_killed(
-    connection: asyncpg.Connection, postgres_server: str, tmp_path: Path
+    connection: asyncpg.Connection, url: str, tmp_path: Path
 ) -> None:
     flows = tmp_path / "flows"
     flows.mkdir()
-    (flows / "one_wait.toml").write_text(_FLOW, "utf-8")
-    url = f"{postgres_server}/aftercart_test_two"
+    (flows / "two_waits.toml").write_text(_FLOW, "utf-8")
     config = {"database": {"url": url}, "automations": {"flows_folder": str(flows)}}
     workers = [Program(tmp_path, {**config, "web": {}}, only=("work",)) for _ in range(2)]
     try:
@@ -109,6 +107,6 @@ async def test_each_due_row_is_done_once_by_two_workers_though_one_is_killed(
         for worker in workers:
             worker.kill()
     assert await connection.fetchval("SELECT count(*) FROM witness") == COUNT
-    assert await connection.fetchval("SELECT count(*) FROM enrolment WHERE status = 'exited'") == COUNT
+    assert await connection.fetchval("SELECT count(*) FROM enrolment WHERE step_id = 'rest'") == COUNT
     shares = await connection.fetch("SELECT worker, count(*) AS done FROM witness GROUP BY worker")
     assert len(shares) == 2 and min(row["done"] for row in shares) > 0
