@@ -193,8 +193,12 @@ def _lives(pid: int, started: float) -> bool:
 
 
 async def hold_lane(session: AsyncSession, name: str, worker: int, now: datetime, lease: timedelta) -> bool:
-    """Take or renew a lane. False while another living worker holds it."""
+    """Take a lane, or renew it in the second half of its lease. False while another living worker holds it."""
     lanes = table(Lane)
+    mine = sa.select(lanes.c.lease_until).where(lanes.c.name == name, lanes.c.lease_by == worker)
+    until: datetime | None = await session.scalar(mine)
+    if until is not None and until > now + lease / 2:
+        return True  # nothing written: the caller's transaction may stay free of any
     taken = insert(session, lanes).values(name=name, lease_by=worker, lease_until=now + lease)
     taken = taken.on_conflict_do_update(
         index_elements=[lanes.c.name],
