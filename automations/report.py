@@ -1,6 +1,6 @@
 """What became of the flows: people, mails, clicks, orders and money, per flow."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -73,7 +73,7 @@ async def _people(session: AsyncSession, found: dict[str, dict[str, Any]], since
         one = found[row.flow]
         one["enrolled"] += row.n
         if row.status == "exited":
-            one["exited"] = Counter(one["exited"]) + Counter({row.exit_reason or "unknown": row.n})
+            one["exited"] = {**one["exited"], row.exit_reason or "unknown": row.n}
             if row.exit_reason == "unsubscribed":
                 one["unsubscribed"] += row.n
         else:
@@ -86,7 +86,7 @@ async def _mails(session: AsyncSession, found: dict[str, dict[str, Any]], since:
     for row in await session.execute(rows.group_by(_messages.c.flow, _messages.c.status, _messages.c.skip_reason)):
         one = found[row.flow]
         if row.status == "skipped":
-            one["skipped"] = Counter(one["skipped"]) + Counter({row.skip_reason or "unknown": row.n})
+            one["skipped"] = {**one["skipped"], row.skip_reason or "unknown": row.n}
         else:
             known = {"sent": "sent", "withheld": "withheld", "unknown": "unknown", "failed": "undelivered"}
             one[known.get(row.status, "planned")] += row.n

@@ -71,12 +71,23 @@ def flows(as_json: AsJson = False, config: ConfigFile = None) -> None:
     if as_json:
         typer.echo(json.dumps({"flows": rows}, default=str))
         return
-    heads = tuple(rows[0]) if rows else ("flow",)
-    _print(
-        "Flows",
-        tuple(name.replace("_", " ") for name in heads),
-        [[_cell(value) for value in row.values()] for row in rows],
-    )
+    heads = ("flow", "entered", "waiting", "sent", "not sent", "clicked", "orders", "revenue", "left early", "else")
+    _print("Flows", heads, [_flow_row(row) for row in rows])
+
+
+_ELSE = ("failed", "planned", "withheld", "unknown", "undelivered", "unsubscribed")
+
+
+def _flow_row(row: "dict[str, Any]") -> tuple[Any, ...]:
+    """The numbers that everybody asks for; those that are mostly zero only where they are not."""
+    from bot.base import money
+
+    rest = {name: row[name] for name in _ELSE if row[name]}
+    earned = ", ".join(money.shown(amount, currency, "en") for currency, amount in row["revenue"].items())
+    return (
+        row["flow"], row["enrolled"], row["waiting"], row["sent"], _cell(row["skipped"]), row["clicked"], row["orders"],
+        earned or "-", _cell(row["exited"]), _cell(rest),
+    )  # fmt: skip
 
 
 def _cells(one: "Kept") -> tuple[Any, ...]:

@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import pytest
 import shop_world
 import sqlalchemy as sa
@@ -104,6 +106,7 @@ async def test_the_report_counts_why_mails_were_not_sent_and_who_left(shop: Shop
     await shop.happens("Unsubscribed")
     told = await about(shop, "abandoned_checkout")
     assert told.skipped == {"frequency_cap": 1} and told.unsubscribed == 1 and told.waiting == 0
+    assert asdict(told)["skipped"] == {"frequency_cap": 1}  # a Counter would not survive this
 
 
 async def test_a_flow_nobody_entered_is_in_the_report(shop: ShopWorld) -> None:
