@@ -35,7 +35,7 @@ def play(*, folder: Path | None = None, serve: bool = False) -> int:
     try:
         made = stage.make_folder(folder)
         told.plain(f"A day at Juniper & Oak. Mails, report and database go to {made}")
-        return asyncio.run(_until_stopped(_Evening(told, made, serve)))
+        return asyncio.run(_until_stopped(told, _Evening(told, made, serve)))
     except Trouble as trouble:
         told.plain(f"\nThe demo stopped: {trouble}", "bold red")
         if trouble.log:
@@ -45,7 +45,7 @@ def play(*, folder: Path | None = None, serve: bool = False) -> int:
         return 1
 
 
-async def _until_stopped(evening: "_Evening") -> int:
+async def _until_stopped(told: Told, evening: "_Evening") -> int:
     """Ctrl-C and SIGTERM end it in order: what was started is ended first."""
     whole = asyncio.create_task(evening.run())
     loop = asyncio.get_running_loop()
@@ -56,6 +56,7 @@ async def _until_stopped(evening: "_Evening") -> int:
         return await whole
     except asyncio.CancelledError:
         if evening.played:
+            told.plain("\nStopped.")
             return 0
         raise Trouble("you stopped it") from None
 
@@ -146,10 +147,13 @@ class _Evening:
 
     def _look_around(self, scene: Stage) -> None:
         config = self.folder / "config.toml"
-        body = (
-            f'{{"writeKey": "{stage.WRITE_KEY}", "event": "Product Added", "userId": "cust-5", '
-            '"properties": {"cart_id": "mine", "product_id": "1002", "name": "Desk lamp, brass", "price": 89}}'
+        calls = (
+            '{"type": "identify", "userId": "you", '
+            '"traits": {"firstName": "You", "email": "you@example.com", "marketing_consent": true}}, '
+            '{"type": "track", "event": "Product Added", "userId": "you", "properties": {"cart_id": "yours", '
+            '"product_id": "1004", "name": "Merino scarf", "price": 39.5}}'
         )
+        body = f'{{"writeKey": "{stage.WRITE_KEY}", "batch": [{calls}]}}'
         self.told.plain(
             "\nEverything goes on running until you press Ctrl-C. Look around, from a second terminal:", "bold"
         )
@@ -157,8 +161,8 @@ class _Evening:
         self.told.plain(f"  aftercart report sla --config {config}")
         self.told.plain(f"  aftercart report flows --config {config}")
         self.told.plain(f"  aftercart flow show abandoned_checkout --config {config}")
-        self.told.plain(f"  curl -H 'Content-Type: application/json' {scene.url}/v1/track -d '{body}'")
-        self.told.plain("What comes out of a door is told here as it happens.")
+        self.told.plain(f"  curl -H 'Content-Type: application/json' {scene.url}/v1/batch -d '{body}'")
+        self.told.plain("The last one leaves a cart: its mail comes soon. What comes out of a door is told here.")
 
 
 class _Photographer:

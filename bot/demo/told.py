@@ -5,11 +5,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rich.console import Console, RenderableType
-from rich.markup import escape
 from rich.rule import Rule
 from rich.text import Text
 
 from bot.base import clock
+from bot.demo.trouble import Trouble
 
 _STYLES = {
     "chat": "cyan",
@@ -62,7 +62,7 @@ class Told:
         for number, line in enumerate(lines):
             line.rstrip()
             start = Text.assemble(head, name, " ") if number == 0 else Text(" " * _LEFT)
-            self.console.print(start + line, soft_wrap=True)
+            self.print(start + line)
 
     def heading(self, title: str) -> None:
         self.lines.append(Line(clock.now().astimezone(self.zone), "", title, None))
@@ -71,10 +71,14 @@ class Told:
 
     def plain(self, text: str, style: str = "") -> None:
         """Words that are not part of the story, such as where the folder is."""
-        self.console.print(escape(text), style=style, soft_wrap=True)
+        self.print(Text(text, style))
 
     def print(self, what: RenderableType = "") -> None:
-        self.console.print(what)
+        """Raises Trouble when nobody reads on, as `head` does."""
+        try:
+            self.console.print(what, soft_wrap=isinstance(what, Text))
+        except SystemExit:  # rich's word for a closed pipe; from here on it prints nothing
+            raise Trouble("nobody reads on") from None
 
 
 def shortened(text: str) -> str:
