@@ -27,6 +27,7 @@ log = logs.get(__name__)
 BATCH = 500
 MAX_ATTEMPTS = 5
 _rows = table(Enrolment)
+_CLAIMS = {limit: due.Claim(_rows, limit) for limit in (1, BATCH)}
 _messages = table(Message)
 
 
@@ -59,7 +60,7 @@ class Engine:
         self._singly = max(0, self._singly - 1)
         try:
             async with self.database.transaction() as session:
-                rows = await due.claim(session, due.Claim(_rows, limit), self.worker, now)
+                rows = await due.claim(session, _CLAIMS[limit], self.worker, now)
                 await self._move(session, rows, now)
         except Exception:  # one batch of a loop
             log.exception("enrolments could not be moved", limit=limit)
@@ -133,7 +134,7 @@ class Engine:
     async def _put_away(self, now: datetime) -> None:
         """The claim of a row that breaks its transaction was rolled back with it: count the attempt by itself."""
         async with self.database.transaction() as session:
-            rows = await due.claim(session, due.Claim(_rows, 1), self.worker, now)
+            rows = await due.claim(session, _CLAIMS[1], self.worker, now)
             if rows:
                 await session.execute(_CHANGE, [_values(row, _away(row, now)) for row in rows])
 

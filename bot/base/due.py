@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ class Lane(SQLModel, table=True):
 
 @dataclass(frozen=True)
 class Claim:
-    """How rows of a table are claimed. `lease` must outlast the slowest batch."""
+    """How rows of a table are claimed. `lease` must outlast the slowest batch. Keep one and use it again: building
+    its statement costs more than running it."""
 
     table: sa.Table
     limit: int = 500
@@ -67,8 +69,34 @@ class Claim:
     where: Sequence[sa.ColumnElement[bool]] = ()
     order_by: Sequence[sa.ColumnElement[Any]] = ()
 
+    @property
+    def order(self) -> list[sa.ColumnElement[Any]]:
+        return list(self.order_by) or [self.table.c.due_at, _key(self.table)]
 
-def is_due(rows: sa.FromClause, now: datetime) -> sa.ColumnElement[bool]:
+    @cached_property
+    def statement(self) -> sa.Executable:
+        rows, key = self.table, _key(self.table)
+        now = sa.bindparam("now", type_=UtcDateTime())
+        picked = (
+            sa.select(key)
+            .where(is_due(rows, now), *self.where)
+            .order_by(*self.order)
+            .limit(self.limit)
+            .with_for_update(skip_locked=True)
+        )
+        values = {
+            "lease_until": sa.bindparam("until", type_=UtcDateTime()),
+            "lease_by": sa.bindparam("worker"),
+            "attempts": rows.c.attempts + 1,
+        }
+        return sa.update(rows).where(key.in_(picked)).values(values).returning(*rows.c)
+
+
+def _key(rows: sa.Table) -> sa.Column[Any]:
+    return next(iter(rows.primary_key))
+
+
+def is_due(rows: sa.FromClause, now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
     return sa.and_(rows.c.due_at <= now, sa.or_(rows.c.lease_until.is_(None), rows.c.lease_until <= now))
 
 
@@ -77,37 +105,31 @@ async def claim(session: AsyncSession, how: Claim, worker: int, now: datetime) -
 
     The rows come as mappings with all columns, in the order asked for (default: longest due first).
     """
-    rows = how.table
-    key = next(iter(rows.primary_key))
-    order = list(how.order_by) or [rows.c.due_at, key]
-    picked = (
-        sa.select(key)
-        .where(is_due(rows, now), *how.where)
-        .order_by(*order)
-        .limit(how.limit)
-        .with_for_update(skip_locked=True)
-    )
-    taken = (
-        sa.update(rows)
-        .where(key.in_(picked))
-        .values(lease_until=now + how.lease, lease_by=worker, attempts=rows.c.attempts + 1)
-        .returning(*rows.c)
-    )
-    found = [dict(row) for row in (await session.execute(taken)).mappings()]
+    connection = await session.connection()
+    taken = await connection.execute(how.statement, {"now": now, "until": now + how.lease, "worker": worker})
+    found = [dict(row) for row in taken.mappings()]
     # RETURNING keeps no order; sort as asked when it can be told from the row alone.
-    names = [column.name for column in order if isinstance(column, sa.Column)]
+    names = [column.name for column in how.order if isinstance(column, sa.Column)]
     return sorted(found, key=lambda row: tuple((row[name] is None, row[name]) for name in names))
 
 
-async def next_due(session: AsyncSession, rows: sa.Table, *where: sa.ColumnElement[bool]) -> datetime | None:
-    """When the next row will be free to claim. A leased row counts from the end of its lease."""
+async def next_due(session: AsyncSession, rows: sa.Table, **equal: object) -> datetime | None:
+    """When the next row will be free to claim, among those whose columns have these values. A leased row counts from
+    the end of its lease."""
+    connection = await session.connection()
+    at: datetime | None = await connection.scalar(_soonest(rows, tuple(sorted(equal))), equal)
+    return at
+
+
+@cache
+def _soonest(rows: sa.Table, names: tuple[str, ...]) -> sa.Select[Any]:
     free_at = sa.case(
         (sa.and_(rows.c.lease_until.is_not(None), rows.c.lease_until > rows.c.due_at), rows.c.lease_until),
         else_=rows.c.due_at,
     )
-    soonest = sa.select(free_at.label("at")).where(rows.c.due_at.is_not(None), *where).order_by(rows.c.due_at).limit(50)
-    at: datetime | None = await session.scalar(sa.select(sa.func.min(soonest.subquery().c.at, type_=UtcDateTime())))
-    return at
+    where = [rows.c[name] == sa.bindparam(name, type_=rows.c[name].type) for name in names]
+    first = sa.select(free_at.label("at")).where(rows.c.due_at.is_not(None), *where).order_by(rows.c.due_at).limit(50)
+    return sa.select(sa.func.min(first.subquery().c.at, type_=UtcDateTime()))
 
 
 async def oldest_overdue(session: AsyncSession, rows: sa.Table, now: datetime) -> float:

@@ -25,6 +25,7 @@ _BATCH = 200
 _LANE_LEASE = timedelta(seconds=15)
 _TOGETHER = 0.04  # seconds of events in one transaction: longer would keep a chat waiting for the database
 _rows = table(Event)
+_CLAIM = due.Claim(_rows, _BATCH, order_by=[_rows.c.id])
 
 
 class Applier:
@@ -67,7 +68,7 @@ class Applier:
         async with self.database.transaction() as session:
             if not await due.hold_lane(session, "events", self.worker, now, _LANE_LEASE):
                 return []
-            return await due.claim(session, due.Claim(_rows, _BATCH, order_by=[_rows.c.id]), self.worker, now)
+            return await due.claim(session, _CLAIM, self.worker, now)
 
     async def _some(self, rows: Sequence[Mapping[str, Any]], at: int) -> int:
         """As many events as fit into one short transaction, each behind a savepoint of its own."""

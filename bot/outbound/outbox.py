@@ -161,6 +161,7 @@ class Outbox:
         self.stages = stages
         self.worker = worker
         self.now = now
+        self._claims = {channel: _claim(channel, sender) for channel, sender in senders.items()}
 
     def kinds(self) -> list[work.Kind]:
         return [self._kind(channel) for channel in self.senders]
@@ -171,7 +172,7 @@ class Outbox:
 
         async def next_due() -> datetime | None:
             async with self.database.reading() as session:
-                return await due.next_due(session, _rows, _rows.c.channel == channel)
+                return await due.next_due(session, _rows, channel=channel)
 
         return work.Kind(f"messages:{channel}", run, next_due)
 
@@ -188,23 +189,11 @@ class Outbox:
         return taken
 
     async def _take(self, channel: str, sender: Sender, now: datetime) -> tuple[int, list[Outgoing]]:
-        where = [_rows.c.channel == channel]
-        if sender.ordered:
-            earlier = _rows.alias("earlier")
-            where.append(
-                ~sa.exists().where(
-                    earlier.c.channel == channel,
-                    earlier.c.receiver == _rows.c.receiver,
-                    earlier.c.due_at.is_not(None),
-                    earlier.c.id < _rows.c.id,
-                )
-            )
-        how = due.Claim(_rows, sender.claim, _LEASE, where, [_rows.c.priority, _rows.c.due_at, _rows.c.id])
         async with self.database.transaction() as session:
             lane = f"messages:{channel if sender.exclusive is True else sender.exclusive}"
             if sender.exclusive and not await due.hold_lane(session, lane, self.worker, now, _LANE_LEASE):
                 return 0, []
-            rows = await due.claim(session, how, self.worker, now)
+            rows = await due.claim(session, self._claims[channel], self.worker, now)
             fresh = [row for row in rows if not await self._ended_before(session, row, now)]
             ready = await self._prepare(session, fresh, now)
             if ready:
@@ -305,6 +294,21 @@ class Outbox:
         stage = self.stages.get(row["purpose"])
         if stage:
             await stage.settled(session, row, outcome)
+
+
+def _claim(channel: str, sender: Sender) -> due.Claim:
+    where = [_rows.c.channel == channel]
+    if sender.ordered:
+        earlier = _rows.alias("earlier")
+        where.append(
+            ~sa.exists().where(
+                earlier.c.channel == channel,
+                earlier.c.receiver == _rows.c.receiver,
+                earlier.c.due_at.is_not(None),
+                earlier.c.id < _rows.c.id,
+            )
+        )
+    return due.Claim(_rows, sender.claim, _LEASE, where, [_rows.c.priority, _rows.c.due_at, _rows.c.id])
 
 
 def _outgoing(row: Mapping[str, Any], payload: Mapping[str, Any]) -> Outgoing:

@@ -22,6 +22,7 @@ log = logs.get(__name__)
 _GIVE_UP = 10
 _BATCH = 100
 _rows = table(WebhookDelivery)
+_CLAIM = due.Claim(_rows, _BATCH, order_by=[_rows.c.id])
 _TRANSLATE = {"shopify": shopify.translate, "woocommerce": woocommerce.translate}
 _FOR_PEOPLE = ("customers/data_request", "shop/redact", "app/uninstalled")
 
@@ -44,8 +45,7 @@ class Inbox:
     async def translate_due(self) -> int:
         """Work off one batch. Returns how many deliveries were taken."""
         async with self.database.transaction() as session:
-            how = due.Claim(_rows, _BATCH, order_by=[_rows.c.id])
-            rows = await due.claim(session, how, self.worker, clock.now())
+            rows = await due.claim(session, _CLAIM, self.worker, clock.now())
         for row in rows:
             await self._one(row, clock.now())
         return len(rows)

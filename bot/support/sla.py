@@ -23,6 +23,7 @@ log = logs.get(__name__)
 
 FIRST_RESPONSE = "first_response"
 _TIMERS = table(SlaTimer)
+_CLAIM = due.Claim(_TIMERS, limit=100)
 _OLDEST_BELIEVED = timedelta(hours=24)
 _INSTANT = timedelta(milliseconds=1)
 
@@ -216,7 +217,7 @@ class Timers:
         """Claims and does one batch; returns how many rows it took."""
         moment = now or clock.now()
         async with self.database.transaction() as session:
-            rows = await due.claim(session, due.Claim(_TIMERS, limit=100), self.worker, moment)
+            rows = await due.claim(session, _CLAIM, self.worker, moment)
             for row in rows:
                 await self._one(session, row, moment)
         return len(rows)

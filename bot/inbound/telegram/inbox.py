@@ -29,6 +29,7 @@ _LEASE = timedelta(minutes=2)
 _KEEP = timedelta(days=7)
 _rows = table(TelegramUpdate)
 _chats = table(TelegramChat)
+_CLAIM = due.Claim(_chats, _AT_ONCE, _LEASE)
 
 
 class Unreadable(Exception):  # noqa: N818 - says what the update is
@@ -115,7 +116,7 @@ class Inbox:
     async def run(self) -> int:
         """Take up to 50 chats that have updates and run these. Returns how many chats were taken."""
         async with self.database.transaction() as session:
-            chats = await due.claim(session, due.Claim(_chats, _AT_ONCE, _LEASE), self.worker, clock.now())
+            chats = await due.claim(session, _CLAIM, self.worker, clock.now())
         await asyncio.gather(*(self._chat(chat["chat_id"], chat["attempts"]) for chat in chats))
         return len(chats)
 
