@@ -36,7 +36,7 @@ from bot.outbound.outbox import Outbox
 from bot.outbound.sender import Sender
 from bot.shops import inbox as webhooks
 from bot.shops import record
-from bot.support import sla, stages
+from bot.support import codes, sla, stages
 from bot.support.desk import Desk
 
 if TYPE_CHECKING:
@@ -205,6 +205,7 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
     async def forget_updates() -> None:
         async with house.database.transaction() as session:
             await inbox.forget(session, clock.now())
+            await codes.forget(session, clock.now())
 
     return {"birthdays": sweep, "old updates": forget_updates}
 

@@ -38,7 +38,7 @@ class Line:
 
 TABLE = (
     Line("birthdays", "2 * * * *", "whoever has a birthday soon, in zones where a day began, enters the flow"),
-    Line("old updates", "23 3 * * *", "Telegram updates that were dealt with a week ago go"),
+    Line("old updates", "23 3 * * *", "Telegram updates dealt with a week ago go, and codes of the day before"),
 )
 """What repeats. `app.py` says which function does it."""
 

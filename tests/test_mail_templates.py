@@ -56,6 +56,15 @@ def test_a_shipped_mail_has_no_findings(name: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_the_mail_with_a_code_shows_it_and_nothing_to_unsubscribe_from(language: str) -> None:
+    assert SHIPPED.lint("proof_code") == []
+    mail = SHIPPED.preview("proof_code", language)
+    for part in (mail.subject, mail.html, mail.text):
+        assert "482 913" in part
+    assert "/u/" not in mail.html + mail.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_mail_shows_its_sample(name: str, language: str) -> None:
     template = SHIPPED.find(name, language)

@@ -24,6 +24,11 @@ def hash_address(address: str, secret: str) -> str:
     return hmac.new(secret.encode(), address.strip().lower().encode(), sha256).hexdigest()
 
 
+def hash_code(code: str, about: str, secret: str) -> str:
+    """Keyed hash of a short code, good only together with what it is `about`."""
+    return hmac.new(secret.encode(), f"code:{about}:{code}".encode(), sha256).hexdigest()
+
+
 def sign(purpose: str, number: int, secret: str, extra: bytes = b"") -> str:
     """A short URL-safe token for a row id. `purpose` (up to 16 bytes) keeps a click token from unsubscribing anyone.
 

@@ -5,7 +5,7 @@ from bot.contacts.forget import erase, was_erased
 from bot.contacts.identity import address, current, find, identities, mark_reachable, mark_unreachable, normalise
 from bot.contacts.merge import merge
 from bot.contacts.profile import learn
-from bot.contacts.resolve import find_or_create
+from bot.contacts.resolve import find_or_create, join
 
 __all__ = [
     "address",
@@ -16,6 +16,7 @@ __all__ = [
     "find",
     "find_or_create",
     "identities",
+    "join",
     "learn",
     "mark_reachable",
     "mark_unreachable",

@@ -14,7 +14,7 @@ from bot.tables.automations import Click, Enrolment
 from bot.tables.chat import TelegramUpdate
 from bot.tables.events import Event, RejectedEvent, WebhookDelivery
 from bot.tables.outbox import Message
-from bot.tables.people import Consent, Contact, DeviceUser, Identity, Suppression
+from bot.tables.people import Consent, Contact, DeviceUser, Identity, Proof, Suppression
 from bot.tables.shop import Cart, Order
 from bot.tables.support import Rating, TicketMessage
 
@@ -57,6 +57,7 @@ async def was_erased(
 
 async def _forget_profile(session: AsyncSession, people: Sequence[int], pairs: Sequence[tuple[str, str]]) -> None:
     contacts, known, ledger, devices = table(Contact), table(Identity), table(Consent), table(DeviceUser)
+    proofs = table(Proof)
     empty: dict[str, Any] = {
         "first_name": "", "last_name": "", "language": None, "timezone": None, "country": None, "birthday": None,
         "birthday_known_at": None, "traits": {}, "status": "erased",
@@ -68,6 +69,9 @@ async def _forget_profile(session: AsyncSession, people: Sequence[int], pairs: S
     values = [value for kind, value in pairs if kind in ("user_id", "anonymous_id")]
     mine = sa.or_(devices.c.user_id.in_(values), devices.c.anonymous_id.in_(values))
     await session.execute(sa.delete(devices).where(mine))
+    addresses = [value for kind, value in pairs if kind == "email"]
+    theirs = sa.or_(proofs.c.contact_id.in_(people), proofs.c.address.in_(addresses))
+    await session.execute(sa.delete(proofs).where(theirs))
 
 
 async def _stop(session: AsyncSession, people: Sequence[int], now: datetime) -> None:

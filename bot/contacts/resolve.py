@@ -79,6 +79,17 @@ async def find_or_create(
     return contact
 
 
+async def join(session: AsyncSession, keep_id: int, gone_id: int, now: datetime) -> bool:
+    """Merge two contacts that were shown to be one person; False if their ids say that they are two."""
+    person = _Person()
+    person.add(await _held(session, keep_id))
+    if keep_id != gone_id:
+        if not person.fits(await _held(session, gone_id), now):
+            return False
+        await merge(session, keep_id, gone_id, now)
+    return True
+
+
 async def _usable(session: AsyncSession, identities: Sequence[tuple[str, object]], now: datetime) -> list[Known]:
     """Normalised, without nobodies, highest priority first, and without the id of a device that many share."""
     normal = {(kind, known) for kind, value in identities if (known := normalise(kind, value)) is not None}

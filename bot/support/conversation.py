@@ -15,6 +15,7 @@ from bot.support import (
     lines,
     opening,
     order_status,
+    proof,
     ranking,
     ratings,
     ready,
@@ -70,6 +71,8 @@ async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: date
     elif said.attachment or not said.text.strip():
         language = await _language(session, desk, contact, said.text)
         await opening.hand_over(session, desk, contact, said.channel, language, line, "attachment", now)
+    elif await proof.took(session, desk, contact, line, now):
+        return
     elif rated := await ratings.take_comment(session, desk, contact, said.text, now):
         line.ticket_id = rated.id
     else:
@@ -128,6 +131,8 @@ async def _order(
     session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, language: str, now: datetime
 ) -> None:
     reply = await order_status.reply(session, desk, contact, line.text, language, now)
+    if await proof.offered(session, desk, contact, line.channel, reply, language, f"said:{line.id}", now):
+        return
     if reply.kind == "unproven":
         await opening.hand_over(session, desk, contact, line.channel, language, line, "order", now)
         return
@@ -174,6 +179,10 @@ async def customer_pressed(
             await _pressed_order(session, desk, contact, channel, int(row_id), language, now)
         case ["1", "human"]:
             return await _pressed_human(session, desk, contact, channel, language, now)
+        case ["1", "proof", "again"]:
+            if await opening.open_of(session, _id(contact), channel) is not None:
+                return desk.say(language, "ticket.already")
+            await proof.again(session, desk, contact, channel, now)
         case ["1", "helped", _entry]:
             return desk.say(language, "answer.glad")
         case ["1", "rate", rating_id, score] if rating_id.isdigit() and score.isdigit():
@@ -197,7 +206,8 @@ async def _pressed_entry(
         await _pressed_human(session, desk, contact, channel, language, now)
     elif entry.action == "order_status":
         reply = await order_status.reply(session, desk, contact, "", language, now)
-        await ready.say(session, contact, channel, reply.text, key, now, [[ready.human_button(desk, language)]])
+        if not await proof.offered(session, desk, contact, channel, reply, language, key, now):
+            await ready.say(session, contact, channel, reply.text, key, now, [[ready.human_button(desk, language)]])
     elif not await ready.answer(session, desk, contact, channel, entry, language, key, now):
         await _pressed_human(session, desk, contact, channel, language, now)
 

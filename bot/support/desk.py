@@ -7,14 +7,19 @@ from zoneinfo import ZoneInfo
 
 import babel.dates
 
-from bot.base import clock
+from bot.base import clock, paths
 from bot.base import texts as texts_of
 from bot.base.ground import Ground
+from bot.outbound.email.templates import MailTemplates
 from bot.support import answers, hours
 from bot.support.catalogue import Catalogue
 from bot.tables.people import Contact
 
 CHAT_CHANNELS = ("telegram", "widget", "whatsapp", "sms")
+
+
+def _shipped() -> MailTemplates:
+    return MailTemplates([paths.templates()])
 
 
 @dataclass(frozen=True)
@@ -23,15 +28,18 @@ class Desk:
     answers: answers.Index
     calendar: hours.Calendar
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False)
+    mails: MailTemplates = field(default_factory=_shipped, repr=False)
 
     @classmethod
     def build(cls, ground: Ground, now: datetime | None = None) -> "Desk":
         """Reads the ready answers and checks the opening hours. Raises FindingsError with every mistake in them."""
         config = ground.config
+        folders = texts_of.folders(config.templates.folder)
         return cls(
             ground,
-            answers.load(texts_of.folders(config.templates.folder)),
+            answers.load(folders),
             hours.calendar(config.support.hours, config.shop.timezone, now or clock.now()),
+            mails=MailTemplates(folders, config.shop.language),
         )
 
     @property

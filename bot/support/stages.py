@@ -11,7 +11,7 @@ from bot import contacts
 from bot.base.database import table
 from bot.outbound import outbox
 from bot.outbound.outbox import Defer, Outcome, Send, Skip, Stage
-from bot.support import history, lines, post, relay, sla, staff_card
+from bot.support import codes, history, lines, post, relay, sla, staff_card
 from bot.support.desk import Desk
 from bot.tables.chat import Topic
 from bot.tables.outbox import Message
@@ -34,6 +34,7 @@ def stages(desk: Desk) -> dict[str, Stage]:
         "relay": Relays(desk),
         "card": Cards(desk),
         "notice": Notices(desk),
+        "code": codes.Codes(),
     }
 
 

@@ -49,6 +49,24 @@ class Identity(SQLModel, table=True):
     unreachable_reason: str | None = None
 
 
+class Proof(SQLModel, table=True):
+    """A code that was asked for in a chat, to show that a mail address is theirs. Only the newest of a contact counts.
+
+    There is one for an address that nobody knows, too: whoever guesses addresses sees no difference. `asked` is the
+    order number that it began with, or empty. Rows go after a day.
+    """
+
+    id: int | None = row_id()
+    contact_id: int = reference("contact.id")
+    address: str = Field(index=True)
+    code_hash: str
+    asked: str = ""
+    tries: int = 0
+    created_at: datetime = moment()
+    expires_at: datetime = moment()
+    used_at: datetime | None = moment(null=True)
+
+
 class DeviceUser(SQLModel, table=True):
     """A user_id that signed in on a device (anonymous_id): many in a week, and the device is a shared one."""
 

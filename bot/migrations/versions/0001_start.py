@@ -305,6 +305,22 @@ def upgrade() -> None:
     op.create_index("ix_orders_contact", "orders", ["contact_id", "ordered_at"], unique=False)
     op.create_index("ix_orders_number", "orders", ["number"], unique=False)
     op.create_table(
+        "proof",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("code_hash", sa.String(), nullable=False),
+        sa.Column("asked", sa.String(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_proof_contact_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proof")),
+    )
+    op.create_index(op.f("ix_proof_address"), "proof", ["address"], unique=False)
+    op.create_index(op.f("ix_proof_contact_id"), "proof", ["contact_id"], unique=False)
+    op.create_table(
         "ticket",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -616,6 +632,9 @@ def downgrade() -> None:
     op.drop_index("ix_ticket_contact", table_name="ticket")
     op.drop_index(op.f("ix_ticket_assignee_id"), table_name="ticket")
     op.drop_table("ticket")
+    op.drop_index(op.f("ix_proof_contact_id"), table_name="proof")
+    op.drop_index(op.f("ix_proof_address"), table_name="proof")
+    op.drop_table("proof")
     op.drop_index("ix_orders_number", table_name="orders")
     op.drop_index("ix_orders_contact", table_name="orders")
     op.drop_table("orders")

@@ -23,6 +23,7 @@ _AUTOMATIC = {
     "auto_answer": "auto-replied",
     "rating": "auto-generated",
     "notice": "auto-generated",
+    "code": "auto-generated",
     "marketing": "auto-generated",
 }
 

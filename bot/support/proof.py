@@ -1,0 +1,188 @@
+"""A chat that we cannot link to an order: the shopper proves the mail address of the order by a code, in the chat."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from bot import contacts
+from bot.support import codes, lines, mentions, order_status, post, ranking, ready
+from bot.support.desk import Desk
+from bot.tables.people import Contact, Proof
+from bot.tables.support import TicketMessage
+
+AGAIN = "1:proof:again"
+
+_ASKED = "proof_mail"
+_SENT = "proof_code"
+_WAITS = timedelta(minutes=30)  # how long words of ours that ask for something wait for it
+_CODE = re.compile(r"\d{6}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class _Talk:
+    """Whom we answer, where, in what language, under which key."""
+
+    desk: Desk
+    contact: Contact
+    channel: str
+    language: str
+    key: str
+
+    @property
+    def contact_id(self) -> int:
+        assert self.contact.id is not None
+        return self.contact.id
+
+
+async def offered(
+    session: AsyncSession,
+    desk: Desk,
+    contact: Contact,
+    channel: str,
+    reply: order_status.Reply,
+    language: str,
+    key: str,
+    now: datetime,
+) -> bool:
+    """Ask for the mail address of the order where `reply` could not tell. False: somebody else must help.
+
+    That is so without a mail relay, and for whoever was just asked and names an order number again.
+    """
+    talk = _Talk(desk, contact, channel, language, key)
+    if desk.ground.config.mail.server is None:
+        return False
+    if reply.kind == "unproven":
+        wanted = _waits_for(await lines.last_of(session, talk.contact_id, "bot"), now) != _ASKED
+    else:
+        known = await contacts.identities(session, talk.contact_id)
+        wanted = reply.kind == "ask" and all(one.kind != "email" for one in known)
+    if wanted:
+        await _say(session, talk, "proof.ask", now, kind=_ASKED)
+    return wanted
+
+
+async def took(session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, now: datetime) -> bool:
+    """Whether the line was the address that we asked for, or a code: then it is dealt with."""
+    text = unicodedata.normalize("NFKC", line.text).strip()  # an input method may write ＠ and １
+    code, address = re.sub(r"\s", "", text), contacts.normalise("email", text)
+    if not _CODE.fullmatch(code) and address is None:
+        return False
+    last = await lines.last_of(session, contact.id or 0, "bot")
+    talk = _Talk(desk, contact, line.channel, _language(desk, contact, last), f"said:{line.id}")
+    if address is not None:
+        if not _waits_for(last, now):
+            return False
+        await _send(session, talk, address, await _asked_for(session, talk, last), now)
+        return True
+    proof = await codes.newest(session, talk.contact_id)
+    if proof is None or not (codes.is_live(proof, now) or _waits_for(last, now) == _SENT):
+        return False
+    await _try(session, talk, proof, code, now)
+    return True
+
+
+async def again(session: AsyncSession, desk: Desk, contact: Contact, channel: str, now: datetime) -> None:
+    """The button under a code that is not valid any more: another one to the same address, or the question anew."""
+    last = await lines.last_of(session, contact.id or 0, "bot")
+    key = f"proof:{contact.id}:{now.isoformat()}"
+    talk = _Talk(desk, contact, channel, _language(desk, contact, last), key)
+    proof = await codes.newest(session, talk.contact_id)
+    if proof is not None:
+        await _send(session, talk, proof.address, proof.asked, now)
+    else:
+        await _say(session, talk, "proof.ask", now, kind=_ASKED)
+
+
+def _waits_for(last: TicketMessage | None, now: datetime) -> str:
+    """What our last words wait for: an address, a code (or another address), or nothing (empty)."""
+    kind = str(last.attachment.get("bot", "")) if last and now - last.at <= _WAITS else ""
+    return kind if kind in (_ASKED, _SENT) else ""
+
+
+def _language(desk: Desk, contact: Contact, last: TicketMessage | None) -> str:
+    """An address or a code has no language: the one we spoke last goes on."""
+    if last is None:
+        return desk.language(contact)
+    return "zh_CN" if ranking.is_cjk(last.text) else "en"
+
+
+async def _asked_for(session: AsyncSession, talk: _Talk, last: TicketMessage | None) -> str:
+    """The order number that they named before we asked for the address; empty when they named none."""
+    if last is None or last.attachment.get("bot") != _ASKED:
+        before = await codes.newest(session, talk.contact_id)
+        return before.asked if before else ""
+    said = select(TicketMessage).where(
+        TicketMessage.contact_id == talk.contact_id, TicketMessage.author == "customer", col(TicketMessage.id) < last.id
+    )
+    words = (await session.scalars(said.order_by(col(TicketMessage.id).desc()).limit(1))).first()
+    return next(iter(mentions.numbers(words.text)), "") if words else ""
+
+
+async def _send(session: AsyncSession, talk: _Talk, address: str, asked: str, now: datetime) -> None:
+    """The answer is the same for every address: nobody learns here who is a customer."""
+    proof = await codes.make(session, talk.desk, talk.contact_id, address, asked, talk.language, now)
+    if proof is None:
+        await _say(session, talk, "proof.limit", now)
+    else:
+        await _say(session, talk, "proof.sent", now, kind=_SENT)
+
+
+async def _try(session: AsyncSession, talk: _Talk, proof: Proof, code: str, now: datetime) -> None:
+    if not codes.is_live(proof, now):
+        name = "proof.dead" if proof.tries >= codes.MOST_TRIES else "proof.expired"
+        await _say(session, talk, name, now, kind=_SENT, retry=True)
+        return
+    owner = await contacts.find(session, "email", proof.address) if codes.fits(talk.desk, proof, code) else None
+    if owner is not None:
+        await _proven(session, talk, proof, owner, now)
+        return
+    proof.tries += 1
+    await session.flush()
+    if proof.tries >= codes.MOST_TRIES:
+        await _say(session, talk, "proof.dead", now, kind=_SENT, retry=True)
+    else:
+        await _say(session, talk, "proof.wrong", now, kind=_SENT, left=codes.MOST_TRIES - proof.tries)
+
+
+async def _proven(session: AsyncSession, talk: _Talk, proof: Proof, owner: Contact, now: datetime) -> None:
+    """Whoever reads the mailbox sees its orders now; the chat becomes the owner's if they have no other one."""
+    assert owner.id is not None
+    proof.used_at = now
+    await session.flush()
+    await contacts.find_or_create(session, [("email", proof.address)], now, proven=True)
+    elsewhere = await _chats_elsewhere(session, talk, owner.id)
+    joined = not elsewhere and await contacts.join(session, owner.id, talk.contact_id, now)
+    reply = await order_status.reply(session, talk.desk, owner, proof.asked, talk.language, now)
+    if reply.kind != "told":
+        reply = await order_status.reply(session, talk.desk, owner, "", talk.language, now)
+    text = f"{talk.desk.say(talk.language, 'proof.done')}\n\n{reply.text}"
+    buttons = [[ready.human_button(talk.desk, talk.language)]]
+    await ready.say(session, owner if joined else talk.contact, talk.channel, text, talk.key, now, buttons)
+
+
+async def _chats_elsewhere(session: AsyncSession, talk: _Talk, owner_id: int) -> bool:
+    """A mailbox may be a family's: two chats of one contact would get each other's answers."""
+    kind = post.ADDRESS_KIND.get(talk.channel)
+    return (
+        owner_id != talk.contact_id and kind is not None and await contacts.address(session, owner_id, kind) is not None
+    )
+
+
+async def _say(
+    session: AsyncSession,
+    talk: _Talk,
+    name: str,
+    now: datetime,
+    *,
+    kind: str = "",
+    retry: bool = False,
+    left: int = 0,
+) -> None:
+    text = talk.desk.say(talk.language, name, minutes=codes.MINUTES, left=left)
+    rows = [[{"text": talk.desk.say(talk.language, "proof.again"), "data": AGAIN}]] if retry else []
+    human = [ready.human_button(talk.desk, talk.language)]
+    await ready.say(session, talk.contact, talk.channel, text, talk.key, now, [*rows, human], kind=kind)
