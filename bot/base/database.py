@@ -75,6 +75,7 @@ class Database:
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_pre_ping=True,
+                hide_parameters=True,
                 json_serializer=_json,
                 json_deserializer=msgspec.json.decode,
             )
@@ -85,6 +86,7 @@ class Database:
             pool_size=size,
             max_overflow=0,
             pool_timeout=60,
+            hide_parameters=True,  # errors are logged and kept, and parameters are what people wrote
             connect_args=_INLINE if inline else {"timeout": _SQLITE_WAIT, "isolation_level": None},
             json_serializer=_json,
             json_deserializer=msgspec.json.decode,

@@ -4,7 +4,7 @@ from datetime import datetime
 import pytest
 import sqlalchemy as sa
 from conftest import NOON
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 
 from bot.base import work
 from bot.base.database import Database, table
@@ -66,3 +66,10 @@ async def test_kicks_are_heard_after_the_commit_and_not_after_a_rollback(databas
             work.kick(session, "events")
             raise ZeroDivisionError
     assert heard == [{"events"}]
+
+
+async def test_an_error_does_not_repeat_what_people_wrote(database: Database) -> None:
+    with pytest.raises(SQLAlchemyError) as raised:
+        async with database.transaction() as session:
+            await session.execute(sa.text("INSERT INTO no_such_table VALUES (:words)"), {"words": "my private words"})
+    assert "private" not in str(raised.value)
