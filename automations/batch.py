@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,10 +15,11 @@ from bot.base.database import table
 from bot.base.ground import Ground
 from bot.outbound.email.templates import MailTemplate, MailTemplates
 from bot.tables.automations import Enrolment
-from bot.tables.events import Event
+from bot.tables.events import Event, WebhookDelivery
 from bot.tables.people import Contact
 
 _enrolments = table(Enrolment)
+_UP_TO_DATE = timedelta(seconds=2)
 
 
 @dataclass
@@ -43,6 +44,17 @@ class Batch:
         if (name, language) not in self.templates:
             self.templates[name, language] = mails.find(name, language)
         return self.templates[name, language]
+
+
+async def events_wait(session: AsyncSession, now: datetime) -> bool:
+    """Whether something that reached us a while ago is not applied yet, as after a time when only the web ran.
+
+    An order may be among it that nobody here knows of: no mail leaves before we are up to date again.
+    """
+    for rows in (table(Event), table(WebhookDelivery)):
+        if await session.scalar(sa.select(rows.c.id).where(rows.c.due_at <= now - _UP_TO_DATE).limit(1)) is not None:
+            return True
+    return False
 
 
 async def load(

@@ -43,6 +43,7 @@ REASONS = (
 MAX_DEFERS = 3
 _LONGEST_CAP_WAIT = timedelta(hours=48)
 _BUSY = timedelta(seconds=1)
+_BEHIND = timedelta(seconds=5)
 _FOR_A_HIGHER_ONE = timedelta(seconds=5)
 _RIVAL_WAITS = 24
 _enrolments = table(Enrolment)
@@ -127,6 +128,8 @@ class Marketing:
     async def prepare(
         self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], now: datetime
     ) -> Mapping[int, Send | Skip | Defer]:
+        if await batches.events_wait(session, now):
+            return {row["id"]: Defer(now + _BEHIND, "events_wait") for row in rows}
         batch = await batches.load(session, self.ground, self.versions, rows, now)
         words: dict[int, Send | Skip | Defer] = {}
         leaving: list[tuple[int, No]] = []
@@ -185,7 +188,9 @@ class Marketing:
         batch.slots.taken[asked.who.id].append(now)
         batch.used.append(asked.template)
         kept = {"template": asked.step.send, "revision": asked.template.revision, "receiver": asked.address}
-        return Send(asked.payload, {"verdicts": verdicts, **kept})
+        # The mail itself is not kept; its list names the topic that the unsubscribe link is about.
+        kept_payload = {"list_id": asked.payload["list_id"]}
+        return Send(asked.payload, {"verdicts": verdicts, "payload": kept_payload, **kept})
 
     def _asked(self, row: facts.Row, batch: Batch, now: datetime) -> _Asked:
         enrolment = batch.enrolments[row["enrolment_id"]]

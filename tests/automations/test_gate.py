@@ -1,5 +1,6 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -8,12 +9,15 @@ import shop_world
 from fakes import RecordingSender
 from shop_world import DAY, HOUR, MINUTE, ShopWorld
 
-from automations import why
+from automations import flow_files, why
 from automations.gate import REASONS, Marketing
-from bot import contacts
+from bot import contacts, events
 from bot.base import due, paths
+from bot.base.config import Config
 from bot.base.database import Database
 from bot.base.texts import Texts
+from bot.events import NewEvent
+from bot.inbound.web.unsubscribe import Subject
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import DeliveryError, Outgoing, Receipt
@@ -333,3 +337,35 @@ async def test_why_a_person_got_no_mail_can_be_told(shop: ShopWorld) -> None:
     no = next(answer for answer in told[0].answers if answer.said is False)
     assert no.question == "in_time" and no.detail["late_seconds"] == 7 * 3600
     assert datetime(2026, 3, 4, tzinfo=UTC) < told[0].entered_at
+
+
+async def test_the_mail_waits_until_every_event_that_reached_us_is_applied(shop: ShopWorld) -> None:
+    await shop.checks_out()
+    shop.now += HOUR - MINUTE
+    body = {"email": "ada@example.org", "properties": {"order_id": "o1", "revenue": 19.9, "currency": "EUR"}}
+    async with shop.database.transaction() as session:  # by the web process, while the one that works is down
+        await events.record(session, NewEvent("web", "late", "track", "Order Completed", shop.now, shop.now, body))
+    shop.now += 2 * MINUTE
+    await shop.settle()
+    (mail,) = await shop.written()
+    assert (mail["status"], mail["skip_reason"]) == ("deferred", "events_wait")
+    await shop.applier.apply_due()
+    await shop.passes(HOUR)
+    assert shop.templates() == []
+
+
+async def test_unsubscribing_is_about_the_topic_of_the_flow(database: Database, texts: Texts, tmp_path: Path) -> None:
+    folder = flow_files.folders(Config())[0]
+    words = (folder / "abandoned_cart.toml").read_text("utf-8").replace('topic = "marketing"', 'topic = "reminders"')
+    (tmp_path / "abandoned_cart.toml").write_text(words, "utf-8")
+    shop = await shop_world.opened(database, texts, flow_files.load([tmp_path]))
+    ada = await shop.person()
+    async with database.transaction() as session:
+        await contacts.allow(
+            session, shop.ground.secret, ada, "email", "ada@example.org", "reminders", "checkout", shop.now
+        )
+    await left_cart(shop)
+    await shop.settle()
+    (mail,) = await shop.written()
+    assert mail["status"] == "sent"
+    assert Subject.of(mail).topic == "reminders"
