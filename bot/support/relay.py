@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import work
 from bot.base.database import table
 from bot.outbound import staff_group
-from bot.support import history, lines, post
+from bot.support import history, lines, post, sla
 from bot.support.desk import Desk
 from bot.tables.outbox import Message
 from bot.tables.support import Ticket, TicketMessage
@@ -46,6 +46,8 @@ async def to_customer(session: AsyncSession, desk: Desk, ticket: Ticket, line: T
         said_id=line.id,
     )
     if queued is None:
+        assert ticket.id is not None
+        await sla.unreachable(session, ticket.id, line.at, now)
         await not_delivered(session, desk, ticket, line, "blocked", now)
     elif undo:
         button = {"text": desk.staff("staff.button.undo"), "data": f"1:undo:{line.id}"}

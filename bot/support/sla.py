@@ -143,10 +143,11 @@ def _open_for(timer: SlaTimer, agent_at: datetime) -> bool:
 async def unreachable(session: AsyncSession, ticket_id: int, agent_at: datetime, now: datetime) -> None:
     """The channel refused the customer for good: excluded if staff tried in time, else breached (R3)."""
     timer = await of_ticket(session, ticket_id)
-    if timer is None or timer.state != "running":
+    # A breach that the loop noticed while the answer was on its way is judged again: when we looked changes nothing.
+    if timer is None or timer.answered_at is not None or timer.state not in ("running", "breached"):
         return
-    timer.agent_at = agent_at
-    if agent_at <= timer.target_at:
+    timer.agent_at = timer.agent_at or agent_at
+    if timer.agent_at <= timer.target_at:
         _settle(timer, "cancelled", now, reason="unreachable")
     else:
         _settle(timer, "breached", now)

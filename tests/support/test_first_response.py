@@ -6,6 +6,7 @@ import pytest
 from conftest import NOON
 from deskwork import Stage, seconds
 
+from bot import contacts
 from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.support import sla
@@ -161,3 +162,26 @@ async def test_the_explanation_tells_start_budget_due_and_why(stage: Stage) -> N
         text = await sla.explain(session, stage.desk, await stage.ticket(), seconds(60))
     for part in ("12:00:00", "0:00:33 of 0:00:30", "Due: 12:00:30", "missed", "written in time, delivered late"):
         assert part in text
+
+
+async def test_a_refusal_is_judged_by_the_answer_and_not_by_when_we_looked(stage: Stage) -> None:  # R3
+    await stage.customer_says(PROBLEM, NOON)
+    await stage.staff_takes(seconds(5))
+    await stage.staff_says("Here I am", seconds(27))
+    await stage.timers_run(seconds(30.001))
+    await stage.refuse(seconds(32))
+    timer = await stage.timer()
+    assert timer is not None
+    assert (timer.state, timer.reason) == ("cancelled", "unreachable")
+
+
+async def test_an_answer_to_somebody_who_had_blocked_us_already_settles_the_clock(stage: Stage) -> None:  # R3
+    await stage.customer_says(PROBLEM, NOON)
+    await stage.staff_takes(seconds(5))
+    async with stage.database.transaction() as session:
+        await contacts.mark_unreachable(session, "telegram", 501, "blocked", seconds(6))
+    await stage.staff_says("Here I am", seconds(20))
+    await stage.timers_run(seconds(30.001))
+    timer = await stage.timer()
+    assert timer is not None
+    assert (timer.state, timer.reason) == ("cancelled", "unreachable")
