@@ -210,7 +210,7 @@ def _numbers(found: Report, scene: Stage) -> Table:
     rows: Sequence[tuple[str, str]] = (
         ("Chats", f"{said.count(False)} messages from customers, {said.count(True)} to them"),
         ("Promises", f"{kept} kept, {missed} missed"),
-        ("Mails", f"{found.sent} sent; not sent: {reasons or 'none'}"),
+        ("Marketing", f"{found.sent} mails sent; not sent: {reasons or 'none'}"),
         ("Revenue", f"{found.revenue} brought by mails"),
     )
     table = Table.grid(padding=(0, 2))
