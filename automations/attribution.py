@@ -21,9 +21,9 @@ _messages = table(Message)
 
 
 async def follow(session: AsyncSession, ground: Ground, happened: Happened, now: datetime) -> None:
-    """Bring the credit of the order that this event is about up to date (marketing.md E19).
+    """Bring the credit of the order that this event is about up to date.
 
-    Only a paid order is credited; refunds, cancellation and a changed total change the credit (T19, T56).
+    Only a paid order is credited; refunds, cancellation and a changed total change the credit.
     """
     order_id = str(happened.properties.get("order_id") or "")
     # A page may know the order by the number that the customer reads.

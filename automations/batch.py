@@ -79,7 +79,7 @@ async def load(
 
 
 async def _lock(session: AsyncSession, contact_ids: Sequence[int]) -> set[int]:
-    """Hold these people until the claim commits. Whoever another worker holds is left for a second (T42, T46).
+    """Hold these people until the claim commits. Whoever another worker holds is left for a second.
 
     SQLite has one writer; skipping instead of waiting means that nothing can lock us in a circle.
     """

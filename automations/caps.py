@@ -64,7 +64,7 @@ async def _rivals(
     session: AsyncSession, slots: Slots, contacts: Sequence[int], mine: Collection[int], versions: Versions,
     now: datetime,
 ) -> None:  # fmt: skip
-    """Mails due at this moment that we do not hold: in the outbox, or an enrolment about to queue one (E10)."""
+    """Mails due at this moment that we do not hold: in the outbox, or an enrolment about to queue one."""
     waiting = await session.execute(
         sa.select(_messages.c.id, _messages.c.contact_id, _messages.c.priority)
         .where(_messages.c.contact_id.in_(contacts), _messages.c.purpose == "marketing")

@@ -14,7 +14,7 @@ from automations.facts import Person, Row
 from bot.base import clock, money
 
 SKEW = timedelta(minutes=5)
-"""How far clocks of shop and shopper may differ before "since the anchor" would miss an order (marketing.md E1)."""
+"""How far clocks of shop and shopper may differ before "since the anchor" would miss an order."""
 
 SAME_THING = ("checkout_id", "cart_id", "order_id")
 
@@ -108,7 +108,7 @@ def the_cart(person: Person, case: Case) -> Row | None:
 
 
 def ordered_since(person: Person, since: datetime, context: Mapping[str, Any]) -> list[Row]:
-    """Orders since then, or of the same cart or checkout; pending (T21) and cancelled ones (T20) count too."""
+    """Orders since then, or of the same cart or checkout; pending and cancelled ones count too."""
     return [order for order in person.orders if order["ordered_at"] >= since - SKEW or same_thing(context, order)]
 
 
@@ -120,7 +120,7 @@ def cart_not_empty(person: Person, case: Case, _value: Any) -> bool:
 
 @condition("carts", value=clock.duration)
 def cart_emptied(person: Person, case: Case, grace: timedelta) -> bool:
-    """For `exit`: the cart has been empty for longer than the grace (T03)."""
+    """For `exit`: the cart has been empty for longer than the grace."""
     cart = the_cart(person, case)
     return bool(cart and cart["emptied_at"] is not None and cart["emptied_at"] <= case.now - grace)
 
@@ -133,7 +133,7 @@ def cart_worth(person: Person, case: Case, amount: str) -> bool:
 
 @condition("carts", "products", reason="nothing_to_show", hold=timedelta(hours=24))
 def something_to_show(person: Person, case: Case, _value: Any) -> bool:
-    """At least one item of the cart can be bought now; if none, a day is left for it to come back (T22)."""
+    """At least one item of the cart can be bought now; if none, a day is left for it to come back."""
     cart = the_cart(person, case)
     return bool(cart and any(person.products.available(item) for item in cart["items"]))
 
@@ -188,7 +188,7 @@ def active_in(person: Person, case: Case, within: timedelta) -> bool:
 
 @condition("views", reason="machine")
 def human_pace(person: Person, _case: Case, _value: Any) -> bool:
-    """No 25 views within one second, no 300 within a minute: shoppers do not read that fast (T58)."""
+    """No 25 views within one second, no 300 within a minute: shoppers do not read that fast."""
     times = [view["ts"] for view in person.views]
     return not any(
         times[first] - times[first + count - 1] <= span

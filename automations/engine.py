@@ -145,7 +145,7 @@ def _mail(row: Mapping[str, Any], move: Move, versions: Mapping[int, Version], n
     return {
         "channel": "email",
         "purpose": "marketing",
-        "receiver": f"contact:{row['contact_id']}",  # the address of the moment it leaves is the gate's to find (T13)
+        "receiver": f"contact:{row['contact_id']}",  # the address of the moment it leaves is the gate's to find
         "payload": {},
         "key": ids.stable(row["id"], move.send.id),
         "now": now,

@@ -20,8 +20,8 @@ _messages = table(Message)
 def ends(flow: Flow, enrolment: Mapping[str, Any], name: str, ts: datetime, properties: Mapping[str, Any]) -> bool:
     """Is this event of the same person a goal of the enrolment?
 
-    It is if it came after the anchor, or names the same cart, checkout or order whenever it came (E1). With
-    `match_on` an event about another thing is none; one that does not say which counts: rather no mail (E3).
+    It is if it came after the anchor, or names the same cart, checkout or order whenever it came. With
+    `match_on` an event about another thing is none; one that does not say which counts: rather no mail.
     """
     context = enrolment["context"]
     if name not in flow.exit.events:
@@ -41,7 +41,7 @@ async def leave(
     *,
     wait: bool = True,
 ) -> None:
-    """End these enrolments, and drop what they have in the outbox that was not handed over yet (T04, T15).
+    """End these enrolments, and drop what they have in the outbox that was not handed over yet.
 
     `wait` False leaves out those that another transaction holds.
     """

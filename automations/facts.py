@@ -73,7 +73,7 @@ class Products:
         return self._rows.get((product_id, variant_id)) or self._rows.get((product_id, ""))
 
     def available(self, item: Row) -> bool:
-        """In stock and published; a variant that is gone while its product is known is not (T22, T23)."""
+        """In stock and published; a variant that is gone while its product is known is not."""
         found = self.find(item)
         if found is None:
             return str(item.get("product_id") or "") not in self._ids

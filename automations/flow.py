@@ -20,10 +20,10 @@ PRIORITIES = {
     "win_back": 88,
     "broadcast": 89,
 }
-"""Who goes first when two mails to one person are due (marketing.md E10); lower leaves the outbox first."""
+"""Who goes first when two mails to one person are due; lower leaves the outbox first."""
 
 INTENTS = ("browse", "cart", "checkout")
-"""Flows about one unfinished purchase: entering a higher one ends the lower ones (E10)."""
+"""Flows about one unfinished purchase: entering a higher one ends the lower ones."""
 
 
 def _duration(value: object) -> timedelta:
@@ -120,7 +120,7 @@ class Wait(Part):
 
     @property
     def local(self) -> bool:
-        """Depends on more than the moment the step was entered, so it is worked out again on wake (E6, T36)."""
+        """Depends on more than the moment the step was entered, so it is worked out again on wake."""
         return self.elapsed is None
 
 

@@ -255,7 +255,7 @@ class _Check:
                     yield self._say(str(error), *path)
 
     def _quiet_hours(self) -> Iterator[Finding]:
-        """Quiet hours that leave no room, or a fixed time inside them: such a mail would be put off for ever (T60)."""
+        """Quiet hours that leave no room, or a fixed time inside them: such a mail would be put off for ever."""
         if self.quiet is None:
             return
         begin, end = (timedelta(hours=part.hour, minutes=part.minute) for part in self.quiet)

@@ -38,7 +38,7 @@ REASONS = (
     "enrolment_active", "flow_running", "address", "not_suppressed", "consent", "no_exit", "profile_filters", "fresh",
     "in_time", "awake", "under_cap", "not_held_out", "rendered",
 )  # fmt: skip
-"""The thirteen questions of marketing.md E2, in the order in which they are asked."""
+"""The thirteen questions, in the order in which they are asked."""
 
 MAX_DEFERS = 3
 _LONGEST_CAP_WAIT = timedelta(hours=48)
@@ -148,12 +148,12 @@ class Marketing:
         return words
 
     async def settled(self, session: AsyncSession, row: Mapping[str, Any], outcome: Outcome) -> None:
-        """However it ended, the enrolment goes on, counted from this moment (E14); the engine moves it."""
+        """However it ended, the enrolment goes on, counted from this moment; the engine moves it."""
         where = {"of_enrolment": row["enrolment_id"], "of_step": row["step_id"], "at": outcome.at}
         await session.execute(_GO_ON, where)
         work.kick(session, "enrolments")
         if outcome.status == "failed" and outcome.reason == "bad_address":
-            # Of the address that was written to, which may be an older one by now (T53).
+            # Of the address that was written to, which may be an older one by now.
             address = row["payload"].get("to") or row["receiver"]
             await contacts.suppress(session, self.ground.secret, "email", address, "hard_bounce", outcome.at)
             await contacts.mark_unreachable(session, "email", address, "hard_bounce", outcome.at)
@@ -223,7 +223,7 @@ class Marketing:
         reason, _everything = found
         if reason in permission.LEFT:
             return No("unsubscribed", exits=True)
-        return No("suppressed", detail={"because": reason})  # the address may be changed back (T14)
+        return No("suppressed", detail={"because": reason})  # the address may be changed back
 
     def _consent(self, asked: _Asked, batch: Batch) -> No | None:
         settings = self.ground.config.automations
@@ -331,7 +331,7 @@ class Marketing:
         }
 
     def _leader(self, asked: _Asked, batch: Batch) -> int | None:
-        """The first enrolment of the same order whose mail carries ours too (marketing.md §2.5)."""
+        """The first enrolment of the same order whose mail carries ours too."""
         earlier = [
             one["id"] for one in batch.merged.get(asked.enrolment["id"], ()) if one["id"] < asked.enrolment["id"]
         ]

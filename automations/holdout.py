@@ -8,7 +8,7 @@ BUCKETS = 10_000
 
 
 def bucket(salt: str, experiment: str, person: int) -> int:
-    """`sha256(salt:experiment:person)` cut to 0…9999 (marketing.md E17)."""
+    """`sha256(salt:experiment:person)` cut to 0…9999."""
     mark = sha256(f"{salt}:{experiment}:{person}".encode()).digest()
     return int.from_bytes(mark[:8], "big") % BUCKETS
 

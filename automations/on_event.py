@@ -24,7 +24,7 @@ from bot.tables.events import Event
 log = logs.get(__name__)
 
 HISTORY = timedelta(hours=24)
-"""Older than this when it reaches us, an event is history: kept, but it starts nothing (T32)."""
+"""Older than this when it reaches us, an event is history: kept, but it starts nothing."""
 
 _LOOK_AT_VERSIONS = timedelta(minutes=1)
 _rows = table(Enrolment)
@@ -77,7 +77,7 @@ class OnEvent:
         return rows, await self.versions.find(session, {row["version_id"] for row in rows})
 
     async def _stop(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
-        """The goal came: close what it closes at once, without waiting for the next mail (E3)."""
+        """The goal came: close what it closes at once, without waiting for the next mail."""
         assert happened.contact_id is not None
         rows, known = await self._open(session, happened.contact_id)
         ended, asking = [], []
@@ -94,7 +94,7 @@ class OnEvent:
     async def _ask(
         self, session: AsyncSession, asking: Sequence[tuple[Mapping[str, Any], Flow]], happened: Happened, now: datetime
     ) -> None:
-        """Events that may or may not end a flow: a refund does if nothing of the order is left (T19)."""
+        """Events that may or may not end a flow: a refund does if nothing of the order is left."""
         assert happened.contact_id is not None
         needed = {need for _, flow in asking for need in conditions.needs(flow.exit.when)}
         person = (await facts.load(session, [happened.contact_id], needed, now))[happened.contact_id]
@@ -107,7 +107,7 @@ class OnEvent:
                     break
 
     async def _unsubscribed(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
-        """Flows of that topic end, others go on (T15); coming back later does not revive them (T16)."""
+        """Flows of that topic end, others go on; coming back later does not revive them."""
         assert happened.contact_id is not None
         topic = str(happened.properties.get("topic") or "")
         rows, known = await self._open(session, happened.contact_id)
@@ -151,7 +151,7 @@ class OnEvent:
             await self.starter.consider(session, flow, person, cause, now)
 
     async def _identified(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
-        """Somebody got a name: what they did without one in the last 24 hours counts now (marketing.md §2.1).
+        """Somebody got a name: what they did without one in the last 24 hours counts now.
 
         And a birthday may have been learned on the day itself.
         """

@@ -1,4 +1,4 @@
-"""Who is no shopper: more events than a person can make, or a program that says what it is (T58)."""
+"""Who is no shopper: more events than a person can make, or a program that says what it is."""
 
 import re
 from collections import OrderedDict, deque

@@ -36,7 +36,7 @@ class Permissions:
         return None
 
     def word(self, address: str, topic: str) -> str | None:
-        """`granted`, `withdrawn` or None: consent is per address (T13)."""
+        """`granted`, `withdrawn` or None: consent is per address."""
         return self.words.get((ids.hash_address(address, self.secret), topic))
 
 

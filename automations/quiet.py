@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from bot.base import clock
 
 SPREAD = 900
-"""Seconds over which mails leave after the night, so that not all of them leave at 08:00 (E8)."""
+"""Seconds over which mails leave after the night, so that not all of them leave at 08:00."""
 
 
 def until(hours: tuple[time, time] | None, now: datetime, zone: ZoneInfo, key: str) -> datetime | None:

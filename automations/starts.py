@@ -85,7 +85,7 @@ class Starter:
     async def _again(
         self, session: AsyncSession, flow: Flow, same: Mapping[str, Any], person: Person, case: Case
     ) -> None:
-        """The same reason once more (E11): new context, and the idle timer starts again if it still runs (T01)."""
+        """The same reason once more: new context, and the idle timer starts again if it still runs."""
         if same["status"] != "active" or flow.enrol.on_repeat == "ignore":
             return
         if conditions.first_no((*flow.trigger.when, *flow.filters), person, case):
@@ -118,7 +118,7 @@ class Starter:
         )).mappings()]  # fmt: skip
         known = await self.versions.find(session, {row["version_id"] for row in mine})
         if any(_priority(known, row) in flow.higher() for row in mine):
-            return False  # somebody who is at the checkout is not written to about the cart (E10)
+            return False  # somebody who is at the checkout is not written to about the cart
         written = await _last_mail(session, flow.name, person.id)
         if not await _long_enough_ago(session, flow, person.id, written, now):
             return False
@@ -162,7 +162,7 @@ class Starter:
         return found
 
     async def _bucket(self, session: AsyncSession, contact_id: int) -> int:
-        """The bucket of the person's oldest enrolment: it stays theirs over devices and merges (E17, T51)."""
+        """The bucket of the person's oldest enrolment: it stays theirs over devices and merges."""
         oldest = (
             sa.select(_rows.c.context).where(_rows.c.contact_id == contact_id).order_by(_rows.c.entered_at, _rows.c.id)
         )
@@ -202,7 +202,7 @@ async def _find(session: AsyncSession, flow: str, key: str) -> dict[str, Any] | 
 
 
 async def _reached_already(session: AsyncSession, flow: Flow, contact_id: int, case: Case) -> bool:
-    """The goal was told before the trigger: the order came first, the checkout event after it (T05)."""
+    """The goal was told before the trigger: the order came first, the checkout event after it."""
     enrolment = {"context": case.context, "anchor_ts": case.anchor_ts}
     goals = sa.select(_events.c.name, _events.c.ts, _events.c.body).where(
         _events.c.contact_id == contact_id, _events.c.name.in_(flow.exit.events),
@@ -226,7 +226,7 @@ async def _last_mail(session: AsyncSession, flow: str, contact_id: int) -> datet
 async def _long_enough_ago(
     session: AsyncSession, flow: Flow, contact_id: int, written: datetime | None, now: datetime
 ) -> bool:
-    """The re-entry window, from the last time the person entered, or was written to (E11)."""
+    """The re-entry window, from the last time the person entered, or was written to."""
     if not flow.enrol.reentry:
         return True
     last = written

@@ -64,7 +64,7 @@ def on_due(
 
 
 def _after_wait(row: Mapping[str, Any], flow: Flow, step: Step, now: datetime, zone: ZoneInfo) -> Move:
-    """The wait is over, unless the local time it waits for has moved: a new zone, new rules of a zone (T36)."""
+    """The wait is over, unless the local time it waits for has moved: a new zone, new rules of a zone."""
     assert step.wait is not None
     planned = row["planned_at"] or now
     if step.wait.local:

@@ -47,7 +47,7 @@ class Writing:
     also: Sequence[Mapping[str, Any]] = ()
 
     def link(self, url: object) -> str:
-        """The address with the campaign's tags (E20), if it is one of the shop's."""
+        """The address with the campaign's tags, if it is one of the shop's."""
         shop = self.ground.config.shop
         text = str(url or "") or shop.url
         return tracking.with_utm(
@@ -96,7 +96,7 @@ def _cart(writing: Writing) -> dict[str, Any]:
 
 
 def _item(writing: Writing, item: Row, currency: str) -> dict[str, Any]:
-    """One line with the price of now. A price that rose is never shown as if it still were the old one (T24)."""
+    """One line with the price of now. A price that rose is never shown as if it still were the old one."""
     known = writing.person.products.find(item)
     then = _amount(item.get("price"))
     now = known["price"] if known and known["price"] is not None and known["currency"] in ("", currency) else then

@@ -46,7 +46,7 @@ async def publish(session: AsyncSession, flows: Flows, now: datetime) -> dict[st
     """Make what the files say the versions that enrol. Returns the id of the active version by flow name.
 
     A flow with `enabled = false` stops: its people stay where they are and go on when it is switched on again, with
-    the lateness of their next mail decided as ever (T41). A flow whose file is gone drains.
+    the lateness of their next mail decided as ever. A flow whose file is gone drains.
     """
     active: dict[str, int] = {}
     for name, made in flows.by_name.items():

@@ -13,7 +13,7 @@ from bot.base import clock
 from bot.base.config import Config
 
 TRANSIT = timedelta(days=7)
-"""How long a parcel takes where the shop never tells that it arrived (marketing.md §2.5)."""
+"""How long a parcel takes where the shop never tells that it arrived."""
 
 _MAIN_ZONES = {
     "US": "America/New_York", "CA": "America/Toronto", "AU": "Australia/Sydney", "BR": "America/Sao_Paulo",
@@ -27,7 +27,7 @@ _MAIN_ZONES = {
 
 @dataclass(frozen=True)
 class Local:
-    """The recipient's zone, and how we know it: profile, event, country or shop (E6)."""
+    """The recipient's zone, and how we know it: profile, event, country or shop."""
 
     zone: ZoneInfo
     source: str
@@ -75,7 +75,7 @@ def end(wait: Wait, start: datetime, zone: ZoneInfo, context: Mapping[str, Any])
 
 
 def _instant(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """A local time in UTC as marketing.md E7 has it: 02:30 in the hour that spring takes away is 03:30, and 02:30 in
+    """A local time in UTC: 02:30 in the hour that spring takes away is 03:30, and 02:30 in
     the hour that autumn repeats is the first of the two. (`clock.instant` ends a gap at 03:00, as opening hours do.)
     """
     return datetime.combine(day, at, zone).replace(fold=0).astimezone(UTC)

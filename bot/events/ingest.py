@@ -1,6 +1,6 @@
 """Group commit: events of many requests are written in one transaction, and every request waits for that commit.
 
-One flusher takes whatever waits; there is no timer. A transaction per event costs 70 times as much (engine.md).
+One flusher takes whatever waits; there is no timer. A transaction per event costs 70 times as much.
 """
 
 import asyncio

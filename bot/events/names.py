@@ -1,4 +1,4 @@
-"""One name for one event: Segment's v1 names and Klaviyo's are aliases; ids become text (marketing.md §3)."""
+"""One name for one event: Segment's v1 names and Klaviyo's are aliases; ids become text."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -18,7 +18,7 @@ _rows = table(Cart)
 
 
 async def apply(session: AsyncSession, happened: Happened, currency: str) -> bool | None:
-    """False if the state that is told is older than the one we hold (marketing.md T29)."""
+    """False if the state that is told is older than the one we hold."""
     said = happened.properties
     kind = "checkout" if happened.name.startswith("Checkout ") else "cart"
     cart_id = lines.text(said.get("checkout_id" if kind == "checkout" else "cart_id"))
@@ -99,7 +99,7 @@ def _sum_up(cart: Cart, said: Mapping[str, Any], at: datetime, *, told_total: bo
 
 
 async def _known_order(session: AsyncSession, cart: Cart, completed_at: datetime | None) -> None:
-    """The order may have come first (T05)."""
+    """The order may have come first."""
     if cart.ordered_at is not None:
         return
     if completed_at is not None:
@@ -113,7 +113,7 @@ async def _known_order(session: AsyncSession, cart: Cart, completed_at: datetime
 
 
 async def ordered(session: AsyncSession, order: Order) -> None:
-    """Close what the order came from: its own cart and checkout, and the person's others with a product of it (T07)."""
+    """Close what the order came from: its own cart and checkout, and the person's others with a product of it."""
     own = (
         (col(Cart.kind) == "checkout", col(Cart.cart_id) == order.checkout_id),
         (

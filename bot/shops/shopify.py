@@ -1,4 +1,4 @@
-"""Shopify webhooks as events (marketing.md §3.3).
+"""Shopify webhooks as events.
 
 Every order webhook carries the whole order and any of them may be lost or late, so each tells all that it knows: the
 order itself once, its state by the shop's time, its refunds by their ids.

@@ -1,4 +1,4 @@
-"""WooCommerce webhooks as events (marketing.md §3.4). There is no cart or checkout topic: those come from the pages."""
+"""WooCommerce webhooks as events. There is no cart or checkout topic: those come from the pages."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -26,7 +26,7 @@ def translate(topic: str, payload: Mapping[str, Any], shop: str, received_at: da
 
 
 def resource(payload: Mapping[str, Any]) -> tuple[str, str]:
-    """Id and time of change: what makes a delivery one of its own (its delivery id does not, T28)."""
+    """Id and time of change: what makes a delivery one of its own (its delivery id does not)."""
     changed = payload.get("date_modified_gmt") or payload.get("date_modified")
     return lines.text(payload.get("id")), lines.text(changed)
 

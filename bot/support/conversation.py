@@ -156,7 +156,7 @@ async def _language(session: AsyncSession, desk: Desk, contact: Contact, text: s
 
 
 async def greet(session: AsyncSession, desk: Desk, contact_id: int, channel: str, now: datetime) -> None:
-    """The first words to somebody who opened the chat. Starts no clock (S2)."""
+    """The first words to somebody who opened the chat. Starts no clock."""
     contact = await _hold(session, contact_id)
     language = desk.language(contact)
     order = desk.answers.by_id.get("order_status")

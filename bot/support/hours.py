@@ -54,7 +54,7 @@ def calendar(hours: Hours, shop_timezone: str, now: datetime) -> Calendar:
 
 
 def open_windows(cal: Calendar, start: datetime, end: datetime | None = None) -> Iterator[Interval]:
-    """The open pieces from `start` on, in order and without overlap (C4), cut at `end`. Without `end` they go on."""
+    """The open pieces from `start` on, in order and without overlap, cut at `end`. Without `end` they go on."""
     if cal.always_open:
         yield start, end or datetime.max.replace(tzinfo=UTC)
         return
@@ -72,7 +72,7 @@ def open_windows(cal: Calendar, start: datetime, end: datetime | None = None) ->
 
 
 def _day(cal: Calendar, day: date) -> list[Interval]:
-    """The windows that start on a date, as instants, without what a special day takes away (C2)."""
+    """The windows that start on a date, as instants, without what a special day takes away."""
     special = cal.special.get(day)
     windows = special.open if special else cal.week[day.weekday()]
     tomorrow = cal.special.get(day + timedelta(days=1))
@@ -111,7 +111,7 @@ def due(cal: Calendar, start: datetime, target: timedelta, pauses: Iterable[Inte
         if closing - opening >= left:
             return opening + left
         left -= closing - opening
-    raise AssertionError("open windows never end")  # C5 refuses calendars that never open
+    raise AssertionError("open windows never end")  # calendars that never open are refused
 
 
 def is_open(cal: Calendar, at: datetime) -> bool:

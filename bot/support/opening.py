@@ -31,7 +31,7 @@ async def last_resolved(session: AsyncSession, contact_id: int, channel: str) ->
 
 
 def is_fresh(desk: Desk, ticket: Ticket | None, now: datetime) -> bool:
-    """Resolved so short a time ago that a new word of the customer belongs to it (X1)."""
+    """Resolved so short a time ago that a new word of the customer belongs to it."""
     if ticket is None or ticket.resolved_at is None:
         return False
     return now - ticket.resolved_at <= desk.ground.config.support.reopen_within

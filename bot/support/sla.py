@@ -37,12 +37,12 @@ class Verdict:
 
 
 def counted_at(at: datetime, received_at: datetime) -> datetime:
-    """The provider's time of a message, or ours when the provider's is from the future or a day old (S1)."""
+    """The provider's time of a message, or ours when the provider's is from the future or a day old."""
     return received_at if at > received_at or received_at - at > _OLDEST_BELIEVED else at
 
 
 def policy_for(desk: Desk, ticket: Ticket) -> SlaPolicy | None:
-    """The first policy of the file that fits the ticket (X2)."""
+    """The first policy of the file that fits the ticket."""
     for policy in desk.ground.config.support.sla:
         if (
             policy.channel in (None, ticket.channel)
@@ -54,7 +54,7 @@ def policy_for(desk: Desk, ticket: Ticket) -> SlaPolicy | None:
 
 
 def fractions(desk: Desk, timer: SlaTimer) -> Sequence[float]:
-    """Parts of the budget at which staff are warned: its policy's, else 50 % and 80 %, up to a minute 50 % (V1)."""
+    """Parts of the budget at which staff are warned: its policy's, else 50 % and 80 %, up to a minute 50 %."""
     named = next((policy for policy in desk.ground.config.support.sla if policy.name == timer.policy), None)
     if named and named.warn_at is not None:
         return sorted(named.warn_at)
@@ -66,7 +66,7 @@ def calendar_of(desk: Desk, timer: SlaTimer) -> hours.Calendar:
 
 
 def judge(target_at: datetime, answered_at: datetime, agent_at: datetime | None) -> Verdict:
-    """Equality is met; an answer that staff gave in time and we delivered late is our delay (R2)."""
+    """Equality is met; an answer that staff gave in time and we delivered late is our delay."""
     if answered_at <= target_at:
         return Verdict("met")
     return Verdict("breached", "delivery_delay" if agent_at and agent_at <= target_at else None)
@@ -122,7 +122,7 @@ async def answered(
     staff_id: int | None,
     now: datetime,
 ) -> None:
-    """A human answer was accepted by the channel at `accepted_at`: the first one gives the verdict (R1, R2)."""
+    """A human answer was accepted by the channel at `accepted_at`: the first one gives the verdict."""
     timer = await of_ticket(session, ticket_id)
     if timer is None or timer.answered_at is not None or not _open_for(timer, agent_at):
         return
@@ -141,7 +141,7 @@ def _open_for(timer: SlaTimer, agent_at: datetime) -> bool:
 
 
 async def unreachable(session: AsyncSession, ticket_id: int, agent_at: datetime, now: datetime) -> None:
-    """The channel refused the customer for good: excluded if staff tried in time, else breached (R3)."""
+    """The channel refused the customer for good: excluded if staff tried in time, else breached."""
     timer = await of_ticket(session, ticket_id)
     # A breach that the loop noticed while the answer was on its way is judged again: when we looked changes nothing.
     if timer is None or timer.answered_at is not None or timer.state not in ("running", "breached"):
@@ -154,7 +154,7 @@ async def unreachable(session: AsyncSession, ticket_id: int, agent_at: datetime,
 
 
 async def closed(session: AsyncSession, ticket_id: int, now: datetime) -> None:
-    """Resolved without an answer: excluded before it was due, breached after (R4)."""
+    """Resolved without an answer: excluded before it was due, breached after."""
     running = select(SlaTimer).where(SlaTimer.ticket_id == ticket_id, SlaTimer.state == "running")
     for timer in await session.scalars(running):
         if now <= timer.target_at:
@@ -185,7 +185,7 @@ async def look(session: AsyncSession, desk: Desk, timer: SlaTimer, now: datetime
         reached = [part for part in fractions(desk, timer) if warn_at(desk, timer, part) <= now]
         opens = hours.opens_at(calendar_of(desk, timer), now)
         if reached and set(reached) - set(timer.warned) and opens < timer.target_at and opens - now > _INSTANT:
-            timer.due_at = opens  # found late, at night: nobody is warned while the desk is closed (V1)
+            timer.due_at = opens  # found late, at night: nobody is warned while the desk is closed
         else:
             if set(reached) - set(timer.warned):
                 await _notice(session, desk, ticket, timer, "warning", now)

@@ -150,7 +150,7 @@ async def _claim(session: AsyncSession, desk: Desk, ticket: Ticket, staff: Staff
 
 
 async def close(session: AsyncSession, desk: Desk, ticket: Ticket, staff: StaffMember, now: datetime) -> None:
-    """Resolve: settle the clocks (R4), close the topic, tell the customer and ask how it was. Twice does nothing."""
+    """Resolve: settle the clocks, close the topic, tell the customer and ask how it was. Twice does nothing."""
     await session.refresh(ticket, with_for_update=True)
     if ticket.status == "resolved" or ticket.id is None:
         return

@@ -39,7 +39,7 @@ async def test_a_birthday_learned_on_the_day_is_wished_at_once(shop: ShopWorld) 
     assert shop.templates() == ["birthday"] and await shop.skipped() == ["stale"]
 
 
-async def test_one_wish_a_year_whatever_changes(shop: ShopWorld) -> None:  # T34
+async def test_one_wish_a_year_whatever_changes(shop: ShopWorld) -> None:
     person = await shop.person(birthday="1990-03-05", timezone="Pacific/Auckland")
     await hours(shop, 24)
     await shop.change(person, timezone="Pacific/Honolulu", birthday="1990-03-06")
@@ -47,7 +47,7 @@ async def test_one_wish_a_year_whatever_changes(shop: ShopWorld) -> None:  # T34
     assert shop.templates() == ["birthday"]
 
 
-async def test_an_outage_over_the_birthday_is_made_up_for_within_36_hours(shop: ShopWorld) -> None:  # T37
+async def test_an_outage_over_the_birthday_is_made_up_for_within_36_hours(shop: ShopWorld) -> None:
     await shop.birthdays.run(shop.now)
     await shop.person(birthday="--03-05", birthday_known_at=shop.now - DAY)
     await shop.sleeps(30 * HOUR)
@@ -88,7 +88,7 @@ async def test_the_sweep_on_the_day_of_the_change_to_summer_time_wishes_once(sho
 @pytest.mark.parametrize(
     ("birthday", "year", "rule", "day"),
     [
-        ("1996-02-29", 2027, "feb28", date(2027, 2, 28)),  # T33
+        ("1996-02-29", 2027, "feb28", date(2027, 2, 28)),
         ("1996-02-29", 2028, "feb28", date(2028, 2, 29)),
         ("--02-29", 2027, "mar1", date(2027, 3, 1)),
         ("--12-31", 2026, "feb28", date(2026, 12, 31)),
@@ -102,7 +102,7 @@ def test_when_a_birthday_is_kept(birthday: str, year: int, rule: str, day: date 
     assert occurrence(birthday, year, Trigger.model_validate({"sweep": "birthday", "feb29": rule})) == day
 
 
-async def test_the_29th_of_february_comes_once_in_every_year(shop: ShopWorld) -> None:  # T33
+async def test_the_29th_of_february_comes_once_in_every_year(shop: ShopWorld) -> None:
     await shop.person(birthday="1996-02-29")
     for start, expected in ((datetime(2027, 2, 27, tzinfo=UTC), 1), (datetime(2028, 2, 27, tzinfo=UTC), 2)):
         shop.now = start

@@ -62,7 +62,7 @@ async def test_a_cancelled_order_ends_it_and_another_order_of_the_person_does_no
     assert [row["status"] for row in await shop.enrolled("care_tips")] == ["exited", "active"]
 
 
-async def test_what_went_back_is_not_written_about(shop: ShopWorld) -> None:  # T19
+async def test_what_went_back_is_not_written_about(shop: ShopWorld) -> None:
     await shop.orders(products=[LAMP, FERN], revenue=30)
     await shop.happens("Order Refunded", order_id="o1", products=[{"product_id": "fern", "quantity": 1, "price": 10}])
     assert [row["status"] for row in await shop.enrolled("care_tips")] == ["active", "exited"]

@@ -46,7 +46,7 @@ async def test_publishing_the_same_files_again_changes_nothing(shop: ShopWorld) 
     assert len(rows) == 5 and {row["status"] for row in rows} == {"active"}
 
 
-async def test_people_inside_stay_with_the_version_they_entered(shop: ShopWorld) -> None:  # T39, T40
+async def test_people_inside_stay_with_the_version_they_entered(shop: ShopWorld) -> None:
     await shop.adds()
     await shop.passes(2 * HOUR)
     await publish(shop, changed(shop.flows, 'wait = "23h"', 'wait = "1h"'))
@@ -63,7 +63,7 @@ async def test_people_inside_stay_with_the_version_they_entered(shop: ShopWorld)
     assert [tuple(row) for row in found] == [(1, "draining"), (2, "active")]
 
 
-async def test_a_flow_switched_off_rests_and_goes_on_when_it_is_switched_on(shop: ShopWorld) -> None:  # T41
+async def test_a_flow_switched_off_rests_and_goes_on_when_it_is_switched_on(shop: ShopWorld) -> None:
     await shop.adds()
     off = changed(shop.flows, 'title = "Abandoned cart"', 'title = "Abandoned cart"\nenabled = false')
     await publish(shop, off)
@@ -115,7 +115,7 @@ async def test_an_enrolment_that_cannot_be_moved_ends_as_failed_and_stops_nobody
     assert shop.templates() == ["abandoned_cart"]
 
 
-async def test_two_workers_never_move_one_enrolment_twice(shop: ShopWorld) -> None:  # T42
+async def test_two_workers_never_move_one_enrolment_twice(shop: ShopWorld) -> None:
     import asyncio
 
     await _many_waiting(shop, 600)

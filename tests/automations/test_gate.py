@@ -70,7 +70,7 @@ async def test_a_stopped_flow_sends_nothing(shop: ShopWorld) -> None:
     assert await shop.skipped() == ["flow_stopped"] and shop.templates() == []
 
 
-async def test_somebody_forgotten_gets_nothing_more(shop: ShopWorld) -> None:  # T17
+async def test_somebody_forgotten_gets_nothing_more(shop: ShopWorld) -> None:
     await left_cart(shop)
     async with shop.database.transaction() as session:
         await contacts.erase(session, shop.ground.secret, (await shop.enrolled())[0]["contact_id"], shop.now)
@@ -86,7 +86,7 @@ async def test_without_an_address_that_takes_mail_it_is_skipped(shop: ShopWorld)
     assert await shop.skipped() == ["no_address"]
 
 
-async def test_a_suppressed_address_is_skipped_and_a_better_one_gets_the_next_mail(shop: ShopWorld) -> None:  # T14
+async def test_a_suppressed_address_is_skipped_and_a_better_one_gets_the_next_mail(shop: ShopWorld) -> None:
     await left_cart(shop)
     async with shop.database.transaction() as session:
         await contacts.suppress(session, shop.ground.secret, "email", "ada@example.org", "hard_bounce", shop.now)
@@ -97,7 +97,7 @@ async def test_a_suppressed_address_is_skipped_and_a_better_one_gets_the_next_ma
     assert [message.payload["to"] for message in shop.mails.sent] == ["ada@new.example"]
 
 
-async def test_consent_belongs_to_the_address(shop: ShopWorld) -> None:  # T13
+async def test_consent_belongs_to_the_address(shop: ShopWorld) -> None:
     await left_cart(shop)
     await _new_address(shop, "ada@new.example", consent=False)
     await shop.settle()
@@ -114,7 +114,7 @@ async def _new_address(shop: ShopWorld, address: str, *, consent: bool) -> None:
             await contacts.allow(session, secret, person, "email", address, "marketing", "page", shop.now)
 
 
-async def test_unsubscribing_ends_the_flow_and_coming_back_does_not_revive_it(shop: ShopWorld) -> None:  # T15, T16
+async def test_unsubscribing_ends_the_flow_and_coming_back_does_not_revive_it(shop: ShopWorld) -> None:
     await left_cart(shop)
     await shop.happens("Unsubscribed")
     await shop.settle()
@@ -153,7 +153,7 @@ async def test_a_mail_too_late_is_stale(shop: ShopWorld) -> None:
 
 async def test_a_mail_five_and_a_half_hours_late_still_leaves_and_the_next_keeps_its_distance(
     shop: ShopWorld,
-) -> None:  # T37
+) -> None:
     await shop.adds()
     await shop.sleeps(HOUR + 5 * HOUR + 30 * MINUTE)
     await shop.settle()
@@ -196,7 +196,7 @@ async def test_a_birthday_waits_for_a_free_slot(shop: ShopWorld) -> None:
     assert "birthday" in shop.templates()
 
 
-async def test_of_two_mails_due_together_the_higher_one_leaves(shop: ShopWorld) -> None:  # T46
+async def test_of_two_mails_due_together_the_higher_one_leaves(shop: ShopWorld) -> None:
     await two_due(shop)
     await shop.settle()
     assert shop.templates() == ["abandoned_checkout"]
@@ -223,7 +223,7 @@ async def two_due(shop: ShopWorld) -> None:
         await session.execute(rows.update().where(care).values(context=context, step_entered_at=shop.now - 3 * DAY))
 
 
-async def test_four_workers_and_two_flows_share_one_slot(database: Database, texts: Texts) -> None:  # T42, T46
+async def test_four_workers_and_two_flows_share_one_slot(database: Database, texts: Texts) -> None:
     """On PostgreSQL the four really run side by side; on SQLite they take turns."""
     shop = await shop_world.opened(database, texts)
     people = [f"p{number}@example.org" for number in range(12)]
@@ -267,7 +267,7 @@ async def test_the_hold_out_gets_nothing_counts_like_a_send_and_takes_no_slot(da
     assert row["verdicts"]["under_cap"] is True and "rendered" not in row["verdicts"]
 
 
-async def test_a_name_that_looks_like_a_template_is_printed_as_it_is(database: Database, texts: Texts) -> None:  # T48
+async def test_a_name_that_looks_like_a_template_is_printed_as_it_is(database: Database, texts: Texts) -> None:
     shop = await shop_world.opened(database, texts)
     await shop.person(first_name="{{ 7*7 }}<script>")
     await left_cart(shop)
@@ -276,7 +276,7 @@ async def test_a_name_that_looks_like_a_template_is_printed_as_it_is(database: D
     assert "49" not in mail["subject"] and "{{ 7*7 }}" in mail["subject"] and "<script>" not in mail["html"]
 
 
-async def test_a_template_that_breaks_is_never_sent(shop: ShopWorld, tmp_path: Any) -> None:  # T47
+async def test_a_template_that_breaks_is_never_sent(shop: ShopWorld, tmp_path: Any) -> None:
     broken = tmp_path / "email" / "abandoned_cart"
     broken.mkdir(parents=True)
     body = "<mjml><mj-body><mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"
@@ -289,7 +289,7 @@ async def test_a_template_that_breaks_is_never_sent(shop: ShopWorld, tmp_path: A
     assert shop.templates() == [] and (await shop.enrolled())[0]["step_id"] == "next_day"
 
 
-async def test_quiet_hours_defer_three_times_at_most(database: Database, texts: Texts) -> None:  # T60
+async def test_quiet_hours_defer_three_times_at_most(database: Database, texts: Texts) -> None:
     shop = await shop_world.opened(database, texts)
     person = await shop.person(timezone="Asia/Tokyo")
     await left_cart(shop)
@@ -301,7 +301,7 @@ async def test_quiet_hours_defer_three_times_at_most(database: Database, texts: 
     assert await shop.skipped() == ["deferred_too_often"] and shop.templates() == []
 
 
-async def test_a_hard_bounce_at_hand_over_suppresses_that_address_alone(shop: ShopWorld) -> None:  # T45, T53
+async def test_a_hard_bounce_at_hand_over_suppresses_that_address_alone(shop: ShopWorld) -> None:
     def refuse(message: Outgoing) -> Receipt:
         raise DeliveryError("550 5.1.1 no such user", permanent=True, reason="bad_address")
 
@@ -314,7 +314,7 @@ async def test_a_hard_bounce_at_hand_over_suppresses_that_address_alone(shop: Sh
     assert (await shop.enrolled())[0]["status"] == "active"
 
 
-async def test_an_answer_lost_after_the_hand_over_is_not_sent_again(shop: ShopWorld) -> None:  # T43
+async def test_an_answer_lost_after_the_hand_over_is_not_sent_again(shop: ShopWorld) -> None:
     def vanish(message: Outgoing) -> Receipt:
         raise DeliveryError("connection lost", uncertain=True)
 

@@ -49,8 +49,8 @@ def test_a_repeated_hour_in_autumn_is_its_first_one(start: datetime, zone: ZoneI
 @pytest.mark.parametrize(
     ("start", "day", "expected"),
     [
-        (datetime(2026, 3, 28, 12, tzinfo=UTC), "02:30", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),  # T35: 03:30
-        (datetime(2026, 10, 24, 12, tzinfo=UTC), "02:30", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # T35: the first
+        (datetime(2026, 3, 28, 12, tzinfo=UTC), "02:30", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),  # 03:30
+        (datetime(2026, 10, 24, 12, tzinfo=UTC), "02:30", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # the first
         (datetime(2026, 7, 1, 14, tzinfo=UTC), "15:00", datetime(2026, 7, 2, 13, 0, tzinfo=UTC)),
     ],
 )

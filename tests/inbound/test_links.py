@@ -188,7 +188,7 @@ async def test_opening_the_unsubscribe_page_changes_nothing(world: World) -> Non
 
 @pytest.mark.parametrize("multipart", [False, True])
 async def test_one_click_unsubscribes_again_and_again(world: World, multipart: bool) -> None:
-    """RFC 8058; T50."""
+    """RFC 8058."""
     body: Any = {"files": {"List-Unsubscribe": (None, "One-Click")}} if multipart else {"data": ONE_CLICK}
     for _ in range(3):
         answer = await world.web.post(world.tokens.unsubscribe, **body)

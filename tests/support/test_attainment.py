@@ -1,4 +1,4 @@
-"""The share of promises kept, counted as the rules say (A1)."""
+"""The share of promises kept, counted as the rules say."""
 
 from datetime import timedelta
 from typing import Any
@@ -41,7 +41,7 @@ async def stage(database: Database, texts: Texts) -> Stage:
 
 
 async def test_overdue_clocks_count_as_missed_and_running_and_excluded_ones_not(stage: Stage) -> None:
-    """The example of rule A1: 88 met, 7 breached, 2 open and overdue, 3 running, 2 excluded are 88/97 = 90.7 %."""
+    """88 met, 7 breached, 2 open and overdue, 3 running, 2 excluded are 88/97 = 90.7 %."""
     await _timers(stage, "met", 88, waited=20, staff_id=stage.anna.id)
     await _timers(stage, "breached", 7, waited=50, staff_id=stage.ben.id)
     await _timers(stage, "running", 2)

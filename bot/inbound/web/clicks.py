@@ -1,4 +1,4 @@
-"""Who followed a link: each visit is kept, and labelled when it looks like a machine (marketing.md E21).
+"""Who followed a link: each visit is kept, and labelled when it looks like a machine.
 
 Time since sending tells nothing: scanners come a median of 43 s after the mail. What gives them away is that they
 follow several links at once, or the hidden one. Nothing is deleted: a label can be judged again.

@@ -1,4 +1,4 @@
-"""The Segment HTTP tracking API: always 200 `{"success":true}` or `{"code","message"}` (marketing.md §3.1).
+"""The Segment HTTP tracking API: always 200 `{"success":true}` or `{"code","message"}`.
 
 Hot path: a plain route and msgspec, no pydantic body. The answer comes after the commit of what it acknowledges.
 """

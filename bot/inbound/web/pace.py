@@ -1,4 +1,4 @@
-"""How fast one person may send events: nobody views 10,000 products in a minute (marketing.md T58)."""
+"""How fast one person may send events: nobody views 10,000 products in a minute."""
 
 import re
 import time

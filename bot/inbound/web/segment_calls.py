@@ -1,4 +1,4 @@
-"""The bodies of Segment's tracking API, made into events: lenient as their clients need it (marketing.md §3.1)."""
+"""The bodies of Segment's tracking API, made into events: lenient as their clients need it."""
 
 import json
 import math
@@ -210,7 +210,7 @@ def _message_id(given: Mapping[str, Any]) -> str:
 
 
 def _moment(given: Mapping[str, Any], sent_at: object, received_at: datetime, flags: list[str]) -> datetime:
-    """When it happened by our clock: the client's clock is off by `received_at - sent_at` (T30)."""
+    """When it happened by our clock: the client's clock is off by `received_at - sent_at`."""
     said = given.get("timestamp") or given.get("originalTimestamp")
     happened, sent = _instant(said, flags), _instant(given.get("sentAt") or sent_at, flags)
     if happened is None:

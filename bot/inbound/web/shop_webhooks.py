@@ -1,4 +1,4 @@
-"""Shop webhooks: signed raw bytes, stored and committed, then answered 200 (marketing.md §3.3, §3.4)."""
+"""Shop webhooks: signed raw bytes, stored and committed, then answered 200."""
 
 import base64
 import binascii
@@ -99,7 +99,7 @@ class _Door:
         if payload is None:
             return _no_object()
         topic = headers.get("x-wc-webhook-topic", "")
-        # The delivery id is the same for two orders in one second (T28); the content tells them apart.
+        # The delivery id is the same for two orders in one second; the content tells them apart.
         identity, changed = woocommerce.resource(payload)
         key = f"{topic}:{identity}:{changed}:{sha256(body).hexdigest()[:32]}"
         return await self._store(request, body, system="woocommerce", topic=topic, delivery_key=key, event_key=None)
