@@ -8,6 +8,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 _MANY = 50  # rows
@@ -50,7 +51,7 @@ class Cursor:
 
     async def executemany(self, statement: str, parameters: Sequence[Sequence[Any]]) -> "Cursor":
         if len(parameters) > _MANY:
-            await asyncio.to_thread(self._cursor.executemany, statement, parameters)
+            await _in_thread(lambda: self._cursor.executemany(statement, parameters))
         else:
             await self._connection.patiently(lambda: self._cursor.executemany(statement, parameters))
         return self
@@ -104,16 +105,33 @@ class Connection:
 
     async def commit(self) -> None:
         if self.raw.in_transaction:
-            await asyncio.to_thread(self.raw.commit)
+            await _in_thread(self.raw.commit)
 
     async def rollback(self) -> None:
         self.raw.rollback()
 
     async def close(self) -> None:
-        self.raw.close()
+        self.stop()
 
     def stop(self) -> None:
+        if self.raw.in_transaction:  # a statement that is still referred to would keep it, and the lock, open
+            self.raw.rollback()
         self.raw.close()
+
+
+async def _in_thread(run: Callable[[], Any]) -> None:
+    """Returns when the thread is done with the connection, also if we are cancelled meanwhile.
+
+    A rollback beside a running statement would leave half of it in the next transaction, or crash the interpreter.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(run))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        while not running.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({running})
+        raise
 
 
 def connector(wait: float) -> Callable[..., Any]:

@@ -73,3 +73,22 @@ async def test_an_error_does_not_repeat_what_people_wrote(database: Database) ->
         async with database.transaction() as session:
             await session.execute(sa.text("INSERT INTO no_such_table VALUES (:words)"), {"words": "my private words"})
     assert "private" not in str(raised.value)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_write_that_is_cancelled_leaves_all_or_nothing_and_the_next_one_goes_on(database: Database) -> None:
+    async def write(name: str, count: int) -> None:
+        rows = [{"name": f"{name}:{number}", "value": "x" * 500, "changed_at": NOON} for number in range(count)]
+        async with database.transaction() as session:
+            await session.execute(sa.insert(ROWS), rows)
+
+    await write("first", 1)
+    for pause in (0.004, 0.01, 0.02):
+        writing = asyncio.create_task(write(f"cut:{pause}", 2000))
+        await asyncio.sleep(pause)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        await asyncio.wait_for(write(f"next:{pause}", 2), 5)
+        mine = sa.select(sa.func.count()).where(ROWS.c.name.startswith(f"cut:{pause}:"))
+        async with database.reading() as session:
+            assert await session.scalar(mine) in (0, 2000)
