@@ -23,6 +23,7 @@ log = logs.get(__name__)
 GIVE_UP_AFTER = timedelta(hours=48)
 _LEASE = timedelta(seconds=60)
 _LANE_LEASE = timedelta(seconds=15)
+_OUR_FAULT = (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError)
 _rows = table(Message)
 
 
@@ -267,7 +268,9 @@ class Outbox:
                 await self._settle(session, row, Outcome("failed", now, "gave_up"), error=str(result))
                 return
             log.warning("message not taken, will try again", message_id=message.id, reason=str(result))
-            await _again(session, row, until, "provider", error=logs.clean(str(result))[:500])
+            # Where we were told when to come back nobody gives up: staff may need a long weekend to let us in again.
+            counted = row["attempts"] if wait is None else row["attempts"] - 1
+            await _again(session, row, until, "provider", error=logs.clean(str(result))[:500], attempts=counted)
 
     async def _settle(
         self, session: AsyncSession, row: Mapping[str, Any], outcome: Outcome, error: str | None = None
@@ -293,7 +296,13 @@ class Outbox:
             log.warning("message ended", message_id=row["id"], status=outcome.status, reason=outcome.reason)
         stage = self.stages.get(row["purpose"])
         if stage:
-            await stage.settled(session, row, outcome)
+            try:
+                async with session.begin_nested():
+                    await stage.settled(session, row, outcome)
+            except Exception as fault:  # one row of a loop: what has left must not leave again for a fault behind it
+                if isinstance(fault, sa.exc.DBAPIError) and not isinstance(fault, _OUR_FAULT):
+                    raise  # the database gave way (a deadlock, a lost connection): once more with the whole row
+                log.exception("the end of a message was not heard", message_id=row["id"], purpose=row["purpose"])
 
 
 def _claim(channel: str, sender: Sender) -> due.Claim:

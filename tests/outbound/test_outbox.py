@@ -165,3 +165,35 @@ async def test_one_poisonous_message_stops_nobody_else(database: Database) -> No
     await _all(Outbox(database, {"chat": sender}, {}, worker=1))
     assert sender.texts == ["fine"]
     assert [row["status"] for row in await _rows(database)] == ["deferred", "sent"]
+
+
+async def test_a_fault_after_the_hand_over_does_not_send_it_again(database: Database) -> None:
+    class Faulty(Listener):
+        async def settled(self, session: AsyncSession, row: Mapping[str, Any], outcome: Outcome) -> None:
+            raise ValueError("a fault of ours")
+
+    sender, now = RecordingSender(), [NOON]
+    await _queue(database, "answer")
+    box = Outbox(database, {"chat": sender}, {"answer": Faulty()}, worker=1, now=lambda: now[0])
+    await box.deliver_due("chat")
+    now[0] += timedelta(minutes=5)
+    await _all(box)
+    assert sender.texts == ["answer"]
+    assert [row["status"] for row in await _rows(database)] == ["sent"]
+
+
+async def test_what_waits_for_somebody_to_mend_it_is_not_given_up(database: Database) -> None:
+    now = [NOON]
+
+    def answer(message: Outgoing) -> Receipt:
+        if now[0] < NOON + timedelta(hours=60):
+            raise DeliveryError("the staff group does not let us write", retry_after=60.0)
+        return Receipt(now[0], "1")
+
+    sender = RecordingSender(answer=answer)
+    await _queue(database, "help")
+    box = Outbox(database, {"chat": sender}, {}, worker=1, now=lambda: now[0])
+    for _ in range(62):
+        await box.deliver_due("chat")
+        now[0] += timedelta(hours=1)
+    assert sender.texts == ["help"]
