@@ -424,3 +424,18 @@ async def test_a_real_server_and_a_real_database_share_commits(database: Databas
     await ingest.close()
     assert {answer.status_code for answer in answers} == {200}
     assert len(await _events(database)) == 100
+
+
+@pytest.mark.parametrize("sign", [r"\u0000", r"\ud800"])
+async def test_what_no_database_takes_in_the_context_of_a_batch_costs_no_event(
+    client: httpx.AsyncClient, database: Database, sign: str
+) -> None:
+    body = f'{{"batch":[{json.dumps(_track())}],"context":{{"app":"x{sign}"}},"writeKey":"{KEY}"}}'
+    answer = await client.post("/v1/batch", content=body)
+    assert (answer.status_code, len(await _events(database))) == (200, 1)
+
+
+async def test_an_event_whose_type_is_no_word_is_refused_alone(client: httpx.AsyncClient, database: Database) -> None:
+    batch = [{**_track(), "type": ["track"]}, _track(messageId="m2")]
+    answer = await client.post("/v1/batch", json={"batch": batch, "writeKey": KEY})
+    assert (answer.status_code, [event.message_id for event in await _events(database)]) == (200, ["m2"])

@@ -105,6 +105,8 @@ def _batch(body: bytes) -> Call:
         items = (_mended(value) for value in whole["batch"])
         count, write_key = len(whole["batch"]), whole.get("writeKey")
         sent_at, context = whole.get("sentAt"), whole.get("context")
+    if context and (nul or b"\\ud" in body.lower()):
+        context = _scrubbed(context)  # it goes into every event
     if count > EVENTS_LIMIT:
         raise Unreadable("batch_too_large", f"the batch has {count:,} events, at most {EVENTS_LIMIT:,} are taken")
     return Call(list(items), write_key, sent_at, context, "")
@@ -169,7 +171,7 @@ def event(call: Call, item: Item, source: str, received_at: datetime) -> NewEven
     if not isinstance(given, dict):
         raise Refused("the event is not a JSON object")
     kind = call.kind or given.get("type")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise Refused("the event has no `type`, or one that does not exist")
     if item.size > EVENT_LIMIT:
         raise Refused(f"the event has {item.size:,} bytes, at most {EVENT_LIMIT:,} are taken", too_large=True)
