@@ -94,6 +94,8 @@ class App:
     ) -> _House:
         folders = texts.folders(self.config.templates.folder)
         mails = MailTemplates(folders, self.config.shop.language)
+        if wrong := [finding for finding in mails.lint() if not finding.warning]:
+            raise FindingsError(*wrong)
         flows = flow_files.load(
             flow_files.folders(self.config), templates=mails.names(), quiet=self.config.automations.quiet_hours
         )

@@ -1,6 +1,7 @@
 """What stands between a configuration and a working program: files first, then whoever must answer."""
 
 import asyncio
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,9 @@ _ANSWER_WITHIN = 10.0
 async def everything(config: Config) -> list[Finding]:
     """Findings of every part; a part that cannot be read hides only itself."""
     findings = files(config)
+    if config.telegram.token:
+        # It takes seconds to import: before the others' patience starts to run.
+        importlib.import_module("bot.inbound.telegram.setup")
     connections = (_database(config), _relay(config), _telegram(config))
     for found in await asyncio.gather(*connections):
         findings += found

@@ -187,10 +187,11 @@ class Notices:
     async def _pointless(self, session: AsyncSession, key: str, payload: Row) -> bool:
         if timer_id := payload.get("timer_id"):
             timer = await session.get(SlaTimer, timer_id, populate_existing=True)
-            if timer is None or timer.answered_at is not None:
+            if timer is None:
                 return True
-            wanted = "running" if ":warning:" in key else "breached"  # a warning held up by the limits is none any more
-            return timer.state != wanted
+            if ":warning:" not in key:
+                return timer.state != "breached"  # that a promise was missed is said even when the answer came since
+            return timer.state != "running" or timer.answered_at is not None
         if said_id := payload.get("said_id"):
             waiting = sa.select(_OUTBOX.c.due_at).where(_OUTBOX.c.key == f"answer:{said_id}")
             return await session.scalar(waiting) is None

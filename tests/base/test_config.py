@@ -83,6 +83,8 @@ def test_the_example_as_it_is_changes_no_default(tmp_path: Path) -> None:
     loaded, plain = config.load(file, {}).model_dump(), Config().model_dump()
     loaded["shop"]["timezone"] = plain["shop"]["timezone"]
     loaded["mail"]["sender"] = plain["mail"]["sender"]
+    assert loaded["database"]["url"] == f"sqlite:///{tmp_path / 'aftercart.db'}"  # beside its file, wherever we start
+    loaded["database"] = plain["database"]
     for name in ("sla", "goals"):  # the example shows one of each
         loaded["support"][name] = plain["support"][name]
     assert loaded == plain

@@ -181,11 +181,16 @@ def _line(text: str, path: tuple[str, ...]) -> int | None:
 
 
 def _with_absolute_paths(config: Config, file: Path | None) -> Config:
-    """Folders in a config file are meant relative to that file, not to where somebody started the program."""
+    """Folders and the database in a config file are meant relative to it, not to where somebody started the program:
+    from elsewhere the shop would silently begin anew, without its suppressions."""
     base = file.resolve().parent if file else Path.cwd()
     flows, templates = config.automations.flows_folder, config.templates.folder
+    url = config.database.url
+    if url.startswith("sqlite:///"):
+        url = f"sqlite:///{base / url.removeprefix('sqlite:///')}"
     return config.model_copy(
         update={
+            "database": config.database.model_copy(update={"url": url}),
             "automations": config.automations.model_copy(update={"flows_folder": flows and base / flows}),
             "templates": config.templates.model_copy(update={"folder": templates and base / templates}),
         }
