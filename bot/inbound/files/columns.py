@@ -22,7 +22,8 @@ CUSTOMERS = {
     "timezone": ("timezone", "time zone", "时区"),
     "birthday": ("birthday", "birth date", "date of birth", "birthdate", "生日"),
     "consent": (
-        "marketing consent", "accepts email marketing", "accepts marketing", "email marketing consent", "newsletter", "订阅",
+        "marketing consent", "accepts email marketing", "accepts marketing", "email marketing consent", "newsletter",
+        "订阅",
     ),
     "consent_at": ("accepts email marketing at", "consent at", "subscribed at"),
     "created_at": ("created at", "sign up", "registered", "user registered", "注册时间"),
