@@ -86,4 +86,4 @@ async def test_customers_and_products_are_kept(database: Database) -> None:
     "body", [{}, {"id": None}, {"id": 1, "billing": 5, "line_items": "x", "refunds": {}}, {"id": []}]
 )
 def test_odd_bodies_are_no_accident(topic: str, body: dict[str, object]) -> None:
-    woocommerce.translate(topic, body, "https://shop.example", NOON)
+    assert isinstance(woocommerce.translate(topic, body, "https://shop.example", NOON), list)
