@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base.database import table
 from bot.tables.automations import Click, Enrolment
 from bot.tables.events import Event
+from bot.tables.feedback import Rating
 from bot.tables.outbox import Message
 from bot.tables.people import Contact, Identity
 from bot.tables.shop import Cart, Order, Product
-from bot.tables.support import Rating, Ticket
+from bot.tables.support import Ticket
 
 Row = Mapping[str, Any]
 Need = Literal["orders", "carts", "views", "products", "clicks", "taught", "tickets", "addresses"]

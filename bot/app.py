@@ -36,8 +36,10 @@ from bot.outbound.outbox import Outbox
 from bot.outbound.sender import Sender
 from bot.shops import inbox as webhooks
 from bot.shops import record
-from bot.support import codes, sla, stages
+from bot.support import stages
 from bot.support.desk import Desk
+from bot.support.self_service import codes
+from bot.support.sla import clocks as sla
 
 if TYPE_CHECKING:
     from aiogram import Bot

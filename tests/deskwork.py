@@ -16,9 +16,13 @@ from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.outbound.outbox import Outcome
 from bot.outbound.sender import Receipt
-from bot.support import answers, conversation, hours, sla, tickets
+from bot.support import answers, conversation, hours
 from bot.support.desk import Desk
+from bot.support.sla import clocks as sla
+from bot.support.staff_room import registry
 from bot.support.stages import stages
+from bot.support.tickets import answering, claiming, closing, staff_card
+from bot.support.typed import Pressed
 from bot.tables.chat import StaffMember
 from bot.tables.outbox import Message
 from bot.tables.people import Contact
@@ -87,7 +91,7 @@ class Stage:
         async with self.database.transaction() as session:
             ticket = await self._ticket(session)
             key = f"telegram:{GROUP}:{place['message_id']}"
-            await tickets.staff_said(session, self.desk, ticket, who or self.anna, text, {}, key, place, at, at)
+            await answering.staff_said(session, self.desk, ticket, who or self.anna, text, {}, key, place, at, at)
 
     async def staff_notes(self, text: str, at: datetime = NOON) -> None:
         self.number += 1
@@ -95,19 +99,20 @@ class Stage:
         async with self.database.transaction() as session:
             ticket = await self._ticket(session)
             key = f"telegram:{GROUP}:{self.number}"
-            await tickets.note(session, self.desk, ticket, self.anna, text, key, place, at)
+            await answering.note(session, self.desk, ticket, self.anna, text, key, place, at)
 
     async def staff_presses(self, data: str, at: datetime = NOON, who: StaffMember | None = None) -> str | None:
         async with self.database.transaction() as session:
-            return await tickets.staff_pressed(session, self.desk, who or self.anna, data, at, 77)
+            pressed = Pressed(self.desk, who or self.anna, "", 0, "", GROUP, 77, at)
+            return await registry.press(session, data, pressed)
 
     async def staff_takes(self, at: datetime = NOON, who: StaffMember | None = None) -> str:
         async with self.database.transaction() as session:
-            return await tickets.take(session, self.desk, await self._ticket(session), who or self.anna, at)
+            return await claiming.take(session, self.desk, await self._ticket(session), who or self.anna, at)
 
     async def staff_closes(self, at: datetime = NOON) -> None:
         async with self.database.transaction() as session:
-            await tickets.close(session, self.desk, await self._ticket(session), self.anna, at)
+            await closing.close(session, self.desk, await self._ticket(session), self.anna, at)
 
     async def arrive(self, accepted_at: datetime) -> None:
         """The channel took the waiting answers at that time."""
@@ -144,10 +149,15 @@ class Stage:
         return found
 
     async def queued(self, *purposes: str) -> list[Mapping[str, Any]]:
-        """Outbox rows of these purposes in the order in which they were written."""
+        """Outbox rows of these purposes in the order in which they were written; cards as they would leave now."""
         async with self.database.reading() as session:
-            rows = sa.select(_ROWS).where(_ROWS.c.purpose.in_(purposes)).order_by(_ROWS.c.id)
-            return [dict(row) for row in (await session.execute(rows)).mappings()]
+            query = sa.select(_ROWS).where(_ROWS.c.purpose.in_(purposes)).order_by(_ROWS.c.id)
+            rows = [dict(row) for row in (await session.execute(query)).mappings()]
+            for row in rows:
+                if row["purpose"] == "card" and (ticket := await session.get(Ticket, row["ticket_id"])):
+                    shown = await staff_card.content(session, self.desk, ticket, row["created_at"])
+                    row["payload"] = {**row["payload"], **shown}
+            return rows
 
     async def texts(self, *purposes: str) -> list[str]:
         return [str(row["payload"].get("text", "")) for row in await self.queued(*purposes)]

@@ -12,7 +12,7 @@ from bot.commands.ending import in_words
 from bot.commands.options import ConfigFile
 
 if TYPE_CHECKING:
-    from bot.support.attainment import Kept, Promise
+    from bot.support.sla.attainment import Kept, Promise
 
 cli = typer.Typer(help="Reports as tables, or as JSON for other programs.", no_args_is_help=True)
 
@@ -30,8 +30,8 @@ def sla(
     from bot import start
     from bot.base import clock
     from bot.base import config as settings
-    from bot.support import attainment
     from bot.support.desk import Desk
+    from bot.support.sla import attainment
 
     async def read() -> "tuple[list[Kept], list[Kept], list[Promise]]":
         async with start.ready(settings.load(config)) as (database, ground), database.reading() as session:
@@ -119,7 +119,7 @@ def _goals(goals: "list[Promise]") -> list[dict[str, Any]]:
 
 
 def _goal_row(one: "Promise") -> tuple[Any, ...]:
-    from bot.support.attainment import SMALL
+    from bot.support.sla.attainment import SMALL
 
     words = f"{one.goal.channel} {one.goal.metric.replace('_', ' ')} within {_seconds(one.goal.within.total_seconds())}"
     few = " (few)" if one.counted < SMALL else ""

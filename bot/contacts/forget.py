@@ -13,10 +13,11 @@ from bot.contacts import consent
 from bot.tables.automations import Click, Enrolment
 from bot.tables.chat import TelegramUpdate
 from bot.tables.events import Event, RejectedEvent, WebhookDelivery
+from bot.tables.feedback import Rating
 from bot.tables.outbox import Message
 from bot.tables.people import Consent, Contact, DeviceUser, Identity, Proof, Suppression
 from bot.tables.shop import Cart, Order
-from bot.tables.support import Rating, TicketMessage
+from bot.tables.support import TicketMessage
 
 _GONE: dict[str, Any] = {"due_at": None, "lease_until": None, "lease_by": None}
 

@@ -21,9 +21,9 @@ from bot.base.database import Database
 from bot.base.ground import Ground
 from bot.demo.mail_catcher import Caught
 from bot.demo.told import Line
-from bot.support import attainment
-from bot.support.attainment import Kept, Promise
 from bot.support.desk import Desk
+from bot.support.sla import attainment
+from bot.support.sla.attainment import Kept, Promise
 from bot.tables.events import Event
 
 _WIDTH = 150

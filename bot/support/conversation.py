@@ -9,21 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot import contacts
-from bot.support import (
-    answers,
-    catalogue,
-    lines,
-    opening,
-    order_status,
-    proof,
-    ranking,
-    ratings,
-    ready,
-    relay,
-    sla,
-    staff_card,
-)
+from bot.support import answers, lines, post
+from bot.support.answers import catalogue, ranking
 from bot.support.desk import Desk
+from bot.support.feedback import ratings
+from bot.support.self_service import order_status, proof, ready
+from bot.support.sla import clocks as sla
+from bot.support.tickets import opening, relay
 from bot.tables.people import Contact
 from bot.tables.support import Ticket, TicketMessage
 
@@ -97,7 +89,7 @@ async def _into(session: AsyncSession, desk: Desk, ticket: Ticket, line: TicketM
     if ticket.status == "waiting_customer":
         ticket.status = "open"
         await session.flush()
-        await staff_card.show(session, desk, ticket, "said", now)
+        await post.card(session, ticket, "said", now)
 
 
 async def _reply(session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, now: datetime) -> None:

@@ -12,7 +12,7 @@ from bot.base import texts as texts_of
 from bot.base.ground import Ground
 from bot.outbound.email.templates import MailTemplates
 from bot.support import answers, hours
-from bot.support.catalogue import Catalogue
+from bot.support.answers.catalogue import Catalogue
 from bot.tables.people import Contact
 
 CHAT_CHANNELS = ("telegram", "widget", "whatsapp", "sms")

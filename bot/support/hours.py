@@ -10,8 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.base import clock
-from bot.base.config import Hours
-from bot.base.config.sections import SpecialDay
+from bot.base.config import Hours, SpecialDay
 from bot.base.errors import Finding, FindingsError
 
 Interval = tuple[datetime, datetime]

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
+from bot.base import ids
 from bot.outbound import outbox
 from bot.tables.support import Ticket
 
@@ -73,6 +74,12 @@ async def to_topic(
         ticket_id=ticket.id,
         **references,
     )
+
+
+async def card(session: AsyncSession, ticket: Ticket, why: str, now: datetime, *, topic: str | None = None) -> None:
+    """Bring the pinned card up to date; what it shows is read when it leaves. `topic` closes or reopens the topic."""
+    content = {"card": True, **({"topic": topic} if topic else {})}
+    await to_topic(session, ticket, "card", content, ids.stable("card", ticket.id, why, now.isoformat()), now)
 
 
 async def to_staff(

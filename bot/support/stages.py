@@ -11,8 +11,11 @@ from bot import contacts
 from bot.base.database import table
 from bot.outbound import outbox
 from bot.outbound.outbox import Defer, Outcome, Send, Skip, Stage
-from bot.support import codes, history, lines, post, relay, sla, staff_card
+from bot.support import history, lines, post
 from bot.support.desk import Desk
+from bot.support.self_service import codes
+from bot.support.sla import clocks as sla
+from bot.support.tickets import relay, staff_card
 from bot.tables.chat import Topic
 from bot.tables.outbox import Message
 from bot.tables.support import SlaTimer, Ticket, TicketMessage
@@ -97,7 +100,7 @@ class Answers(ToCustomer):
         await session.flush()
         await relay.acknowledge(session, self.desk, ticket, line, now)
         if turned or first:
-            await staff_card.show(session, self.desk, ticket, f"answered:{line.id}", now)
+            await post.card(session, ticket, f"answered:{line.id}", now)
 
 
 class Relays:

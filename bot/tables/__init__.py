@@ -1,5 +1,17 @@
 """Every table, one file per subject; no decisions. Check input at the door: `table=True` classes do not validate."""
 
-from bot.tables import automations, chat, events, mail, outbox, people, settings, shop, support
+from bot.tables import automations, chat, events, feedback, mail, outbox, people, settings, shop, staff_room, support
 
-__all__ = ["automations", "chat", "events", "mail", "outbox", "people", "settings", "shop", "support"]
+__all__ = [
+    "automations",
+    "chat",
+    "events",
+    "feedback",
+    "mail",
+    "outbox",
+    "people",
+    "settings",
+    "shop",
+    "staff_room",
+    "support",
+]

@@ -37,7 +37,7 @@ class Topic(SQLModel, table=True):
 
     `state` is creating (by the worker `made_by`), bare (made again: what was said before is to be repeated), ready
     or gone (deleted by somebody: a new one is made). `card` is the pinned message as it was last shown, `title` the
-    name of the topic.
+    name of the topic, `icon` the state that its icon shows (changed at `icon_at`).
     """
 
     __table_args__ = (sa.UniqueConstraint("ticket_id"), sa.Index("ix_topic_thread", "chat_id", "thread_id"))
@@ -49,16 +49,40 @@ class Topic(SQLModel, table=True):
     card_message_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     card: dict[str, Any] = json_value()
     title: str = ""
+    icon: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    icon_at: datetime | None = moment(null=True)
     state: str = "creating"
     made_by: int | None = Field(default=None, sa_type=sa.BigInteger)
     changed_at: datetime = moment()
 
 
+class FormerTopic(SQLModel, table=True):
+    """A topic that a ticket left for another group: who writes there still is told where it went."""
+
+    __table_args__ = (sa.UniqueConstraint("chat_id", "thread_id"),)
+
+    id: int | None = row_id()
+    ticket_id: int = reference("ticket.id")
+    chat_id: int = Field(sa_type=sa.BigInteger)
+    thread_id: int = Field(sa_type=sa.BigInteger)
+    left_at: datetime = moment()
+
+
 class StaffMember(SQLModel, table=True):
-    """Somebody who answers in the staff group."""
+    """Somebody who answers in a staff group. `presence` is here or away; `groups` are the chats they were seen in.
+
+    `last_given_at` is when the round last came to them.
+    """
 
     id: int | None = row_id()
     telegram_id: int = Field(unique=True, sa_type=sa.BigInteger)
     name: str
+    username: str | None = None
     language: str | None = None
+    presence: str = Field(default="here", sa_column_kwargs={"server_default": "here"})
+    presence_at: datetime | None = moment(null=True)
+    away_until: datetime | None = moment(null=True)
+    groups: list[int] = json_value(list, empty="[]")
+    last_given_at: datetime | None = moment(null=True)
+    last_seen_at: datetime | None = moment(null=True)
     first_seen_at: datetime = moment()

@@ -25,9 +25,10 @@ def moment(*, null: bool = False) -> Any:
     return Field(sa_type=UtcDateTime)
 
 
-def json_value(default: Any = dict) -> Any:
-    """A JSON column; give it only what `msgspec` can write."""
-    return Field(default_factory=default, sa_type=Json)
+def json_value(default: Any = dict, *, empty: str | None = None) -> Any:
+    """A JSON column; give it only what `msgspec` can write. `empty` is what rows get that were there before it."""
+    more = {"server_default": empty} if empty is not None else {}
+    return Field(default_factory=default, sa_type=Json, sa_column_kwargs=more)
 
 
 def long_text(default: str = "") -> Any:

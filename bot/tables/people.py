@@ -12,7 +12,8 @@ from bot.tables.columns import json_value, moment, reference, row_id
 class Contact(SQLModel, table=True):
     """A person. `status` is active, merged (`merged_into` has the rest) or erased.
 
-    `birthday` is kept as `--MM-DD` when the year is unknown. `language` is one of ours or None.
+    `birthday` is kept as `--MM-DD` when the year is unknown. `language` is one of ours or None. `blocked_at`: staff
+    want to hear no more of them; what they write is kept and opens nothing.
     """
 
     id: int | None = row_id()
@@ -26,6 +27,7 @@ class Contact(SQLModel, table=True):
     birthday: str | None = Field(default=None, index=True)
     birthday_known_at: datetime | None = moment(null=True)
     traits: dict[str, Any] = json_value()
+    blocked_at: datetime | None = moment(null=True)
     created_at: datetime = moment()
     last_seen_at: datetime | None = moment(null=True)
 

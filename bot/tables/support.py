@@ -1,4 +1,4 @@
-"""Tickets, what was said in them, their clocks and ratings."""
+"""Tickets, what was said in them, their clocks."""
 
 from datetime import datetime
 from typing import Any
@@ -9,23 +9,60 @@ from sqlmodel import Field, SQLModel
 from bot.base.due import DueRow, due_index
 from bot.tables.columns import json_value, long_text, moment, reference, row_id
 
+STATUSES = ("new", "open", "waiting_customer", "waiting_supplier", "snoozed", "resolved")
+PRIORITIES = ("low", "normal", "high", "urgent")
+KINDS = ("question", "complaint", "drill")
 
-class Ticket(SQLModel, table=True):
-    """A case. `number` is what people call it (#1042). `status` is new, open, waiting_customer or resolved."""
 
-    __table_args__ = (sa.Index("ix_ticket_contact", "contact_id", "status"),)
+class Ticket(DueRow, table=True):
+    """A case. `number` is what people call it (#1042); `status`, `priority` and `kind` are of the lists above.
+
+    `due_at` is when it wakes by itself: the end of a snooze, or the day it closes for being idle. `waiting_since` is
+    the oldest message of the customer that nobody answered. `merged_into` has the rest of a merged ticket.
+    """
+
+    __table_args__ = (
+        sa.Index("ix_ticket_contact", "contact_id", "status"),
+        sa.Index("ix_ticket_status", "status", "department"),
+        due_index("ticket"),
+    )
 
     id: int | None = row_id()
     number: int = Field(unique=True)
     contact_id: int = reference("contact.id", index=False)
     channel: str
+    kind: str = Field(default="question", sa_column_kwargs={"server_default": "question"})
     status: str = "new"
     priority: str = "normal"
     language: str = "en"
+    department: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    tier: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    tags: list[str] = json_value(list, empty="[]")
     assignee_id: int | None = reference("staffmember.id", null=True)
+    spam: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+    merged_into: int | None = Field(default=None, sa_type=sa.BigInteger)
     opened_at: datetime = moment()
     answered_at: datetime | None = moment(null=True)
     resolved_at: datetime | None = moment(null=True)
+    waiting_since: datetime | None = moment(null=True)
+    snoozed_until: datetime | None = moment(null=True)
+
+
+class TicketLink(SQLModel, table=True):
+    """Two tickets that belong together. `kind` is related, earlier, split or merged (from `ticket_id` into `other_id`).
+
+    `moved` keeps what a merge needs to be taken back: `{"lines": [ids], "events": [ids], "status": ...}`.
+    """
+
+    __table_args__ = (sa.UniqueConstraint("ticket_id", "other_id", "kind"),)
+
+    id: int | None = row_id()
+    ticket_id: int = reference("ticket.id")
+    other_id: int = reference("ticket.id")
+    kind: str
+    moved: dict[str, Any] = json_value()
+    made_by: str
+    made_at: datetime = moment()
 
 
 class TicketMessage(SQLModel, table=True):
@@ -33,7 +70,9 @@ class TicketMessage(SQLModel, table=True):
 
     `author` is customer, staff, bot or note. `provider_key` names the original (`telegram:CHAT:MESSAGE`), unique so
     that a replay adds nothing. `at` is the provider's time of it, checked against ours (`received_at`).
-    A bot conversation has no ticket yet. `attachment` is `{kind, file_id, name}` of the channel or empty.
+    A bot conversation has no ticket yet. `attachment` is `{kind, file_id, name, album}` of the channel or empty.
+    `text` is the newest wording (earlier ones are revisions). `held`: a flood or spam, kept from the topic until
+    somebody looks. `deleted_at`: taken back from the customer.
     """
 
     __table_args__ = (
@@ -51,9 +90,40 @@ class TicketMessage(SQLModel, table=True):
     text: str = long_text()
     attachment: dict[str, Any] = json_value()
     provider_key: str
+    reply_to_id: int | None = Field(default=None, sa_type=sa.BigInteger)
+    held: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     at: datetime = moment()
     received_at: datetime = moment()
     accepted_at: datetime | None = moment(null=True)
+    edited_at: datetime | None = moment(null=True)
+    deleted_at: datetime | None = moment(null=True)
+
+
+class MessageRevision(SQLModel, table=True):
+    """An earlier wording of a line: what it said until it was edited at `at`. Appended to, never changed."""
+
+    __table_args__ = (sa.UniqueConstraint("said_id", "number"),)
+
+    id: int | None = row_id()
+    said_id: int = reference("ticketmessage.id")
+    number: int
+    text: str = long_text()
+    at: datetime = moment()
+
+
+class Mirror(SQLModel, table=True):
+    """Where a line stands in Telegram beside its original: `side` is topic or customer.
+
+    A line may stand in several messages (a long text, an album): one row each.
+    """
+
+    __table_args__ = (sa.UniqueConstraint("chat_id", "message_id"),)
+
+    id: int | None = row_id()
+    said_id: int = reference("ticketmessage.id")
+    side: str
+    chat_id: int = Field(sa_type=sa.BigInteger)
+    message_id: int = Field(sa_type=sa.BigInteger)
 
 
 class TicketEvent(SQLModel, table=True):
@@ -69,11 +139,23 @@ class TicketEvent(SQLModel, table=True):
     data: dict[str, Any] = json_value()
 
 
-class SlaTimer(DueRow, table=True):
-    """One measured promise. `state` is running, met, breached or cancelled; `reason` says why cancelled.
+class CalendarVersion(SQLModel, table=True):
+    """Opening hours as they once were: `body` rebuilds the calendar, `version` is its hash."""
 
-    Here `due_at` (of DueRow) is when somebody must look next (a warning or the breach); `target_at` is when the
-    promise runs out. `cause` names a breach that is not the staff's (`delivery_delay`, `retarget`).
+    version: str = Field(primary_key=True)
+    name: str
+    body: dict[str, Any] = json_value()
+    made_at: datetime = moment()
+
+
+class SlaTimer(DueRow, table=True):
+    """One measured promise. `metric` is first_response, next_response, resolution or fixed.
+
+    `state` is running, paused, met, breached or cancelled; `reason` says why cancelled. `due_at` (of DueRow) is when
+    somebody must look next (a warning, the breach, a step of the ladder); `target_at` is when the promise runs out.
+    `cause` names a breach that is not the staff's (`delivery_delay`, `queue_delay`, `retarget`). `pauses` are pairs of
+    instants (ISO 8601, the last may be open: `[start, null]`). `calendar` and `calendar_version` name the hours it
+    was measured by. `warned` and `climbed` are the fractions and the steps of the ladder that were done.
     """
 
     __table_args__ = (
@@ -90,9 +172,13 @@ class SlaTimer(DueRow, table=True):
     channel: str
     target_seconds: int
     always_open: bool = False
+    calendar: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    calendar_version: str = Field(default="", sa_column_kwargs={"server_default": ""})
     start_at: datetime = moment()
     target_at: datetime = moment()
+    pauses: list[list[Any]] = json_value(list, empty="[]")
     warned: list[float] = json_value(list)
+    climbed: list[str] = json_value(list, empty="[]")
     state: str = "running"
     reason: str | None = None
     cause: str | None = None
@@ -101,18 +187,3 @@ class SlaTimer(DueRow, table=True):
     settled_at: datetime | None = moment(null=True)
     detected_at: datetime | None = moment(null=True)
     staff_id: int | None = reference("staffmember.id", null=True, index=False)
-
-
-class Rating(SQLModel, table=True):
-    """How a customer felt about a closed ticket: 1 to 5, one per time it was resolved."""
-
-    __table_args__ = (sa.UniqueConstraint("ticket_id", "cycle"),)
-
-    id: int | None = row_id()
-    ticket_id: int = reference("ticket.id", index=False)
-    contact_id: int = reference("contact.id")
-    cycle: int = 1
-    asked_at: datetime = moment()
-    score: int | None = None
-    comment: str = long_text()
-    rated_at: datetime | None = moment(null=True)

@@ -7,7 +7,8 @@ from bot.base import paths
 from bot.base.database import Database
 from bot.base.errors import FindingsError
 from bot.base.texts import Texts
-from bot.tables.support import Rating, Ticket
+from bot.tables.feedback import Rating
+from bot.tables.support import Ticket
 
 LAMP = {"product_id": "lamp", "name": "Lamp", "price": 20, "quantity": 1, "category": "Electronics"}
 FERN = {"product_id": "fern", "name": "Fern", "price": 10, "quantity": 1, "category": "Plants"}

@@ -10,9 +10,9 @@ from sqlmodel import select
 from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.inbound.web import ratings as pages
-from bot.support import ratings
 from bot.support.desk import Desk
-from bot.tables.support import Rating
+from bot.support.feedback import ratings
+from bot.tables.feedback import Rating
 
 
 @pytest.fixture(scope="module")

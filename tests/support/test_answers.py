@@ -7,7 +7,8 @@ import pytest
 
 from bot.base import paths
 from bot.base.errors import FindingsError
-from bot.support import answers, guards, mentions
+from bot.support import answers
+from bot.support.answers import guards, mentions
 
 
 @pytest.fixture(scope="module")

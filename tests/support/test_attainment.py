@@ -10,7 +10,7 @@ from deskwork import Stage, seconds
 
 from bot.base.database import Database
 from bot.base.texts import Texts
-from bot.support import attainment
+from bot.support.sla import attainment
 from bot.tables.support import SlaTimer
 
 

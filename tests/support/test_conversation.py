@@ -11,7 +11,8 @@ from sqlmodel import select
 
 from bot.base.database import Database
 from bot.base.texts import Texts
-from bot.support import conversation, opening
+from bot.support import conversation
+from bot.support.tickets import opening
 from bot.tables.support import TicketEvent, TicketMessage
 
 PROBLEM = "I want to talk to a human"

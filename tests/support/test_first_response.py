@@ -9,7 +9,7 @@ from deskwork import Stage, seconds
 from bot import contacts
 from bot.base.database import Database
 from bot.base.texts import Texts
-from bot.support import sla
+from bot.support.sla import clocks as sla
 
 PROBLEM = "I want to talk to a human"
 BERLIN = {

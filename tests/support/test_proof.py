@@ -15,7 +15,7 @@ from bot import contacts
 from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.outbound.outbox import Outcome, Send, Skip
-from bot.support import codes
+from bot.support.self_service import codes
 from bot.support.stages import stages
 from bot.tables.people import Contact, Identity, Proof
 from bot.tables.shop import Order

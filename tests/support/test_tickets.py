@@ -14,8 +14,9 @@ from bot.outbound.outbox import Outcome, Send, Skip
 from bot.outbound.sender import Receipt
 from bot.support import conversation
 from bot.support.stages import stages
+from bot.tables.feedback import Rating
 from bot.tables.people import Identity
-from bot.tables.support import Rating, TicketMessage
+from bot.tables.support import TicketMessage
 
 PROBLEM = "I want to talk to a human"
 

@@ -5,6 +5,21 @@ every section has defaults, and `Config.off()` says what does not run because of
 """
 
 from bot.base.config.reading import keys, load, section_of
-from bot.base.config.sections import LANGUAGES, Cap, Config, Hours, SlaGoal, SlaPolicy, SmtpServer
+from bot.base.config.sections import Cap, Config, SmtpServer
+from bot.base.config.support import Hours, SlaGoal, SlaPolicy, SpecialDay, Support
+from bot.base.config.types import LANGUAGES
 
-__all__ = ["LANGUAGES", "Cap", "Config", "Hours", "SlaGoal", "SlaPolicy", "SmtpServer", "keys", "load", "section_of"]
+__all__ = [
+    "LANGUAGES",
+    "Cap",
+    "Config",
+    "Hours",
+    "SlaGoal",
+    "SlaPolicy",
+    "SmtpServer",
+    "SpecialDay",
+    "Support",
+    "keys",
+    "load",
+    "section_of",
+]

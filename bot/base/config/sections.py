@@ -1,91 +1,30 @@
 """What a shop may set: one class per section of the file, each with its defaults and its checks."""
 
 import re
-from datetime import date, time, timedelta
+from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from babel.core import Locale, UnknownLocaleError
-from babel.numbers import is_currency
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     model_validator,
 )
 
 from bot.base import clock
-
-LANGUAGES = ("en", "zh_CN")
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise ValueError('write a duration in quotes, such as "30s", "4h" or "7d"')
-    return clock.duration(value)
-
-
-def _timezone(value: str) -> str:
-    if clock.zone(value) is None:
-        raise ValueError(f"{value!r} is not an IANA time zone; write one such as Europe/Berlin or Asia/Shanghai")
-    return value
-
-
-def _currency(value: str) -> str:
-    if not is_currency(value.upper()):
-        raise ValueError(f"{value!r} is not a currency; write a three-letter code such as EUR or CNY")
-    return value.upper()
-
-
-def _language(value: str) -> str:
-    try:
-        known = str(Locale.parse(value.replace("-", "_")))
-    except (ValueError, UnknownLocaleError):
-        known = ""
-    for language in LANGUAGES:
-        if known.split("_")[0] == language.split("_")[0]:
-            return language
-    raise ValueError(f"{value!r} is not a language that we speak; write {' or '.join(LANGUAGES)}")
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{value!r} is not a web address; write it like https://shop.example")
-    return value.rstrip("/")
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Language = Annotated[str, AfterValidator(_language)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_not_set(cls, values: Any) -> Any:
-        """`token = ""` means no token: what a template of a config file leaves open."""
-        if not isinstance(values, dict):
-            return values
-        optional = {field.alias or name for name, field in cls.model_fields.items() if field.default is None}
-        return {key: value for key, value in values.items() if not (value == "" and key in optional)}
+from bot.base.config.support import Support
+from bot.base.config.types import Currency, Duration, HttpUrl, Language, Section, Timezone
 
 
 class Shop(Section):
     name: str = "My shop"
     url: HttpUrl = "https://shop.example"
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    timezone: Timezone = "UTC"
     language: Language = "en"
-    currency: Annotated[str, AfterValidator(_currency)] = "EUR"
+    currency: Currency = "EUR"
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
 
 
@@ -199,101 +138,6 @@ class ShopSystem(Section):
 class Shops(Section):
     shopify: ShopSystem = ShopSystem()
     woocommerce: ShopSystem = ShopSystem()
-
-
-def _window(value: object) -> tuple[int, int]:
-    """`"09:00-17:30"` as minutes after midnight; an end at or before the start runs into the next day."""
-    match = re.fullmatch(r"(\d{1,2}:\d\d)\s*[-–]\s*(\d{1,2}:\d\d)", value.strip()) if isinstance(value, str) else None
-    if not match:
-        raise ValueError(f'{value!r} are no opening hours; write them like "09:00-17:30"')
-    minutes = [1440 if part == "24:00" else _minutes(part) for part in match.groups()]
-    return minutes[0], minutes[1] if minutes[1] > minutes[0] else minutes[1] + 1440
-
-
-def _minutes(text: str) -> int:
-    at = clock.time_of_day(text)
-    return at.hour * 60 + at.minute
-
-
-Window = Annotated[tuple[int, int], BeforeValidator(_window)]
-
-
-class SpecialDay(Section):
-    """A date that differs: closed when `open` is empty. `scope = "shift"` leaves last night's shift alone."""
-
-    date: date
-    name: str = ""
-    open: tuple[Window, ...] = ()
-    scope: Literal["date", "shift"] = "date"
-
-
-class Hours(Section):
-    """Opening hours. Without any weekday the desk is open always."""
-
-    timezone: Annotated[str, AfterValidator(_timezone)] | None = None
-    mon: tuple[Window, ...] = ()
-    tue: tuple[Window, ...] = ()
-    wed: tuple[Window, ...] = ()
-    thu: tuple[Window, ...] = ()
-    fri: tuple[Window, ...] = ()
-    sat: tuple[Window, ...] = ()
-    sun: tuple[Window, ...] = ()
-    special: tuple[SpecialDay, ...] = ()
-
-    @property
-    def week(self) -> tuple[tuple[Window, ...], ...]:
-        """Windows by weekday, Monday first; all empty means always open."""
-        return tuple(getattr(self, day) for day in _WEEKDAYS)
-
-
-class SlaPolicy(Section):
-    """Targets for the tickets that it fits; the first policy in the file that fits is taken."""
-
-    name: str
-    channel: Literal["telegram", "widget", "email", "whatsapp", "sms", "phone"] | None = None
-    priority: Literal["low", "normal", "high", "urgent"] | None = None
-    language: Language | None = None
-    first_response: Duration | None = None
-    next_response: Duration | None = None
-    resolution: Duration | None = None
-    always_open: bool = False
-    warn_at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] | None = None
-
-    @model_validator(mode="after")
-    def _long_enough(self) -> "SlaPolicy":
-        for target in (self.first_response, self.next_response, self.resolution):
-            if target is not None and (target < timedelta(seconds=5) or target % timedelta(seconds=1)):
-                raise ValueError("a target is a whole number of seconds, 5 or more")
-        return self
-
-
-class SlaGoal(Section):
-    """A promise about many tickets: `share` of the `metric` within `within`."""
-
-    metric: Literal["first_response", "next_response", "resolution"] = "first_response"
-    channel: Literal["chat", "email"]
-    within: Duration
-    share: Annotated[float, Field(gt=0, le=1)]
-    window: Literal["day", "week", "month"] = "week"
-
-
-_HOUSE_POLICIES = (
-    SlaPolicy(name="mail", channel="email", first_response=timedelta(hours=4)),
-    SlaPolicy(name="chat", first_response=timedelta(seconds=30)),
-)
-_HOUSE_GOALS = (
-    SlaGoal(channel="chat", within=timedelta(seconds=30), share=0.9),
-    SlaGoal(channel="email", within=timedelta(hours=4), share=0.8),
-)
-
-
-class Support(Section):
-    hours: Hours = Hours()
-    sla: tuple[SlaPolicy, ...] = _HOUSE_POLICIES
-    goals: tuple[SlaGoal, ...] = _HOUSE_GOALS
-    undo: Duration = timedelta(seconds=5)
-    reopen_within: Duration = timedelta(hours=72)
-    low_score: Annotated[int, Field(ge=1, le=4)] = 2
 
 
 def _quiet_hours(value: object) -> tuple[time, time] | None:

@@ -8,8 +8,10 @@ from aiogram.types import CallbackQuery
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.inbound.telegram import customer, staff
-from bot.support import conversation, tickets
+from bot.support import conversation
 from bot.support.desk import Desk
+from bot.support.staff_room import registry
+from bot.support.typed import Pressed
 
 
 @dataclass
@@ -41,7 +43,8 @@ async def by_staff(
         return
     assert query.message is not None and query.data is not None
     colleague = await staff.member(session, query.from_user, now)
-    toast.words = await tickets.staff_pressed(session, desk, colleague, query.data, now, query.message.message_id)
+    place = query.message.chat.id, query.message.message_id
+    toast.words = await registry.press(session, query.data, Pressed(desk, colleague, "", 0, "", *place, now))
 
 
 async def by_nobody(query: CallbackQuery) -> None:

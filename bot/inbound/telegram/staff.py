@@ -14,8 +14,10 @@ from sqlmodel import col, select
 from bot.base.database import insert, table
 from bot.inbound.telegram import content
 from bot.outbound import outbox, staff_group
-from bot.support import sla, tickets
 from bot.support.desk import Desk
+from bot.support.staff_room import registry
+from bot.support.tickets import answering, closing, find
+from bot.support.typed import Typed
 from bot.tables.chat import StaffMember
 from bot.tables.support import Ticket, TicketMessage
 
@@ -28,6 +30,7 @@ def router() -> Router:
     made.message.register(topic_closed, F.forum_topic_closed, F.is_topic_message, in_group)
     made.message.register(without_name, F.sender_chat, F.is_topic_message, in_group, content.says_something)
     made.message.register(wrote, F.is_topic_message, in_group, content.says_something)
+    made.message.register(commanded, ~F.is_topic_message, F.text.startswith("/"), in_group)
     made.edited_message.register(changed, F.is_topic_message, in_group, content.says_something)
     return made
 
@@ -58,14 +61,14 @@ async def topic_closed(message: Message, session: AsyncSession, desk: Desk, now:
     """Closing a topic by hand closes its ticket."""
     ticket = await _ticket(session, message)
     if ticket is not None and message.from_user is not None and not message.from_user.is_bot:
-        await tickets.close(session, desk, ticket, await member(session, message.from_user, now), now)
+        await closing.close(session, desk, ticket, await member(session, message.from_user, now), now)
 
 
 async def without_name(message: Message, session: AsyncSession, desk: Desk, now: datetime) -> None:
     """An anonymous admin or a channel: nobody would know who answered, and it must not vanish silently."""
     ticket = await _ticket(session, message)
     if ticket is not None:
-        await _warn(session, ticket, message, desk.staff("group.as_yourself"), now)
+        await _answer(session, ticket, message, desk.staff("group.as_yourself"), now)
 
 
 async def wrote(message: Message, session: AsyncSession, desk: Desk, now: datetime) -> None:
@@ -79,7 +82,7 @@ async def wrote(message: Message, session: AsyncSession, desk: Desk, now: dateti
     elif text.startswith("/"):
         await _command(session, desk, ticket, colleague, message, text, now)
     else:
-        await tickets.staff_said(
+        await answering.staff_said(
             session,
             desk,
             ticket,
@@ -99,30 +102,42 @@ async def changed(message: Message, session: AsyncSession, desk: Desk, now: date
     original = select(TicketMessage).where(col(TicketMessage.provider_key) == content.key(message))
     said = await session.scalar(original)
     if ticket is not None and said is not None and said.author == "staff" and said.text != content.text(message):
-        await _warn(session, ticket, message, desk.staff("group.edited"), now)
+        await _answer(session, ticket, message, desk.staff("group.edited"), now)
+
+
+async def commanded(message: Message, session: AsyncSession, desk: Desk, now: datetime) -> None:
+    """A command outside of the topics: about the queue, oneself, the day."""
+    if message.from_user is None or message.from_user.is_bot:
+        return
+    colleague = await member(session, message.from_user, now)
+    await _command(session, desk, None, colleague, message, content.text(message), now)
 
 
 async def _command(
     session: AsyncSession,
     desk: Desk,
-    ticket: Ticket,
+    ticket: Ticket | None,
     colleague: StaffMember,
     message: Message,
     text: str,
     now: datetime,
 ) -> None:
     word, _, rest = text.partition(" ")
-    command = word.partition("@")[0].lower()
-    if command == "/take":
-        await tickets.take(session, desk, ticket, colleague, now)
-    elif command == "/close":
-        await tickets.close(session, desk, ticket, colleague, now)
-    elif command == "/note":
-        await _note(session, desk, ticket, colleague, message, rest.strip(), now)
-    elif command == "/sla":
-        await _warn(session, ticket, message, await sla.explain(session, desk, ticket, now), now)
-    else:
-        await _warn(session, ticket, message, desk.staff("group.unknown_command", command=command), now)
+    original = _replied(message)
+    said = Typed(
+        desk,
+        colleague,
+        rest.strip(),
+        message.chat.id,
+        message.message_id,
+        content.key(message),
+        now,
+        ticket,
+        content.key(original) if original else None,
+    )
+    answer = await registry.run(session, word.partition("@")[0].removeprefix("/").lower(), said)
+    if answer:
+        await _answer(session, ticket, message, answer, now)
 
 
 async def _note(
@@ -134,13 +149,19 @@ async def _note(
     text: str,
     now: datetime,
 ) -> None:
-    await tickets.note(session, desk, ticket, colleague, text, content.key(message), content.source(message), now)
+    await answering.note(session, desk, ticket, colleague, text, content.key(message), content.source(message), now)
+
+
+def _replied(message: Message) -> Message | None:
+    """What it replies to; a message in a topic that replies to nothing names the topic's first one."""
+    original = message.reply_to_message
+    return None if original is None or original.message_id == message.message_thread_id else original
 
 
 async def _answers_a_note(session: AsyncSession, message: Message) -> bool:
     """An answer to a note stays among staff."""
-    original = message.reply_to_message
-    if original is None or original.message_id == message.message_thread_id:
+    original = _replied(message)
+    if original is None:
         return False
     asked = select(TicketMessage.author).where(col(TicketMessage.provider_key) == content.key(original))
     return await session.scalar(asked) == "note"
@@ -149,19 +170,20 @@ async def _answers_a_note(session: AsyncSession, message: Message) -> bool:
 async def _ticket(session: AsyncSession, message: Message) -> Ticket | None:
     if not message.is_topic_message or message.message_thread_id is None:
         return None
-    return await tickets.by_topic(session, message.chat.id, message.message_thread_id)
+    return await find.by_topic(session, message.chat.id, message.message_thread_id)
 
 
-async def _warn(session: AsyncSession, ticket: Ticket, message: Message, text: str, now: datetime) -> None:
-    """A word to whoever wrote this message, in the topic."""
+async def _answer(session: AsyncSession, ticket: Ticket | None, message: Message, text: str, now: datetime) -> None:
+    """A word to whoever wrote this message, in its topic or in General."""
+    receiver = f"ticket:{ticket.id}" if ticket else f"staff:{message.chat.id}"
     await outbox.queue(
         session,
         channel="staff_topic",
         purpose="notice",
-        receiver=f"ticket:{ticket.id}",
-        payload={"ticket_id": ticket.id, "text": text, "reply_to": message.message_id},
+        receiver=receiver,
+        payload={"ticket_id": ticket.id if ticket else None, "text": text, "reply_to": message.message_id},
         key=f"reply:{content.key(message)}:{message.edit_date or ''}",
         now=now,
         priority=30,
-        ticket_id=ticket.id,
+        ticket_id=ticket.id if ticket else None,
     )

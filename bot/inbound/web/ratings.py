@@ -6,8 +6,9 @@ from starlette.formparsers import MultiPartException
 from bot.base import clock
 from bot.base.database import Database
 from bot.inbound.web.pages import Pages
-from bot.support import ratings
 from bot.support.desk import Desk
+from bot.support.feedback import ratings
+from bot.support.tickets.asking import SCORES
 
 _FORM_AT_MOST = 16_384  # bytes
 _COMMENT_AT_MOST = 4000  # characters
@@ -19,7 +20,7 @@ def routes(database: Database, desk: Desk, pages: Pages | None = None) -> APIRou
 
     def page(request: Request, state: str, language: str | None, status: int = 200, **values: object) -> Response:
         spoken = shown.language(request, language)
-        return shown.answer("rating", spoken, status, state=state, scores=list(ratings.SCORES), **values)
+        return shown.answer("rating", spoken, status, state=state, scores=list(SCORES), **values)
 
     @router.api_route("/r/{token}", methods=["GET", "HEAD"])
     async def look(token: str, request: Request, score: str = "") -> Response:
@@ -28,7 +29,7 @@ def routes(database: Database, desk: Desk, pages: Pages | None = None) -> APIRou
         if found is None or not ratings.is_open(found[0], clock.now()):
             return page(request, "gone", found[1].language if found else None, 404)
         rating, ticket = found
-        chosen = int(score) if score.isdecimal() and int(score) in ratings.SCORES else rating.score
+        chosen = int(score) if score.isdecimal() and int(score) in SCORES else rating.score
         return page(request, "ask", ticket.language, number=ticket.number, chosen=chosen, comment=rating.comment)
 
     @router.post("/r/{token}")
@@ -60,5 +61,5 @@ async def _form(request: Request) -> tuple[int | None, str]:
             score, comment = str(form.get("score", "")), str(form.get("comment", ""))
     except (MultiPartException, HTTPException, ValueError):
         return None, ""
-    known = score.isdecimal() and int(score) in ratings.SCORES
+    known = score.isdecimal() and int(score) in SCORES
     return int(score) if known else None, comment.strip()[:_COMMENT_AT_MOST]

@@ -15,7 +15,7 @@ from sqlmodel import col, select
 from bot.base import clock, due, logs, work
 from bot.base.config import SlaPolicy
 from bot.base.database import Database, table
-from bot.support import history, hours, post
+from bot.support import history, hours, post, typed
 from bot.support.desk import Desk, span
 from bot.tables.support import SlaTimer, Ticket
 
@@ -70,6 +70,22 @@ def judge(target_at: datetime, answered_at: datetime, agent_at: datetime | None)
     if answered_at <= target_at:
         return Verdict("met")
     return Verdict("breached", "delivery_delay" if agent_at and agent_at <= target_at else None)
+
+
+async def happened(
+    session: AsyncSession,
+    desk: Desk,
+    ticket: Ticket,
+    actor: str,
+    name: str,
+    now: datetime,
+    *,
+    at: datetime | None = None,
+    **data: Any,
+) -> None:
+    """Write it into the history of the ticket, and let its clocks follow. `at` when it counts (else `now`)."""
+    assert ticket.id is not None
+    await history.write(session, ticket.id, at or now, actor, name, **data)
 
 
 async def start(session: AsyncSession, desk: Desk, ticket: Ticket, metric: str, at: datetime) -> SlaTimer | None:
@@ -266,3 +282,10 @@ def _explained(desk: Desk, ticket: Ticket, timer: SlaTimer, now: datetime) -> st
     if why := timer.cause or timer.reason:
         lines.append(desk.staff(f"staff.sla.why.{why}"))
     return "\n".join(lines)
+
+
+async def _explain_typed(session: AsyncSession, said: typed.Typed) -> str:
+    return await explain(session, said.desk, said.case, said.now)
+
+
+COMMANDS = (typed.Command("sla", _explain_typed),)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base.database import table
-from bot.support.mentions import ProductNames
+from bot.support.answers.mentions import ProductNames
 from bot.tables.shop import Product
 
 _ROWS = table(Product)

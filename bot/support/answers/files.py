@@ -12,7 +12,7 @@ import jinja2.meta
 from bot.base import paths, render
 from bot.base.config import LANGUAGES
 from bot.base.errors import Finding
-from bot.support.ranking import normalise
+from bot.support.answers.ranking import normalise
 
 ACTIONS = ("order_status", "human")
 VALUES = frozenset({"first_name", "shop", "orders", "hours", "language", "timezone", "product"})

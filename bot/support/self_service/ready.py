@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import logs, render
 from bot.shops import facts
-from bot.support import answers, lines, order_status, post
+from bot.support import answers, lines, post
 from bot.support.desk import Desk
+from bot.support.self_service import order_status
 from bot.tables.people import Contact
 
 log = logs.get(__name__)

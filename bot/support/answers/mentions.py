@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from bot.support import ranking
+from bot.support.answers import ranking
 
 _NUMBER = re.compile(r"(?<![0-9A-Za-z])#?\s?((?:[A-Za-z]{1,4}-?)?\d[\d-]{2,18}\d)(?![0-9A-Za-z])", re.ASCII)
 _PLAIN = re.compile(r"[^A-Z0-9]")

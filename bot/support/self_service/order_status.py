@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock
 from bot.shops import facts
-from bot.support import mentions, ranking
+from bot.support.answers import mentions, ranking
 from bot.support.desk import Desk
 from bot.tables.people import Contact
 from bot.tables.shop import Order

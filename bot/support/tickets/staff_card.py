@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.base import ids
 from bot.shops import facts
-from bot.support import order_status, post, sla
 from bot.support.desk import Desk
+from bot.support.self_service import order_status
+from bot.support.sla import clocks as sla
 from bot.tables.chat import StaffMember
 from bot.tables.people import Contact
 from bot.tables.support import Ticket
@@ -29,17 +29,6 @@ async def content(session: AsyncSession, desk: Desk, ticket: Ticket, now: dateti
         "text": "\n".join(html.escape(line, quote=False) for line in await _lines(session, desk, ticket, contact, now)),
         "buttons": _buttons(desk, ticket),
     }
-
-
-async def show(
-    session: AsyncSession, desk: Desk, ticket: Ticket, why: str, now: datetime, *, topic: str | None = None
-) -> None:
-    """Bring the card up to date; `topic` closes or reopens the topic with it."""
-    payload = await content(session, desk, ticket, now)
-    if topic:
-        payload["topic"] = topic
-    key = ids.stable("card", ticket.id, why, now.isoformat())
-    await post.to_topic(session, ticket, "card", payload, key, now)
 
 
 def customer_name(desk: Desk, contact: Contact) -> str:

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import work
 from bot.base.database import table
 from bot.outbound import staff_group
-from bot.support import history, lines, post, sla
+from bot.support import history, lines, post
 from bot.support.desk import Desk
+from bot.support.sla import clocks as sla
 from bot.tables.outbox import Message
 from bot.tables.support import Ticket, TicketMessage
 

@@ -2,39 +2,21 @@
 
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot.base import ids
-from bot.base.database import insert, table
-from bot.support import history, post, ready, relay, staff_card
+from bot.support import history
 from bot.support.desk import Desk
+from bot.support.self_service import ready
+from bot.support.tickets import relay, staff_card
+from bot.support.tickets.asking import SCORES
+from bot.tables.feedback import Rating
 from bot.tables.people import Contact
-from bot.tables.support import Rating, Ticket
+from bot.tables.support import Ticket
 
-SCORES = range(1, 6)
 _PURPOSE = "rating"
 _COMMENT_WITHIN = timedelta(minutes=10)
-_ROWS = table(Rating)
-
-
-async def ask(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime) -> None:
-    """One question per time that the ticket is resolved."""
-    earlier = sa.select(sa.func.count()).select_from(_ROWS).where(_ROWS.c.ticket_id == ticket.id)
-    cycle = (await session.scalar(earlier) or 0) + 1
-    row = insert(session, _ROWS).values(
-        ticket_id=ticket.id, contact_id=ticket.contact_id, cycle=cycle, asked_at=now, comment=""
-    )
-    rating_id = await session.scalar(row.on_conflict_do_nothing().returning(_ROWS.c.id))
-    if rating_id is None:
-        return
-    stars = [{"text": f"{score} ⭐", "data": f"1:rate:{rating_id}:{score}"} for score in SCORES]
-    content = {"text": desk.say(ticket.language, "rating.ask", number=ticket.number), "buttons": [stars]}
-    await post.to_customer(
-        session, ticket.contact_id, ticket.channel, "rating", content, f"rating:{rating_id}", now,
-        priority=60, ticket_id=ticket.id,
-    )  # fmt: skip
 
 
 def is_open(rating: Rating, now: datetime) -> bool:

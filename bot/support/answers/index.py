@@ -14,9 +14,10 @@ from rapidfuzz import fuzz, process
 
 from bot.base import render
 from bot.base.errors import FindingsError
-from bot.support import answer_files, guards, mentions
-from bot.support.answer_files import Entry
-from bot.support.ranking import Hit, Ranking, bare, normalise, tokens
+from bot.support.answers import files as answer_files
+from bot.support.answers import guards, mentions
+from bot.support.answers.files import Entry
+from bot.support.answers.ranking import Hit, Ranking, bare, normalise, tokens
 
 _FOREIGN = 0.3  # assumed share of messages that no entry answers
 _PRECISION = 0.9  # of what is answered at once

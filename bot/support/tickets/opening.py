@@ -8,8 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot.base.database import insert, table
-from bot.support import history, hours, lines, post, ready, relay, sla, staff_card
+from bot.support import history, hours, lines, post
 from bot.support.desk import Desk
+from bot.support.self_service import ready
+from bot.support.sla import clocks as sla
+from bot.support.tickets import relay, staff_card
 from bot.tables.people import Contact
 from bot.tables.support import Ticket, TicketMessage
 
@@ -62,7 +65,7 @@ async def hand_over(
     await history.write(session, ticket.id or 0, now, "customer", "opened", why=why, earlier=last.id if last else None)
     start = sla.counted_at(line.at, line.received_at) if line else now
     await sla.start(session, desk, ticket, sla.FIRST_RESPONSE, start)
-    await staff_card.show(session, desk, ticket, "opened", now)
+    await post.card(session, ticket, "opened", now)
     if last is not None:
         text = desk.staff("staff.earlier_ticket", number=last.number)
         await post.to_topic(session, ticket, "notice", {"text": text}, f"earlier:{ticket.id}", now)
@@ -96,7 +99,7 @@ async def reopen(session: AsyncSession, desk: Desk, ticket: Ticket, actor: str, 
     ticket.status, ticket.resolved_at = "open", None
     await history.write(session, ticket.id, now, actor, "reopened")
     await session.flush()
-    await staff_card.show(session, desk, ticket, "reopened", now, topic="reopen")
+    await post.card(session, ticket, "reopened", now, topic="reopen")
 
 
 async def _say_earlier(

@@ -9,8 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot import contacts
-from bot.support import codes, lines, mentions, order_status, post, ranking, ready
+from bot.support import lines, post
+from bot.support.answers import mentions, ranking
 from bot.support.desk import Desk
+from bot.support.self_service import codes, order_status, ready
 from bot.tables.people import Contact, Proof
 from bot.tables.support import TicketMessage
 

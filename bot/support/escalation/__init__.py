@@ -1,0 +1,1 @@
+"""What happens when a promise is close or missed: warnings, steps of the ladder, alarms."""

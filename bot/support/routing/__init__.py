@@ -1,0 +1,1 @@
+"""Who gets a ticket: departments, who is there, whose turn it is."""

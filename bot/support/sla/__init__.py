@@ -1,0 +1,1 @@
+"""Promises in time: which one holds, the clock of it, and how well they were kept."""

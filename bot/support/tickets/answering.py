@@ -1,0 +1,170 @@
+"""What staff write in a topic: to the customer, or a note that stays inside."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import select
+
+from bot.base.database import table
+from bot.support import lines, post, typed
+from bot.support.desk import Desk
+from bot.support.sla import clocks as sla
+from bot.support.tickets import claiming, relay
+from bot.tables.chat import StaffMember
+from bot.tables.outbox import Message
+from bot.tables.support import Ticket, TicketMessage
+
+NOTE_MARK = "✍"  # a lock would say it better, but Telegram lets bots react with a fixed set only
+_BUSY = timedelta(seconds=60)
+
+
+async def staff_said(
+    session: AsyncSession,
+    desk: Desk,
+    ticket: Ticket,
+    staff: StaffMember,
+    text: str,
+    attachment: Mapping[str, Any],
+    provider_key: str,
+    source: Mapping[str, int],
+    at: datetime,
+    now: datetime,
+) -> None:
+    """Plain words in the topic: to the customer if this colleague has the ticket, else it is asked first.
+
+    Until somebody says "send" it is kept as a note: the safe side.
+    """
+    await session.refresh(ticket, with_for_update=True)
+    question = await _doubt(session, desk, ticket, staff, now)
+    line = await lines.write(
+        session,
+        contact_id=ticket.contact_id,
+        ticket_id=ticket.id,
+        channel=ticket.channel,
+        author="note" if question else "staff",
+        text=text,
+        provider_key=provider_key,
+        at=sla.counted_at(at, now),
+        received_at=now,
+        attachment=attachment,
+        staff_id=staff.id,
+    )
+    if line is None:
+        return
+    if question is None:
+        await relay.to_customer(session, desk, ticket, line, now)
+        return
+    verbs = [{"text": desk.staff(f"staff.button.{verb}"), "data": f"1:{verb}:{line.id}"} for verb in ("send", "keep")]
+    content = {"text": question, "buttons": [verbs], "reply_to": source["message_id"]}
+    await post.to_topic(session, ticket, "notice", content, f"ask:{line.id}", now, priority=10, said_id=line.id)
+
+
+async def _doubt(session: AsyncSession, desk: Desk, ticket: Ticket, staff: StaffMember, now: datetime) -> str | None:
+    """Why it should be asked before this goes to the customer: nobody has it, it is closed, somebody else answers."""
+    if ticket.status == "resolved":
+        return desk.staff("staff.ask.resolved")
+    if ticket.assignee_id is None:
+        return desk.staff("staff.ask.unclaimed")
+    if ticket.assignee_id == staff.id:
+        return None
+    recent = select(TicketMessage.id).where(
+        TicketMessage.ticket_id == ticket.id,
+        TicketMessage.author == "staff",
+        TicketMessage.staff_id == ticket.assignee_id,
+        TicketMessage.received_at > now - _BUSY,
+    )
+    if await session.scalar(recent.limit(1)) is None:
+        return None
+    other = await session.get(StaffMember, ticket.assignee_id)
+    return desk.staff("staff.ask.busy", who=other.name if other else "")
+
+
+async def note(
+    session: AsyncSession,
+    desk: Desk,
+    ticket: Ticket,
+    staff: StaffMember,
+    text: str,
+    provider_key: str,
+    source: Mapping[str, int],
+    now: datetime,
+) -> None:
+    """Words among staff; a reaction shows that they stayed inside."""
+    line = await lines.write(
+        session,
+        contact_id=ticket.contact_id,
+        ticket_id=ticket.id,
+        channel=ticket.channel,
+        author="note",
+        text=text,
+        provider_key=provider_key,
+        at=now,
+        received_at=now,
+        staff_id=staff.id,
+    )
+    if line is not None:
+        await _mark(session, ticket, line, now)
+
+
+async def _mark(session: AsyncSession, ticket: Ticket, line: TicketMessage, now: datetime) -> None:
+    place = lines.place(line.provider_key)
+    if place:
+        content = {"react": {"message_id": place["message_id"], "emoji": NOTE_MARK}}
+        await post.to_topic(session, ticket, "notice", content, f"note:{line.id}", now)
+
+
+async def _line_pressed(session: AsyncSession, press: typed.Pressed) -> str | None:
+    """Send, keep or undo below the words of a colleague."""
+    desk, now = press.desk, press.now
+    line = await session.get(TicketMessage, press.id, with_for_update=True, populate_existing=True)
+    ticket = await session.get(Ticket, line.ticket_id) if line and line.ticket_id else None
+    if line is None or ticket is None:
+        return desk.staff("pressed.gone")
+    if press.verb == "undo":
+        undone = await relay.undo(session, desk, ticket, line, press.by, now)
+        if undone:
+            await _replace(session, ticket, press, desk.staff("staff.undone"), f"undone:{line.id}")
+        return desk.staff("staff.undone" if undone else "staff.too_late")
+    if line.author != "note" or await _was_sent(session, line):
+        return desk.staff("staff.sent_already")
+    if press.verb == "keep":
+        await _mark(session, ticket, line, now)
+        await _replace(session, ticket, press, desk.staff("staff.kept"), f"kept:{line.id}")
+        return None
+    await session.refresh(ticket, with_for_update=True)
+    if ticket.assignee_id is None:
+        await claiming.claim(session, desk, ticket, press.staff, now)
+    # The answer is given now: before, it was not meant for the customer.
+    line.author, line.staff_id, line.at = "staff", press.staff.id, now
+    await session.flush()
+    await _replace(session, ticket, press, desk.staff("staff.sent", who=press.staff.name), f"sent:{line.id}")
+    await relay.to_customer(session, desk, ticket, line, now)
+    return None
+
+
+async def _was_sent(session: AsyncSession, line: TicketMessage) -> bool:
+    rows = table(Message)
+    known = sa.select(rows.c.id).where(rows.c.key == relay.answer_key(line))
+    return await session.scalar(known) is not None
+
+
+async def _replace(session: AsyncSession, ticket: Ticket, press: typed.Pressed, text: str, key: str) -> None:
+    """Words in place of a question that was answered; its buttons go."""
+    content = {"edit": press.message_id, "text": text}
+    await post.to_topic(session, ticket, "notice", content, key, press.now, priority=30)
+
+
+async def _note_typed(session: AsyncSession, said: typed.Typed) -> None:
+    source = {"chat_id": said.chat_id, "message_id": said.message_id}
+    await note(session, said.desk, said.case, said.staff, said.words, said.provider_key, source, said.now)
+
+
+async def _note_how(session: AsyncSession, press: typed.Pressed) -> str | None:
+    return press.desk.staff("staff.note_how")
+
+
+COMMANDS = (typed.Command("note", _note_typed),)
+BUTTONS: typed.Buttons = {"send": _line_pressed, "keep": _line_pressed, "undo": _line_pressed, "note": _note_how}
