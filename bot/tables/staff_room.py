@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from bot.tables.columns import json_value, moment, reference, row_id
+from bot.tables.columns import json_value, long_text, moment, reference, row_id
 
 
 class Drill(SQLModel, table=True):
@@ -30,6 +30,25 @@ class MacroUse(SQLModel, table=True):
     name: str = Field(primary_key=True)
     used: int = 0
     last_used_at: datetime = moment()
+
+
+class Draft(SQLModel, table=True):
+    """Words that were shown to a colleague, to be sent as they stand or not at all.
+
+    `source` is `macro:NAME`, `faq:ID` or `past:LINE`. `actions` run when the customer has the words (`said_id`).
+    `warned`: the colleague was told that somebody else is answering.
+    """
+
+    id: int | None = row_id()
+    ticket_id: int = reference("ticket.id")
+    staff_id: int = reference("staffmember.id", index=False)
+    source: str
+    text: str = long_text()
+    actions: list[str] = json_value(list)
+    warned: bool = False
+    made_at: datetime = moment()
+    ended_at: datetime | None = moment(null=True)
+    said_id: int | None = Field(default=None, sa_type=sa.BigInteger, index=True)
 
 
 class AuditEntry(SQLModel, table=True):

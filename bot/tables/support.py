@@ -72,7 +72,8 @@ class TicketMessage(SQLModel, table=True):
     that a replay adds nothing. `at` is the provider's time of it, checked against ours (`received_at`).
     A bot conversation has no ticket yet. `attachment` is `{kind, file_id, name, album}` of the channel or empty.
     `text` is the newest wording (earlier ones are revisions). `held`: a flood or spam, kept from the topic until
-    somebody looks. `deleted_at`: taken back from the customer.
+    somebody looks. `deleted_at`: taken back from the customer. `asked_at`: since when a colleague is asked whether it
+    is meant for the customer; only such a note may still be sent.
     """
 
     __table_args__ = (
@@ -97,6 +98,7 @@ class TicketMessage(SQLModel, table=True):
     accepted_at: datetime | None = moment(null=True)
     edited_at: datetime | None = moment(null=True)
     deleted_at: datetime | None = moment(null=True)
+    asked_at: datetime | None = moment(null=True)
 
 
 class MessageRevision(SQLModel, table=True):
