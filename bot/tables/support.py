@@ -18,7 +18,8 @@ class Ticket(DueRow, table=True):
     """A case. `number` is what people call it (#1042); `status`, `priority` and `kind` are of the lists above.
 
     `due_at` is when it wakes by itself: the end of a snooze, or the day it closes for being idle. `waiting_since` is
-    the oldest message of the customer that nobody answered. `merged_into` has the rest of a merged ticket.
+    the oldest message of the customer that nobody answered. `snooze_keeps`: the customer's words do not end a snooze.
+    `merged_into` has the rest of a merged ticket.
     """
 
     __table_args__ = (
@@ -46,6 +47,7 @@ class Ticket(DueRow, table=True):
     resolved_at: datetime | None = moment(null=True)
     waiting_since: datetime | None = moment(null=True)
     snoozed_until: datetime | None = moment(null=True)
+    snooze_keeps: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
 
 
 class TicketLink(SQLModel, table=True):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from bot.base import clock
+from bot.base.config.tickets import DurationOrOff, Flood, Reopen
 from bot.base.config.types import Duration, Language, Section, Timezone
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -104,4 +105,19 @@ class Support(Section):
     goals: tuple[SlaGoal, ...] = _HOUSE_GOALS
     undo: Duration = timedelta(seconds=5)
     reopen_within: Duration = timedelta(hours=72)
+    reopen: Reopen = Reopen()
+    close_idle: DurationOrOff = timedelta(days=7)
+    remind_idle: DurationOrOff = None
+    flood: Flood = Flood()
     low_score: Annotated[int, Field(ge=1, le=4)] = 2
+
+    def reopen_window(self, channel: str) -> timedelta:
+        """How long after it was resolved a ticket of this channel may be taken up again."""
+        own: timedelta | None = getattr(self.reopen, channel, None)
+        return self.reopen_within if own is None else own
+
+    @model_validator(mode="after")
+    def _reminded_before_closed(self) -> "Support":
+        if self.remind_idle is not None and (self.close_idle is None or self.remind_idle >= self.close_idle):
+            raise ValueError("remind_idle must be shorter than close_idle")
+        return self
