@@ -15,7 +15,7 @@ from bot.base.database import Database
 from bot.base.errors import Finding, FindingsError
 from bot.base.texts import Texts
 from bot.outbound.email.templates import MailTemplates
-from bot.support import answers, hours
+from bot.support import answers, hours, macros
 
 _ANSWER_WITHIN = 10.0
 
@@ -43,6 +43,7 @@ def files(config: Config) -> list[Finding]:
         lambda: flow_files.load(flows, templates=mails.names(), quiet=quiet),
         lambda: care.load(folders),
         lambda: answers.load(folders),
+        lambda: macros.load(folders),
         lambda: hours.calendar(config.support.hours, config.shop.timezone, clock.now()),
     ):
         findings += _of(part)

@@ -11,7 +11,7 @@ from bot.base import clock, paths
 from bot.base import texts as texts_of
 from bot.base.ground import Ground
 from bot.outbound.email.templates import MailTemplates
-from bot.support import answers, hours
+from bot.support import answers, hours, macros
 from bot.support.answers.catalogue import Catalogue
 from bot.tables.people import Contact
 
@@ -29,10 +29,11 @@ class Desk:
     calendar: hours.Calendar
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False)
     mails: MailTemplates = field(default_factory=_shipped, repr=False)
+    macros: macros.Macros = field(default_factory=macros.shipped, repr=False)
 
     @classmethod
     def build(cls, ground: Ground, now: datetime | None = None) -> "Desk":
-        """Reads the ready answers and checks the opening hours. Raises FindingsError with every mistake in them."""
+        """Reads the ready answers and macros, checks the opening hours. Raises FindingsError with every mistake in them."""
         config = ground.config
         folders = texts_of.folders(config.templates.folder)
         return cls(
@@ -40,6 +41,7 @@ class Desk:
             answers.load(folders),
             hours.calendar(config.support.hours, config.shop.timezone, now or clock.now()),
             mails=MailTemplates(folders, config.shop.language),
+            macros=macros.load(folders),
         )
 
     @property
