@@ -13,6 +13,7 @@ from bot.base.ground import Ground
 from bot.outbound.email.templates import MailTemplates
 from bot.support import answers, hours, macros
 from bot.support.answers.catalogue import Catalogue
+from bot.support.macros import Macros
 from bot.tables.people import Contact
 
 CHAT_CHANNELS = ("telegram", "widget", "whatsapp", "sms")
@@ -22,6 +23,10 @@ def _shipped() -> MailTemplates:
     return MailTemplates([paths.templates()])
 
 
+def _macros() -> Macros:
+    return macros.shipped()
+
+
 @dataclass(frozen=True)
 class Desk:
     ground: Ground
@@ -29,11 +34,11 @@ class Desk:
     calendar: hours.Calendar
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False)
     mails: MailTemplates = field(default_factory=_shipped, repr=False)
-    macros: macros.Macros = field(default_factory=macros.shipped, repr=False)
+    macros: Macros = field(default_factory=_macros, repr=False)
 
     @classmethod
     def build(cls, ground: Ground, now: datetime | None = None) -> "Desk":
-        """Reads the ready answers and macros, checks the opening hours. Raises FindingsError with every mistake in them."""
+        """Reads ready answers and macros, checks the opening hours. Raises FindingsError with every mistake in them."""
         config = ground.config
         folders = texts_of.folders(config.templates.folder)
         return cls(
