@@ -5,27 +5,32 @@ async with Telegram() as telegram:
     ada = telegram.shopper(7, "Ada", "en")
     ada.says("Where is my order?")
     await telegram.wait_for(lambda: ada.received)
+
+It refuses what the real one refuses, in its words; tests/bot_api/README.md says what that is, and how to run it alone.
 """
 
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
-from bot.demo.telegram_faults import Fault, Faults, FloodGate, Refused
+from bot.demo import telegram_http, telegram_limits, telegram_parameters
+from bot.demo.telegram_chats import Chats
+from bot.demo.telegram_copies import Copies
+from bot.demo.telegram_edits import Edits
+from bot.demo.telegram_faults import Faults, Refused
+from bot.demo.telegram_limits import Clock, Limits
 from bot.demo.telegram_memory import BOT, Chat, Memory, Posted, Topic
 from bot.demo.telegram_methods import Messages
 from bot.demo.telegram_people import Person, Shopper, Staff, membership
-from bot.demo.telegram_topics import Chats
+from bot.demo.telegram_topics import Topics
 from bot.demo.telegram_updates import Updates
 
 _T = TypeVar("_T")
-_SENDS = ("send", "copy", "edit", "create", "close", "reopen", "pin")
-_BAD_GATEWAY = "<html><head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>"
+_LARGEST_REQUEST = 60_000_000
 
 
 @dataclass(frozen=True)
@@ -40,23 +45,37 @@ class Call:
 class Telegram:
     """The stand-in. `faults` orders troubles, `latency` delays every answer, `calls` remembers what was asked.
 
-    `strict_limits` lets it refuse with 429 beyond Telegram's own limits.
+    `strict_limits` lets it refuse with 429 beyond Telegram's own limits (`limits` has the numbers). Parameters that a
+    method does not have are refused unless `strict_parameters` is False, as the real one ignores them. `clock` may be
+    moved: `clock.forward(60)`.
     """
 
-    def __init__(self, token: str = "424242:DEMO-token-of-the-stand-in", *, strict_limits: bool = False) -> None:  # noqa: S107
+    def __init__(
+        self,
+        token: str = "424242:DEMO-token-of-the-stand-in",  # noqa: S107
+        *,
+        strict_limits: bool = False,
+        strict_parameters: bool = True,
+        clock: Clock | None = None,
+    ) -> None:
         self.token = token
-        self.memory = Memory()
+        self.clock = clock or Clock()
+        self.strict_parameters = strict_parameters
+        self.memory = Memory(self.clock)
         self.updates = Updates()
         self.messages_api = Messages(self.memory)
         self.chats = Chats(self.memory, self.updates)
+        self.topics = Topics(self.memory)
         self.faults = Faults()
+        self.limits = Limits(self.clock, strict=strict_limits)
         self.latency = 0.0
         self.calls: list[Call] = []
         self.pressed_by: dict[str, Person] = {}
         self.url = ""
         self.group = self.add_group(-1001234567890, "Staff")
-        self._gate = FloodGate(time.monotonic) if strict_limits else None
-        self._methods = {**self.chats.methods, **self.messages_api.methods}
+        parts = (self.chats, self.topics, self.messages_api, Copies(self.memory), Edits(self.memory))
+        self._methods = {name: run for part in parts for name, run in part.methods.items()}
+        self._spelt = {name.lower(): name for name in self._methods}
         self._happened = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
@@ -67,10 +86,12 @@ class Telegram:
     async def __aexit__(self, *_error: object) -> None:
         await self.close()
 
-    async def start(self, port: int = 0) -> None:
-        """Listens on 127.0.0.1; port 0 takes a free one. `url` is the Bot API base."""
-        app = web.Application(client_max_size=60_000_000)
+    async def start(self, port: int = 0, more: Iterable[web.RouteDef] = ()) -> None:
+        """Listens on 127.0.0.1; port 0 takes a free one. `url` is the Bot API base. `more` are routes beside it."""
+        app = web.Application(client_max_size=_LARGEST_REQUEST)
         app.router.add_route("*", "/bot{token}/{method}", self._answer)
+        app.router.add_get("/file/bot{token}/{path:.+}", self._download)
+        app.router.add_routes(more)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -92,10 +113,10 @@ class Telegram:
         self.memory.chats.setdefault(user_id, Chat(user_id, "private", name, reach="fresh"))
         return Shopper(self, user)
 
-    def staff(self, user_id: int, name: str, language: str = "en") -> Staff:
-        """A colleague; a member of the staff group."""
+    def staff(self, user_id: int, name: str, language: str = "en", status: str = "member") -> Staff:
+        """A colleague in the staff group; `status` is member, administrator or creator."""
         user = self._person(user_id, name, language)
-        self.group.members[user_id] = "member"
+        self.group.members[user_id] = status
         return Staff(self, user)
 
     def outsider(self, user_id: int, name: str) -> Staff:
@@ -126,7 +147,7 @@ class Telegram:
     def migrate_group(self, new_id: int = -1009876543210) -> Chat:
         """The staff group gets a new id: old calls are refused with it, two service messages tell of it."""
         old, new = self.group, self.add_group(new_id, self.group.title)
-        for name in ("topics", "gone_topics", "messages", "members", "numbers"):
+        for name in ("topics", "gone_topics", "general", "messages", "members", "numbers"):
             setattr(new, name, getattr(old, name))
         old.moved_to, self.group = new_id, new
         told = self.memory.post(Chat(old.id, "group", old.title), BOT, {"migrate_to_chat_id": new_id})
@@ -163,17 +184,20 @@ class Telegram:
     # HTTP
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        method = request.match_info["method"]
         if request.match_info["token"] != self.token:
-            return _json(Refused(401, "Unauthorized"))
-        if method not in self._methods:
-            return _json(Refused(404, "Not Found"))
-        values = await _values(request)
+            return telegram_http.refusal(Refused(401, "Unauthorized"))
+        method = self._spelt.get(request.match_info["method"].lower(), "")  # Telegram does not mind how it is spelt
+        if not method:
+            return telegram_http.refusal(Refused(404, "Not Found: the stand-in does not know this method"))
+        try:
+            values = await telegram_http.values(request)
+        except Refused as refusal:
+            return telegram_http.refusal(refusal)
         self.calls.append(Call(method, values, time.monotonic()))
         fault = self.faults.next(method, values)
         if self.latency and method != "getUpdates":
             await asyncio.sleep(self.latency)
-        if fault and (answer := _faulty(fault)):
+        if fault and (answer := telegram_http.faulty(fault)):
             return answer
         answer = await self._call(self._methods[method], method, values)
         self.changed()
@@ -185,57 +209,29 @@ class Telegram:
         self, run: Callable[[Mapping[str, Any]], Awaitable[Any]], method: str, values: Mapping[str, Any]
     ) -> web.Response:
         try:
-            if self._gate and method.startswith(_SENDS) and values.get("chat_id"):
-                self._gate.pass_through(int(values["chat_id"]))
+            self._check(method, values)
             result = await run(values)
         except Refused as refusal:
-            return _json(refusal)
+            return telegram_http.refusal(refusal)
         if method == "answerCallbackQuery":
             self._toast(str(values["callback_query_id"]))
         return web.json_response({"ok": True, "result": result})
+
+    def _check(self, method: str, values: Mapping[str, Any]) -> None:
+        if self.strict_parameters:
+            telegram_parameters.check(method, {name: value for name, value in values.items() if name != "files"})
+        if count := telegram_limits.weight(method, values):
+            self.limits.take(self.memory.chat(values.get("chat_id")).id, count)
+
+    async def _download(self, request: web.Request) -> web.Response:
+        file = self.memory.files.at(request.match_info["path"])
+        if request.match_info["token"] != self.token or file is None:
+            return telegram_http.refusal(Refused(404, "Not Found"))
+        return web.Response(body=file.content, content_type="application/octet-stream")
 
     def _toast(self, query: str) -> None:
         person, words = self.pressed_by.get(query), self.chats.toasts.get(query)
         if person and words:
             person.toasts.append(words)
-
-
-def _json(refusal: Refused) -> web.Response:
-    return web.json_response(refusal.json, status=refusal.code)
-
-
-def _faulty(fault: Fault) -> web.Response | None:
-    """The answer of a fault that keeps the call from being done; None for one that only loses the answer."""
-    if fault.kind == "flood":
-        words = f"Too Many Requests: retry after {fault.seconds}"
-        return _json(Refused(429, words, {"retry_after": fault.seconds}))
-    if fault.kind == "bad_gateway":
-        return web.Response(text=_BAD_GATEWAY, status=502, content_type="text/html")
-    if fault.kind == "broken":
-        return _json(Refused(500, "Internal Server Error"))
-    if fault.kind == "refused":
-        return _json(Refused(int(fault.words.startswith("Forbidden")) * 3 + 400, fault.words))
-    return None
-
-
-async def _values(request: web.Request) -> dict[str, Any]:
-    """Parameters from the query, a form or JSON; values that are JSON are read, names and texts stay as they are."""
-    values: dict[str, Any] = dict(request.query)
-    if request.content_type == "application/json":
-        values |= await request.json()
-        return values
-    values |= await request.post()
-    return {name: _read(name, value) for name, value in values.items()}
-
-
-_JSON_NAMES = ("reply_markup", "reply_parameters", "reaction", "commands", "scope", "allowed_updates", "entities")
-_FLAGS = ("drop_pending_updates", "disable_notification", "show_alert")
-
-
-def _read(name: str, value: Any) -> Any:
-    if name in _JSON_NAMES and isinstance(value, str):
-        try:
-            return json.loads(value)
-        except ValueError:
-            raise web.HTTPBadRequest(text=f"{name} is not JSON") from None
-    return value.lower() in ("true", "1") if name in _FLAGS and isinstance(value, str) else value
+            if query in self.chats.alerts:
+                person.alerts.append(words)

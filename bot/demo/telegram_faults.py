@@ -1,6 +1,6 @@
 """How the stand-in for Telegram says no: refusals as the Bot API words them, and faults that a test or demo orders."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,20 @@ class Refused(Exception):  # noqa: N818 - an answer of the Bot API, not a failur
         return {**answer, "parameters": self.parameters} if self.parameters else answer
 
 
+def bad(words: str) -> Refused:
+    return Refused(400, f"Bad Request: {words}")
+
+
+def too_many(seconds: int) -> Refused:
+    return Refused(429, f"Too Many Requests: retry after {seconds}", {"retry_after": seconds})
+
+
 @dataclass
 class Fault:
-    """What goes wrong for the next `times` calls that match.
+    """What goes wrong for the next `times` calls that match, or for every n-th of them (`every`).
 
     `kind`: `flood` (429, wait `seconds`), `bad_gateway` (502 with an HTML page), `broken` (500 in JSON), `lost` (done,
-    but the answer never comes), `refused` (400 with `words`).
+    but the answer never comes), `refused` (400 with `words`; 403 if they begin with Forbidden).
     """
 
     kind: str
@@ -34,11 +42,16 @@ class Fault:
     times: int = 1
     seconds: int = 1
     words: str = ""
+    every: int = 1
+    seen: int = 0
 
     def hits(self, method: str, values: Mapping[str, Any]) -> bool:
         if self.times <= 0 or (self.method and self.method != method):
             return False
-        return self.chat_id is None or str(values.get("chat_id")) == str(self.chat_id)
+        if self.chat_id is not None and str(values.get("chat_id")) != str(self.chat_id):
+            return False
+        self.seen += 1
+        return self.seen % self.every == 0
 
 
 @dataclass
@@ -55,26 +68,7 @@ class Faults:
     def next(self, method: str, values: Mapping[str, Any]) -> Fault | None:
         spared = method == "getUpdates"
         for fault in self.ordered:
-            if fault.hits(method, values) and (not spared or fault.method == method):
+            if (not spared or fault.method == method) and fault.hits(method, values):
                 fault.times -= 1
                 return fault
         return None
-
-
-class FloodGate:
-    """Telegram's own limits, for tests that want them: 30 a second over all, 20 a minute into a group."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._sent: list[tuple[float, int]] = []
-
-    def pass_through(self, chat_id: int) -> None:
-        now = self._clock()
-        self._sent = [(at, chat) for at, chat in self._sent if at > now - 60]
-        if sum(at > now - 1 for at, _ in self._sent) >= 30:
-            raise Refused(429, "Too Many Requests: retry after 1", {"retry_after": 1})
-        here = [at for at, chat in self._sent if chat == chat_id]
-        if chat_id < 0 and len(here) >= 20:
-            wait = int(here[0] + 60 - now) + 1
-            raise Refused(429, f"Too Many Requests: retry after {wait}", {"retry_after": wait})
-        self._sent.append((now, chat_id))

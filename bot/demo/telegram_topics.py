@@ -1,172 +1,167 @@
-"""The Bot API methods about the bot itself, chats, forum topics and pressed buttons."""
+"""The Bot API methods about forum topics."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from bot.demo.telegram_faults import Refused
-from bot.demo.telegram_memory import BOT, Chat, Json, Memory, Topic
-from bot.demo.telegram_methods import Method
-from bot.demo.telegram_updates import Updates
+from bot.demo.telegram_faults import bad
+from bot.demo.telegram_markup import units
+from bot.demo.telegram_memory import BOT, GENERAL, ICONS, Chat, Json, Memory, Topic
+from bot.demo.telegram_methods import unpin
+from bot.demo.telegram_posting import Method, number
 
-_ICONS = {
-    "5312536423851630001": "💡",
-    "5312016608254762256": "⚡️",
-    "5377498341074542641": "⁉️",
-    "5237699328843200968": "✅",
-}
+LONGEST_NAME = 128
+_COLORS = frozenset({7322096, 16766590, 13338331, 9367192, 16749490, 16478047})
 
 
-class Chats:
-    """Methods about everything but messages. `toasts` are the answers to pressed buttons, by callback query id."""
+class Topics:
+    """Topics of forums. What the bot made it may also change without the right to manage topics."""
 
-    def __init__(self, memory: Memory, updates: Updates) -> None:
+    def __init__(self, memory: Memory) -> None:
         self.memory = memory
-        self.updates = updates
-        self.toasts: dict[str, str | None] = {}
-        self.commands: dict[tuple[str, str], list[Json]] = {}
-        self.sees_all_messages = True
         self.methods: dict[str, Method] = {
-            "getMe": self._me,
-            "getUpdates": self._updates,
-            "setWebhook": self._set_webhook,
-            "deleteWebhook": self._delete_webhook,
-            "getWebhookInfo": self._webhook_info,
-            "getChat": self._chat,
-            "getChatMember": self._member,
-            "sendChatAction": self._action,
-            "setMyCommands": self._set_commands,
-            "answerCallbackQuery": self._answer_callback,
             "getForumTopicIconStickers": self._icons,
-            "createForumTopic": self._create_topic,
-            "editForumTopic": self._edit_topic,
-            "closeForumTopic": self._close_topic,
-            "reopenForumTopic": self._reopen_topic,
-            "deleteForumTopic": self._delete_topic,
+            "createForumTopic": self._create,
+            "editForumTopic": self._edit,
+            "closeForumTopic": self._close,
+            "reopenForumTopic": self._reopen,
+            "deleteForumTopic": self._delete,
+            "unpinAllForumTopicMessages": self._unpin,
+            "editGeneralForumTopic": self._edit_general,
+            "closeGeneralForumTopic": self._close_general,
+            "reopenGeneralForumTopic": self._reopen_general,
+            "hideGeneralForumTopic": self._hide_general,
+            "unhideGeneralForumTopic": self._unhide_general,
+            "unpinAllGeneralForumTopicMessages": self._unpin_general,
         }
-
-    async def _me(self, values: Mapping[str, Any]) -> Json:
-        about = {"can_join_groups": True, "can_read_all_group_messages": self.sees_all_messages}
-        return {**BOT, **about, "supports_inline_queries": False}
-
-    async def _updates(self, values: Mapping[str, Any]) -> list[Json]:
-        limit = min(100, int(values.get("limit") or 100))
-        return await self.updates.get(
-            int(values.get("offset") or 0), limit, min(50.0, float(values.get("timeout") or 0))
-        )
-
-    async def _set_webhook(self, values: Mapping[str, Any]) -> bool:
-        self.updates.set_webhook(str(values["url"]), str(values.get("secret_token") or ""))
-        return True
-
-    async def _delete_webhook(self, values: Mapping[str, Any]) -> bool:
-        self.updates.delete_webhook(bool(values.get("drop_pending_updates")))
-        return True
-
-    async def _webhook_info(self, values: Mapping[str, Any]) -> Json:
-        url = self.updates.webhook["url"] if self.updates.webhook else ""
-        info: Json = {"url": url, "has_custom_certificate": False, "pending_update_count": len(self.updates.pending)}
-        return {**info, "last_error_message": self.updates.last_error} if self.updates.last_error else info
-
-    async def _chat(self, values: Mapping[str, Any]) -> Json:
-        chat = self.memory.chat(values.get("chat_id"))
-        return {**chat.json, "accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": _GIFTS}
-
-    async def _member(self, values: Mapping[str, Any]) -> Json:
-        chat, user_id = self.memory.chat(values.get("chat_id")), int(values.get("user_id") or 0)
-        if user_id not in self.memory.people:
-            raise Refused(400, "Bad Request: PARTICIPANT_ID_INVALID")
-        if user_id == BOT["id"] and chat.kind != "private":
-            return {"status": "administrator", "user": BOT, **_rights(chat)}
-        return {"status": chat.members.get(user_id, "left"), "user": self.memory.people[user_id], "is_anonymous": False}
-
-    async def _action(self, values: Mapping[str, Any]) -> bool:
-        self.memory.writable(values.get("chat_id"))
-        return True  # also for deleted topics, as the real one does
-
-    async def _set_commands(self, values: Mapping[str, Any]) -> bool:
-        scope = values.get("scope") or {}
-        self.commands[scope.get("type", "default"), values.get("language_code") or ""] = list(values["commands"])
-        return True
-
-    async def _answer_callback(self, values: Mapping[str, Any]) -> bool:
-        query = str(values.get("callback_query_id"))
-        if query not in self.toasts:
-            words = "query is too old and response timeout expired or query ID is invalid"
-            raise Refused(400, f"Bad Request: {words}")
-        if len(str(values.get("text") or "")) > 200:
-            raise Refused(400, "Bad Request: MESSAGE_TOO_LONG")
-        self.toasts[query] = str(values.get("text") or "")
-        return True
+        self.hidden: set[int] = set()
+        """Forums whose General is hidden."""
 
     async def _icons(self, values: Mapping[str, Any]) -> list[Json]:
         shape = {"type": "custom_emoji", "width": 100, "height": 100, "is_animated": True, "is_video": False}
         return [
             {"file_id": f"icon-{key}", "file_unique_id": key, **shape, "emoji": emoji, "custom_emoji_id": key}
-            for key, emoji in _ICONS.items()
+            for key, emoji in ICONS.items()
         ]
 
-    def _forum(self, values: Mapping[str, Any], wish: str) -> Chat:
+    def _forum(self, values: Mapping[str, Any]) -> Chat:
         chat = self.memory.writable(values.get("chat_id"))
         if not chat.is_forum:
-            raise Refused(400, "Bad Request: the chat is not a forum")
-        if not chat.bot_manages_topics:
-            raise Refused(400, f"Bad Request: not enough rights to {wish} the topic")
+            raise bad("the chat is not a forum")
         return chat
 
-    def _topic(self, values: Mapping[str, Any], wish: str) -> Topic:
-        chat, thread = self._forum(values, wish), int(values.get("message_thread_id") or 0)
+    def _topic(self, values: Mapping[str, Any], wish: str) -> tuple[Chat, Topic]:
+        chat, thread = self._forum(values), number(values, "message_thread_id")
+        topic = chat.topics.get(thread)
+        if not chat.bot_manages_topics and (topic is None or topic.maker != BOT["id"]):
+            raise bad(f"not enough rights to {wish} the topic")
         if thread in chat.gone_topics:
-            raise Refused(400, "Bad Request: TOPIC_DELETED")
-        if thread not in chat.topics:
-            raise Refused(400, "Bad Request: TOPIC_ID_INVALID")
-        return chat.topics[thread]
+            raise bad("TOPIC_DELETED")
+        if topic is None:
+            raise bad("TOPIC_ID_INVALID")
+        return chat, topic
 
-    async def _create_topic(self, values: Mapping[str, Any]) -> Json:
-        chat, name = self._forum(values, "create"), _name(values)
-        topic = self.memory.create_topic(chat, BOT, name, values.get("icon_custom_emoji_id"))
-        return {"message_thread_id": topic.thread_id, "name": topic.name, "icon_color": 7322096}
+    def _general(self, values: Mapping[str, Any], wish: str) -> Chat:
+        chat = self._forum(values)
+        if not chat.bot_manages_topics:
+            raise bad(f"not enough rights to {wish} the topic")
+        return chat
 
-    async def _edit_topic(self, values: Mapping[str, Any]) -> bool:
-        topic = self._topic(values, "edit")
-        name, icon = _name(values, topic.name), values.get("icon_custom_emoji_id") or topic.icon
+    async def _create(self, values: Mapping[str, Any]) -> Json:
+        chat = self._forum(values)
+        if not chat.bot_manages_topics:
+            raise bad("not enough rights to create a topic")
+        name, icon = _name(values), _icon(values)
+        color = number(values, "icon_color") or 7322096
+        if color not in _COLORS:
+            raise bad("invalid icon color specified")
+        topic = self.memory.create_topic(chat, BOT, name, icon)
+        made: Json = {"message_thread_id": topic.thread_id, "name": topic.name, "icon_color": color}
+        return {**made, "icon_custom_emoji_id": icon} if icon else made
+
+    async def _edit(self, values: Mapping[str, Any]) -> bool:
+        """What is not given stays; an empty icon takes it away."""
+        _, topic = self._topic(values, "edit")
+        name = _name(values) if values.get("name") else topic.name
+        icon = _icon(values) if "icon_custom_emoji_id" in values else topic.icon
+        if not values.get("name") and "icon_custom_emoji_id" not in values:
+            return True
         if (name, icon) == (topic.name, topic.icon):
-            raise Refused(400, "Bad Request: TOPIC_NOT_MODIFIED")
+            raise bad("TOPIC_NOT_MODIFIED")
         topic.name, topic.icon = name, icon
         return True
 
-    async def _close_topic(self, values: Mapping[str, Any]) -> bool:
-        return self._turn(self._topic(values, "close"), closed=True)
+    async def _close(self, values: Mapping[str, Any]) -> bool:
+        return _turn(self._topic(values, "close or open")[1], closed=True)
 
-    async def _reopen_topic(self, values: Mapping[str, Any]) -> bool:
-        return self._turn(self._topic(values, "reopen"), closed=False)
+    async def _reopen(self, values: Mapping[str, Any]) -> bool:
+        return _turn(self._topic(values, "close or open")[1], closed=False)
 
-    def _turn(self, topic: Topic, closed: bool) -> bool:
-        if topic.closed == closed:
-            raise Refused(400, "Bad Request: TOPIC_NOT_MODIFIED")
-        topic.closed = closed
+    async def _delete(self, values: Mapping[str, Any]) -> bool:
+        chat, topic = self._topic(values, "delete")
+        self.memory.delete_topic(chat, topic.thread_id)
         return True
 
-    async def _delete_topic(self, values: Mapping[str, Any]) -> bool:
-        topic = self._topic(values, "delete")
-        self.memory.delete_topic(self.memory.chat(values["chat_id"]), topic.thread_id)
+    async def _unpin(self, values: Mapping[str, Any]) -> bool:
+        chat, topic = self._topic(values, "edit")
+        unpin(one for one in chat.messages.values() if one.thread_id == topic.thread_id)
+        return True
+
+    async def _edit_general(self, values: Mapping[str, Any]) -> bool:
+        general, name = self._general(values, "edit").general, _name(values)
+        if general.name == name:
+            raise bad("TOPIC_NOT_MODIFIED")
+        general.name = name
+        return True
+
+    async def _close_general(self, values: Mapping[str, Any]) -> bool:
+        return _turn(self._general(values, "close or open").general, closed=True)
+
+    async def _reopen_general(self, values: Mapping[str, Any]) -> bool:
+        chat = self._general(values, "close or open")
+        self.hidden.discard(chat.id)
+        return _turn(chat.general, closed=False)
+
+    async def _hide_general(self, values: Mapping[str, Any]) -> bool:
+        """Hiding also closes it."""
+        chat = self._general(values, "close or open")
+        if chat.id in self.hidden:
+            raise bad("TOPIC_NOT_MODIFIED")
+        self.hidden.add(chat.id)
+        chat.general.closed = True
+        return True
+
+    async def _unhide_general(self, values: Mapping[str, Any]) -> bool:
+        chat = self._general(values, "close or open")
+        if chat.id not in self.hidden:
+            raise bad("TOPIC_NOT_MODIFIED")
+        self.hidden.discard(chat.id)
+        return True
+
+    async def _unpin_general(self, values: Mapping[str, Any]) -> bool:
+        messages = self._general(values, "edit").messages.values()
+        unpin(one for one in messages if one.thread_id in (None, GENERAL))
         return True
 
 
-_GIFTS = dict.fromkeys(
-    ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels"), False
-)
+def _turn(topic: Topic, closed: bool) -> bool:
+    if topic.closed == closed:
+        raise bad("TOPIC_NOT_MODIFIED")
+    topic.closed = closed
+    return True
 
 
-def _rights(chat: Chat) -> Json:
-    names = "can_be_edited is_anonymous can_manage_chat can_delete_messages can_manage_video_chats can_restrict_members"
-    names += " can_promote_members can_send_welcome_messages can_change_info can_invite_users can_post_stories"
-    names += " can_edit_stories can_delete_stories"
-    rights: Json = dict.fromkeys(names.split(), False)
-    return {**rights, "can_pin_messages": True, "can_manage_topics": chat.bot_manages_topics}
-
-
-def _name(values: Mapping[str, Any], default: str = "") -> str:
-    name = str(values.get("name") or default)
-    if not 1 <= len(name) <= 128:
-        raise Refused(400, "Bad Request: invalid forum topic name specified")
+def _name(values: Mapping[str, Any]) -> str:
+    """The real one cuts a long name off; that is refused here, so that nobody wonders where the end has gone."""
+    name = str(values.get("name") or "").strip()
+    if not name:
+        raise bad("name must be non-empty")
+    if units(name) > LONGEST_NAME:
+        raise bad("invalid forum topic name specified")
     return name
+
+
+def _icon(values: Mapping[str, Any]) -> str | None:
+    icon = str(values.get("icon_custom_emoji_id") or "")
+    if icon and icon not in ICONS:
+        raise bad("DOCUMENT_INVALID")
+    return icon or None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import itertools
 from typing import Any
 
@@ -10,14 +11,25 @@ import aiohttp
 from bot.demo.telegram_faults import Refused
 
 Json = dict[str, Any]
+_ONLY_WHEN_ASKED_FOR = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
+_KINDS_AS_WORDS = (
+    "message edited_message channel_post edited_channel_post business_connection business_message "
+    "edited_business_message deleted_business_messages inline_query chosen_inline_result callback_query "
+    "shipping_query pre_checkout_query purchased_paid_media poll poll_answer my_chat_member chat_join_request "
+    "managed_bot subscription stopped_message_generation guest_message chat_boost removed_chat_boost"
+)
+_KINDS = _ONLY_WHEN_ASKED_FOR | frozenset(_KINDS_AS_WORDS.split())
 
 
 class Updates:
-    """The queue of one bot. `pending` are those not yet acknowledged."""
+    """The queue of one bot. `pending` are those not yet acknowledged, `wanted` the kinds that it asked for (None: it
+    never said, and gets the usual ones).
+    """
 
     def __init__(self, first: int = 1000) -> None:
         self.pending: list[Json] = []
         self.webhook: Json | None = None
+        self.wanted: frozenset[str] | None = None
         self.delivered = 0
         self.last_error = ""
         self._numbers = itertools.count(first)
@@ -26,10 +38,24 @@ class Updates:
         self._postman: asyncio.Task[None] | None = None
 
     def add(self, **content: Any) -> int:
-        """A new update, for example `add(message={…})`; returns its id."""
+        """A new update, for example `add(message={…})`; returns its id. Kinds that nobody asked for are dropped."""
         number = next(self._numbers)
-        self.add_raw({"update_id": number, **content})
+        if all(self._is_wanted(kind) for kind in content):
+            self.add_raw({"update_id": number, **copy.deepcopy(content)})  # it tells how things were at that time
         return number
+
+    def allow(self, kinds: Any) -> None:
+        """What `allowed_updates` says. None leaves it as it is; an empty list, or one without a known kind, is the
+        usual ones.
+        """
+        if kinds is None:
+            return
+        if not isinstance(kinds, list):
+            raise Refused(400, "Bad Request: expected an Array of String as allowed_updates")
+        self.wanted = frozenset(str(kind) for kind in kinds) & _KINDS or None
+
+    def _is_wanted(self, kind: str) -> bool:
+        return kind not in _ONLY_WHEN_ASKED_FOR if self.wanted is None else kind in self.wanted
 
     def add_raw(self, update: Json) -> None:
         self.pending.append(update)
@@ -50,6 +76,8 @@ class Updates:
 
     async def _wait(self, offset: int, limit: int, seconds: float, gone: asyncio.Event) -> list[Json]:
         end = asyncio.get_running_loop().time() + seconds
+        if offset < 0:  # the last ones; those before them are forgotten
+            offset = self.pending[offset]["update_id"] if len(self.pending) >= -offset else 0
         while True:
             self.pending = [update for update in self.pending if update["update_id"] >= offset]
             left = end - asyncio.get_running_loop().time()
