@@ -11,12 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations import steps, waits
+from automations import steps
 from automations.steps import Move
 from automations.versions import Version, Versions
 from bot.base import clock, due, ids, logs, work
 from bot.base.database import Database, table
 from bot.base.ground import Ground
+from bot.contacts import zones
 from bot.outbound import outbox
 from bot.tables.automations import Enrolment
 from bot.tables.outbox import Message
@@ -75,13 +76,13 @@ class Engine:
         if not rows:
             return
         versions = await self.versions.find(session, {row["version_id"] for row in rows})
-        zones = await self._zones(session, rows, versions)
+        places = await self._zones(session, rows, versions)
         messages = await self._messages(session, rows, versions)
-        shop = waits.local(self.ground.config, _NOBODY)
+        shop = zones.local(self.ground.config, _NOBODY)
         changes: list[dict[str, Any]] = []
         sending: list[tuple[Mapping[str, Any], Move]] = []
         for row in rows:
-            version, zone = versions.get(row["version_id"]), zones.get(row["contact_id"], shop).zone
+            version, zone = versions.get(row["version_id"]), places.get(row["contact_id"], shop).zone
             try:
                 move = _moved(row, version, now, zone, messages.get(row["id"]))
             except Exception:  # one row of a loop: it alone moves away
@@ -95,7 +96,7 @@ class Engine:
 
     async def _zones(
         self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], versions: Mapping[int, Version]
-    ) -> dict[int, waits.Local]:
+    ) -> dict[int, zones.Local]:
         """Zones of those whose step waits for a local time; the others need none."""
         wanted = {
             row["contact_id"]
@@ -109,7 +110,7 @@ class Engine:
         people = table(Contact)
         columns = [people.c.id, people.c.timezone, people.c.country, people.c.traits]
         found = await session.execute(sa.select(*columns).where(people.c.id.in_(sorted(wanted))))
-        return {row["id"]: waits.local(self.ground.config, dict(row)) for row in found.mappings()}
+        return {row["id"]: zones.local(self.ground.config, dict(row)) for row in found.mappings()}
 
     async def _messages(
         self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], versions: Mapping[int, Version]

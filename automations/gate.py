@@ -14,7 +14,7 @@ from jinja2 import TemplateError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations import batch as batches
-from automations import conditions, exits, facts, holdout, permission, quiet, values, waits
+from automations import conditions, exits, facts, holdout, permission, values
 from automations.batch import Batch
 from automations.care import Care
 from automations.conditions import Case
@@ -22,10 +22,11 @@ from automations.facts import Person
 from automations.flow import Flow, Step
 from automations.versions import Version, Versions
 from bot import contacts
-from bot.base import logs, work
+from bot.base import logs, quiet, work
 from bot.base.database import table
 from bot.base.errors import FindingsError
 from bot.base.ground import Ground
+from bot.contacts import zones
 from bot.outbound.email import templates, tracking
 from bot.outbound.email.templates import MailTemplate, MailTemplates
 from bot.outbound.email.tracking import LinkTokens
@@ -266,7 +267,7 @@ class Marketing:
 
     def _awake(self, asked: _Asked, _batch: Batch) -> No | None:
         hours = self.ground.config.automations.quiet_hours
-        where = waits.local(self.ground.config, asked.who.contact)
+        where = zones.local(self.ground.config, asked.who.contact)
         until = quiet.until(hours, asked.now, where.zone, asked.row["key"])
         if until is None:
             return None

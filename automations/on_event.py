@@ -17,6 +17,7 @@ from automations.versions import Version, Versions
 from bot.base import logs, work
 from bot.base.database import table
 from bot.base.ground import Ground
+from bot.contacts import zones
 from bot.events import Happened
 from bot.tables.automations import Enrolment
 from bot.tables.events import Event
@@ -128,7 +129,7 @@ class OnEvent:
             changed: dict[str, Any] = {"context": context}
             if step is not None and step.wait is not None and step.wait.since == "delivery":
                 person = (await facts.load(session, [happened.contact_id], set(), now))[happened.contact_id]
-                zone = waits.local(self.ground.config, person.contact).zone
+                zone = zones.local(self.ground.config, person.contact).zone
                 due = waits.end(step.wait, row["step_entered_at"], zone, context)
                 changed |= {"due_at": due, "planned_at": due}
                 work.kick(session, "enrolments")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations import conditions, exits, facts, holdout, steps, versions, waits
+from automations import conditions, exits, facts, holdout, steps, versions
 from automations.care import Care
 from automations.conditions import Case
 from automations.facts import Person
@@ -18,6 +18,7 @@ from automations.versions import Version, Versions
 from bot.base import work
 from bot.base.database import insert, table
 from bot.base.ground import Ground
+from bot.contacts import zones
 from bot.tables.automations import Enrolment, FlowVersion
 from bot.tables.events import Event
 from bot.tables.outbox import Message
@@ -52,7 +53,7 @@ class Starter:
 
     async def consider(self, session: AsyncSession, flow: Flow, person: Person, cause: Cause, now: datetime) -> int:
         """Enrol the person if the flow wants them, or tell their open enrolment of the news. Returns how many began."""
-        zone = waits.local(self.ground.config, person.contact).zone
+        zone = zones.local(self.ground.config, person.contact).zone
         began = 0
         for context in self._reasons(flow, person, cause):
             key = _key(flow, cause, context, zone)

@@ -9,12 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations import facts, starts, waits
+from automations import facts, starts
 from automations.facts import Person
 from automations.flow import Flow, Trigger
 from automations.starts import Cause, Starter
 from bot.base import clock, logs
 from bot.base.database import Database, insert, table
+from bot.contacts import zones
 from bot.tables.people import Contact
 from bot.tables.settings import Setting
 
@@ -53,7 +54,7 @@ async def _sweep(job: Birthdays, flow: Flow, now: datetime) -> int:
         wanted = [
             row["id"]
             for row in await _near(session, flow.trigger, last, now)
-            if _new_day(waits.local(job.starter.ground.config, row).zone, row, last, now)
+            if _new_day(zones.local(job.starter.ground.config, row).zone, row, last, now)
         ]
     entered = 0
     for start in range(0, len(wanted), _BATCH):
@@ -113,7 +114,7 @@ async def _enrol(
     session: AsyncSession, starter: Starter, flow: Flow, person: Person, last: datetime | None, now: datetime
 ) -> int:
     trigger = flow.trigger
-    zone = waits.local(starter.ground.config, person.contact).zone
+    zone = zones.local(starter.ground.config, person.contact).zone
     today = now.astimezone(zone).date()
     missed = min(today, last.astimezone(zone).date() + timedelta(days=1)) if last else today
     first = max(missed, today - _MAKE_UP) - trigger.belated

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from automations import conditions, waits
+from automations import conditions
 from automations.care import Care
 from automations.conditions import Case
 from automations.facts import Person, Row
 from automations.flow import Flow, Step
 from bot.base.ground import Ground
+from bot.contacts import zones
 from bot.outbound.email import tracking
 from bot.outbound.email.tracking import LinkTokens
 
@@ -142,7 +143,7 @@ def _browse(writing: Writing) -> dict[str, Any]:
 
 def _birthday(writing: Writing) -> dict[str, Any]:
     day = date.fromisoformat(str(writing.case.context["birthday"]))
-    today = writing.case.now.astimezone(waits.local(writing.ground.config, writing.person.contact).zone).date()
+    today = writing.case.now.astimezone(zones.local(writing.ground.config, writing.person.contact).zone).date()
     days = (day - today).days
     return {"birthday": {"date": day.isoformat(), "days": max(0, days), "belated": days < 0}}
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automations import quiet, waits
+from automations import waits
 from automations.flow import Wait
+from bot.base import quiet
 from bot.base.config import Config
 
 ZONES = st.sampled_from(
