@@ -9,6 +9,7 @@ from automations import waits
 from automations.flow import Wait
 from bot.base import quiet
 from bot.base.config import Config
+from bot.contacts import zones
 
 ZONES = st.sampled_from(
     ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia",
@@ -102,5 +103,5 @@ def test_the_zone_comes_from_the_best_source_that_names_a_real_one(
     timezone: str | None, traits: dict[str, str], country: str | None, zone: str, source: str
 ) -> None:
     config = Config.model_validate({"shop": {"timezone": "Europe/Vienna"}})
-    found = waits.local(config, {"timezone": timezone, "traits": traits, "country": country})
+    found = zones.local(config, {"timezone": timezone, "traits": traits, "country": country})
     assert (found.zone.key, found.source) == (zone, source)
