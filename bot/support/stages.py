@@ -15,7 +15,7 @@ from bot.support import history, lines, post
 from bot.support.desk import Desk
 from bot.support.self_service import codes
 from bot.support.sla import clocks as sla
-from bot.support.tickets import relay, staff_card
+from bot.support.tickets import relay, staff_card, unsent
 from bot.tables.chat import Topic
 from bot.tables.outbox import Message
 from bot.tables.support import SlaTimer, Ticket, TicketMessage
@@ -24,6 +24,7 @@ UNREACHABLE = ("blocked", "deactivated", "bad_address")
 """Reasons with which a channel refuses a person for good."""
 
 _OUTBOX = table(Message)
+_OURS = ("timer_id", "said_id", "unsent")  # what a notice carries for us to look at, not for the sender
 Row = Mapping[str, Any]
 
 
@@ -182,9 +183,8 @@ class Notices:
             payload = row["payload"]
             if await self._pointless(session, row["key"], payload):
                 words[row["id"]] = Skip("settled")
-            elif "timer_id" in payload or "said_id" in payload:
-                ours = ("timer_id", "said_id")
-                words[row["id"]] = Send({key: value for key, value in payload.items() if key not in ours})
+            elif any(name in payload for name in _OURS):
+                words[row["id"]] = Send({key: value for key, value in payload.items() if key not in _OURS})
         return words
 
     async def _pointless(self, session: AsyncSession, key: str, payload: Row) -> bool:
@@ -195,6 +195,8 @@ class Notices:
             if ":warning:" not in key:
                 return timer.state != "breached"  # that a promise was missed is said even when the answer came since
             return timer.state != "running" or timer.answered_at is not None
+        if line_id := payload.get("unsent"):
+            return not await unsent.still_unsent(session, line_id)
         if said_id := payload.get("said_id"):
             waiting = sa.select(_OUTBOX.c.due_at).where(_OUTBOX.c.key == f"answer:{said_id}")
             return await session.scalar(waiting) is None

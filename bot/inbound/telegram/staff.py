@@ -15,9 +15,8 @@ from bot.base.database import insert, table
 from bot.inbound.telegram import content
 from bot.outbound import outbox, staff_group
 from bot.support.desk import Desk
-from bot.support.staff_room import registry
-from bot.support.tickets import answering, closing, find
-from bot.support.typed import Typed
+from bot.support.staff_room import speaking
+from bot.support.tickets import closing, find
 from bot.tables.chat import StaffMember
 from bot.tables.support import Ticket, TicketMessage
 
@@ -76,24 +75,21 @@ async def wrote(message: Message, session: AsyncSession, desk: Desk, now: dateti
     if ticket is None or message.from_user is None or message.from_user.is_bot:
         return
     colleague = await member(session, message.from_user, now)
-    text = content.text(message)
-    if text.startswith("//") or await _answers_a_note(session, message):
-        await _note(session, desk, ticket, colleague, message, text.removeprefix("//").strip(), now)
-    elif text.startswith("/"):
-        await _command(session, desk, ticket, colleague, message, text, now)
-    else:
-        await answering.staff_said(
-            session,
-            desk,
-            ticket,
-            colleague,
-            text,
-            content.attachment(message),
-            content.key(message),
-            content.source(message),
-            message.date,
-            now,
-        )
+    answer = await speaking.wrote(session, desk, ticket, colleague, _said(message), now)
+    if answer:
+        await _answer(session, ticket, message, answer, now)
+
+
+def _said(message: Message) -> speaking.Wrote:
+    original = _replied(message)
+    return speaking.Wrote(
+        content.text(message),
+        content.key(message),
+        content.source(message),
+        message.date,
+        content.attachment(message),
+        content.key(original) if original else None,
+    )
 
 
 async def changed(message: Message, session: AsyncSession, desk: Desk, now: datetime) -> None:
@@ -110,61 +106,15 @@ async def commanded(message: Message, session: AsyncSession, desk: Desk, now: da
     if message.from_user is None or message.from_user.is_bot:
         return
     colleague = await member(session, message.from_user, now)
-    await _command(session, desk, None, colleague, message, content.text(message), now)
-
-
-async def _command(
-    session: AsyncSession,
-    desk: Desk,
-    ticket: Ticket | None,
-    colleague: StaffMember,
-    message: Message,
-    text: str,
-    now: datetime,
-) -> None:
-    word, _, rest = text.partition(" ")
-    original = _replied(message)
-    said = Typed(
-        desk,
-        colleague,
-        rest.strip(),
-        message.chat.id,
-        message.message_id,
-        content.key(message),
-        now,
-        ticket,
-        content.key(original) if original else None,
-    )
-    answer = await registry.run(session, word.partition("@")[0].removeprefix("/").lower(), said)
+    answer = await speaking.command(session, desk, None, colleague, _said(message), now)
     if answer:
-        await _answer(session, ticket, message, answer, now)
-
-
-async def _note(
-    session: AsyncSession,
-    desk: Desk,
-    ticket: Ticket,
-    colleague: StaffMember,
-    message: Message,
-    text: str,
-    now: datetime,
-) -> None:
-    await answering.note(session, desk, ticket, colleague, text, content.key(message), content.source(message), now)
+        await _answer(session, None, message, answer, now)
 
 
 def _replied(message: Message) -> Message | None:
     """What it replies to; a message in a topic that replies to nothing names the topic's first one."""
     original = message.reply_to_message
     return None if original is None or original.message_id == message.message_thread_id else original
-
-
-async def _answers_a_note(session: AsyncSession, message: Message) -> bool:
-    """An answer to a note stays among staff."""
-    original = _replied(message)
-    if original is None:
-        return False
-    asked = select(TicketMessage.author).where(col(TicketMessage.provider_key) == content.key(original))
-    return await session.scalar(asked) == "note"
 
 
 async def _ticket(session: AsyncSession, message: Message) -> Ticket | None:

@@ -1,4 +1,8 @@
-"""What staff write in a topic: to the customer, or a note that stays inside."""
+"""What staff write in a topic: to the customer, or a note that stays inside.
+
+A note leaves in one way only: it was plain words, a colleague was asked "send or keep", and somebody answers "send"
+while that question is open (`asked_at`). What was marked as a note, kept or called back is not asked about again.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -6,13 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import select
+from sqlmodel import col, select
 
 from bot.base.database import table
 from bot.support import lines, post, typed
 from bot.support.desk import Desk
 from bot.support.sla import clocks as sla
-from bot.support.tickets import claiming, relay
+from bot.support.tickets import claiming, relay, unsent
 from bot.tables.chat import StaffMember
 from bot.tables.outbox import Message
 from bot.tables.support import Ticket, TicketMessage
@@ -38,7 +42,7 @@ async def staff_said(
     Until somebody says "send" it is kept as a note: the safe side.
     """
     await session.refresh(ticket, with_for_update=True)
-    question = await _doubt(session, desk, ticket, staff, now)
+    question = await doubt(session, desk, ticket, staff, now)
     line = await lines.write(
         session,
         contact_id=ticket.contact_id,
@@ -57,12 +61,15 @@ async def staff_said(
     if question is None:
         await relay.to_customer(session, desk, ticket, line, now)
         return
+    line.asked_at = now
+    await session.flush()
     verbs = [{"text": desk.staff(f"staff.button.{verb}"), "data": f"1:{verb}:{line.id}"} for verb in ("send", "keep")]
     content = {"text": question, "buttons": [verbs], "reply_to": source["message_id"]}
     await post.to_topic(session, ticket, "notice", content, f"ask:{line.id}", now, priority=10, said_id=line.id)
+    await unsent.remind(session, desk, ticket, line, source["message_id"], now)
 
 
-async def _doubt(session: AsyncSession, desk: Desk, ticket: Ticket, staff: StaffMember, now: datetime) -> str | None:
+async def doubt(session: AsyncSession, desk: Desk, ticket: Ticket, staff: StaffMember, now: datetime) -> str | None:
     """Why it should be asked before this goes to the customer: nobody has it, it is closed, somebody else answers."""
     if ticket.status == "resolved":
         return desk.staff("staff.ask.resolved")
@@ -91,6 +98,7 @@ async def note(
     provider_key: str,
     source: Mapping[str, int],
     now: datetime,
+    attachment: Mapping[str, Any] | None = None,
 ) -> None:
     """Words among staff; a reaction shows that they stayed inside."""
     line = await lines.write(
@@ -103,9 +111,11 @@ async def note(
         provider_key=provider_key,
         at=now,
         received_at=now,
+        attachment=attachment,
         staff_id=staff.id,
     )
     if line is not None:
+        await sla.happened(session, desk, ticket, f"staff:{staff.id}", "noted", now, said=line.id)
         await _mark(session, ticket, line, now)
 
 
@@ -128,9 +138,12 @@ async def _line_pressed(session: AsyncSession, press: typed.Pressed) -> str | No
         if undone:
             await _replace(session, ticket, press, desk.staff("staff.undone"), f"undone:{line.id}")
         return desk.staff("staff.undone" if undone else "staff.too_late")
-    if line.author != "note" or await _was_sent(session, line):
-        return desk.staff("staff.sent_already")
+    if line.asked_at is None or line.author != "note":
+        return desk.staff("staff.kept" if line.author == "note" else "staff.sent_already")
+    line.asked_at = None
     if press.verb == "keep":
+        await session.flush()
+        await sla.happened(session, desk, ticket, press.by, "noted", now, said=line.id)
         await _mark(session, ticket, line, now)
         await _replace(session, ticket, press, desk.staff("staff.kept"), f"kept:{line.id}")
         return None
@@ -145,10 +158,29 @@ async def _line_pressed(session: AsyncSession, press: typed.Pressed) -> str | No
     return None
 
 
-async def _was_sent(session: AsyncSession, line: TicketMessage) -> bool:
-    rows = table(Message)
-    known = sa.select(rows.c.id).where(rows.c.key == relay.answer_key(line))
-    return await session.scalar(known) is not None
+async def answer(
+    session: AsyncSession, desk: Desk, ticket: Ticket, staff: StaffMember, text: str, provider_key: str, now: datetime
+) -> TicketMessage | None:
+    """Words that a colleague looked at and chose to send (a macro, a suggestion). None: they were sent before."""
+    await session.refresh(ticket, with_for_update=True)
+    line = await lines.write(
+        session,
+        contact_id=ticket.contact_id,
+        ticket_id=ticket.id,
+        channel=ticket.channel,
+        author="staff",
+        text=text,
+        provider_key=provider_key,
+        at=now,
+        received_at=now,
+        staff_id=staff.id,
+    )
+    if line is None:
+        return None
+    if ticket.assignee_id is None:
+        await claiming.claim(session, desk, ticket, staff, now)
+    await relay.to_customer(session, desk, ticket, line, now)
+    return line
 
 
 async def _replace(session: AsyncSession, ticket: Ticket, press: typed.Pressed, text: str, key: str) -> None:
@@ -157,14 +189,38 @@ async def _replace(session: AsyncSession, ticket: Ticket, press: typed.Pressed, 
     await post.to_topic(session, ticket, "notice", content, key, press.now, priority=30)
 
 
-async def _note_typed(session: AsyncSession, said: typed.Typed) -> None:
+async def _note_typed(session: AsyncSession, said: typed.Typed) -> str | None:
+    if not said.words:
+        return said.desk.staff("staff.note_how")
     source = {"chat_id": said.chat_id, "message_id": said.message_id}
     await note(session, said.desk, said.case, said.staff, said.words, said.provider_key, source, said.now)
+    return None
+
+
+async def _undo_typed(session: AsyncSession, said: typed.Typed) -> str:
+    """`/undo` as a reply to one's words, else one's last words here: the way that needs no button."""
+    desk, ticket = said.desk, said.case
+    mine = select(TicketMessage).where(TicketMessage.ticket_id == ticket.id, TicketMessage.author == "staff")
+    if said.reply_to is not None:
+        mine = mine.where(TicketMessage.provider_key == said.reply_to)
+    else:
+        mine = mine.where(TicketMessage.staff_id == said.staff.id)
+    line = (await session.scalars(mine.order_by(col(TicketMessage.id).desc()).limit(1))).first()
+    if line is None:
+        return desk.staff("staff.nothing_to_undo")
+    if not await relay.undo(session, desk, ticket, line, said.by, said.now):
+        return desk.staff("staff.too_late")
+    shown = sa.select(table(Message).c.provider_id).where(table(Message).c.key == f"undo:{line.id}")
+    number = await session.scalar(shown)
+    if number and number.isdigit():  # the button's message says so too, and its button goes
+        content = {"edit": int(number), "text": desk.staff("staff.undone")}
+        await post.to_topic(session, ticket, "notice", content, f"undone:{line.id}", said.now, priority=30)
+    return desk.staff("staff.undone")
 
 
 async def _note_how(session: AsyncSession, press: typed.Pressed) -> str | None:
     return press.desk.staff("staff.note_how")
 
 
-COMMANDS = (typed.Command("note", _note_typed),)
+COMMANDS = (typed.Command("note", _note_typed), typed.Command("undo", _undo_typed))
 BUTTONS: typed.Buttons = {"send": _line_pressed, "keep": _line_pressed, "undo": _line_pressed, "note": _note_how}
