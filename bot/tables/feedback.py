@@ -10,9 +10,13 @@ from bot.tables.columns import json_value, long_text, moment, reference, row_id
 
 
 class Rating(SQLModel, table=True):
-    """How a customer felt about a closed ticket: 1 to 5, one per time it was resolved."""
+    """How a customer felt about a closed ticket: 1 to 5, one per time it was resolved.
 
-    __table_args__ = (sa.UniqueConstraint("ticket_id", "cycle"),)
+    `staff_id` and `department` are who had the ticket when it was asked. `withdrawn`: never put to the customer,
+    because the ticket was taken up again before the question left.
+    """
+
+    __table_args__ = (sa.UniqueConstraint("ticket_id", "cycle"), sa.Index("ix_rating_asked", "asked_at"))
 
     id: int | None = row_id()
     ticket_id: int = reference("ticket.id", index=False)
@@ -22,6 +26,30 @@ class Rating(SQLModel, table=True):
     score: int | None = None
     comment: str = long_text()
     rated_at: datetime | None = moment(null=True)
+    staff_id: int | None = reference("staffmember.id", null=True, index=False)
+    department: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    withdrawn: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+
+
+class Confirmation(SQLModel, table=True):
+    """The question whether a complaint is fixed, one per time it was resolved.
+
+    `answer` is empty, yes, no, unconfirmed (nobody answered in time) or reopened (taken up again before an answer).
+    """
+
+    __table_args__ = (
+        sa.UniqueConstraint("ticket_id", "cycle"),
+        sa.Index("ix_confirmation_answer", "answer", "asked_at"),
+    )
+
+    id: int | None = row_id()
+    ticket_id: int = reference("ticket.id", index=False)
+    contact_id: int = reference("contact.id")
+    cycle: int = 1
+    owner_id: int | None = reference("staffmember.id", null=True, index=False)
+    asked_at: datetime = moment()
+    answer: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    answered_at: datetime | None = moment(null=True)
 
 
 class Improvement(SQLModel, table=True):
@@ -48,7 +76,10 @@ class Improvement(SQLModel, table=True):
 
 
 class Voice(SQLModel, table=True):
-    """A customer who asked for it, told once on the channel they used. `told` is empty, queued, told or refused."""
+    """A customer who asked for it, told once on the channel they used.
+
+    `told` is empty, queued, told, refused (`why`: opted_out, blocked, unreachable, …) or unknown (it may have arrived).
+    """
 
     __table_args__ = (sa.UniqueConstraint("improvement_id", "contact_id"),)
 
@@ -61,6 +92,7 @@ class Voice(SQLModel, table=True):
     language: str
     asked_at: datetime = moment()
     told: str = ""
+    why: str = Field(default="", sa_column_kwargs={"server_default": ""})
     told_at: datetime | None = moment(null=True)
 
 

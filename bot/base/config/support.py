@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from bot.base import clock
+from bot.base.config.feedback import Complaints, Ratings
 from bot.base.config.tickets import DurationOrOff, Flood, Reopen
 from bot.base.config.types import Duration, Language, Section, Timezone
 
@@ -110,6 +111,8 @@ class Support(Section):
     remind_idle: DurationOrOff = None
     flood: Flood = Flood()
     low_score: Annotated[int, Field(ge=1, le=4)] = 2
+    ratings: Ratings = Ratings()
+    complaints: Complaints = Complaints()
 
     def reopen_window(self, channel: str) -> timedelta:
         """How long after it was resolved a ticket of this channel may be taken up again."""
