@@ -34,6 +34,7 @@ def _with(path: tuple[str, ...], value: str) -> str:
     header = f"[[{section}]]" if section in lists else f"[{section}]"
     needed = {
         "support.sla": {"name": '"x"'},
+        "support.departments": {"name": '"x"'},
         "support.goals": {"channel": '"chat"', "within": '"30s"', "share": "0.9"},
         "support.hours.special": {"date": "2026-12-24"},
     }.get(section, {})

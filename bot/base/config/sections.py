@@ -204,12 +204,26 @@ class Config(Section):
     templates: Templates = Templates()
     source: Path | None = Field(None, exclude=True)
 
+    @property
+    def staff_groups(self) -> tuple[int, ...]:
+        """Every staff group as configured, the main one first."""
+        groups = [self.telegram.staff_chat_id, *(group for one in self.support.departments for group in one.groups)]
+        return tuple(dict.fromkeys(group for group in groups if group is not None))
+
+    def groups_of(self, department: str) -> tuple[int, ...]:
+        """The staff groups of a department; of one that is not known (any more) the main group."""
+        own = next((one.groups for one in self.support.departments if one.name == department), ())
+        main = self.telegram.staff_chat_id
+        if own or main is None:
+            return own or self.staff_groups[:1]
+        return (main,)
+
     def off(self) -> list[str]:
         """The parts that do not run with this configuration, as `section.key` that would start them."""
         missing = []
         if not self.telegram.token:
             missing.append("telegram.token")
-        elif not self.telegram.staff_chat_id:
+        elif not self.staff_groups:
             missing.append("telegram.staff_chat_id")
         if not self.mail.smtp_url:
             missing.append("mail.smtp_url")

@@ -8,6 +8,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bot.base import clock
 from bot.base.config.feedback import Complaints, Ratings
+from bot.base.config.routing import Department
+from bot.base.config.routing import check as check_departments
 from bot.base.config.tickets import DurationOrOff, Flood, Reopen
 from bot.base.config.types import Duration, Language, Section, Timezone
 
@@ -102,6 +104,8 @@ _HOUSE_GOALS = (
 
 class Support(Section):
     hours: Hours = Hours()
+    departments: tuple[Department, ...] = ()
+    reassign_when_away: bool = True
     sla: tuple[SlaPolicy, ...] = _HOUSE_POLICIES
     goals: tuple[SlaGoal, ...] = _HOUSE_GOALS
     undo: Duration = timedelta(seconds=5)
@@ -123,4 +127,9 @@ class Support(Section):
     def _reminded_before_closed(self) -> "Support":
         if self.remind_idle is not None and (self.close_idle is None or self.remind_idle >= self.close_idle):
             raise ValueError("remind_idle must be shorter than close_idle")
+        return self
+
+    @model_validator(mode="after")
+    def _departments_with_names_of_their_own(self) -> "Support":
+        check_departments(self.departments)
         return self
