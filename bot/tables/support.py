@@ -75,7 +75,8 @@ class TicketMessage(SQLModel, table=True):
     A bot conversation has no ticket yet. `attachment` is `{kind, file_id, name, album}` of the channel or empty.
     `text` is the newest wording (earlier ones are revisions). `held`: a flood or spam, kept from the topic until
     somebody looks. `deleted_at`: taken back from the customer. `asked_at`: since when a colleague is asked whether it
-    is meant for the customer; only such a note may still be sent.
+    is meant for the customer; only such a note may still be sent. `reply_to_id` is the line that it answers, `quote`
+    the words out of that line (or of one that we do not know) that it takes up.
     """
 
     __table_args__ = (
@@ -94,6 +95,7 @@ class TicketMessage(SQLModel, table=True):
     attachment: dict[str, Any] = json_value()
     provider_key: str
     reply_to_id: int | None = Field(default=None, sa_type=sa.BigInteger)
+    quote: str = Field(default="", sa_type=sa.Text, sa_column_kwargs={"server_default": ""})
     held: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     at: datetime = moment()
     received_at: datetime = moment()
@@ -104,7 +106,10 @@ class TicketMessage(SQLModel, table=True):
 
 
 class MessageRevision(SQLModel, table=True):
-    """An earlier wording of a line: what it said until it was edited at `at`. Appended to, never changed."""
+    """An earlier wording of a line: what it said until it was edited at `at`. Appended to, never changed.
+
+    `update_id` is the update that changed it: an older one comes too late.
+    """
 
     __table_args__ = (sa.UniqueConstraint("said_id", "number"),)
 
@@ -112,21 +117,26 @@ class MessageRevision(SQLModel, table=True):
     said_id: int = reference("ticketmessage.id")
     number: int
     text: str = long_text()
+    attachment: dict[str, Any] = json_value(empty="{}")
+    update_id: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "0"})
     at: datetime = moment()
 
 
 class Mirror(SQLModel, table=True):
     """Where a line stands in Telegram beside its original: `side` is topic or customer.
 
-    A line may stand in several messages (a long text, an album): one row each.
+    A line may stand in several messages (a long text): one row each. Several short lines may stand in one message.
+    `form` says what can be changed there: text, caption or nothing. `thread_id` is the topic as it was then.
     """
 
-    __table_args__ = (sa.UniqueConstraint("chat_id", "message_id"),)
+    __table_args__ = (sa.UniqueConstraint("chat_id", "message_id", "said_id"),)
 
     id: int | None = row_id()
     said_id: int = reference("ticketmessage.id")
     side: str
+    form: str = Field(default="text", sa_column_kwargs={"server_default": "text"})
     chat_id: int = Field(sa_type=sa.BigInteger)
+    thread_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     message_id: int = Field(sa_type=sa.BigInteger)
 
 
