@@ -62,7 +62,7 @@ class StaffTopicSender:
         payload = message.payload
         ticket_id = payload.get("ticket_id")
         if ticket_id is None:
-            chat_id = await self.topics.group()
+            chat_id = await self.topics.group(message.receiver)
             return _receipt(Place(chat_id), await telegram_content.put(self.bot, Place(chat_id), payload))
         for _ in range(_REPAIRS):
             found = await self._topic(int(ticket_id), payload)

@@ -55,10 +55,16 @@ class Topics:
         self.ground = ground
         self.worker = worker
 
-    async def group(self) -> int:
-        """The staff group as it is reached now. Raises DeliveryError while none is configured."""
+    async def group(self, receiver: str) -> int:
+        """The staff group of `staff:ID` as it is reached now."""
         async with self.database.reading() as session:
-            found = await staff_group.current(session, self.ground.config.telegram.staff_chat_id)
+            found = await staff_group.current(session, int(receiver.partition(":")[2]))
+        assert found is not None
+        return found
+
+    async def _group_of(self, session: AsyncSession, ticket_id: int) -> int:
+        """The staff group for the topic of a ticket. Raises DeliveryError while none is configured."""
+        found = await staff_group.pick(session, self.ground.config, ticket_id)
         if found is None:
             raise DeliveryError("telegram.staff_chat_id is not set", retry_after=300)
         return found
@@ -73,8 +79,8 @@ class Topics:
         """The topic, made if need be. Raises NotNow while another worker makes it."""
         if found := await self.find(ticket_id):
             return found
-        chat_id = await self.group()
         async with self.database.transaction() as session:
+            chat_id = await self._group_of(session, ticket_id)
             row = await self._begin(session, ticket_id, chat_id, clock.now())
             name = (title or row["title"] or await _name(session, ticket_id))[:LONGEST_NAME]
         if row["state"] in ("ready", "bare"):
