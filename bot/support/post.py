@@ -28,9 +28,13 @@ async def to_customer(
     *,
     priority: int = 20,
     due_at: datetime | None = None,
+    lane: str = "",
     **references: Any,
 ) -> int | None:
-    """Queue `content` (text, html, buttons, copy) for the customer. None: not reachable there, or queued before."""
+    """Queue `content` (text, html, buttons, copy) for the customer. None: not reachable there, or queued before.
+
+    Messages to one person leave in order; one that waits for hours takes a `lane` of its own, so that answers pass it.
+    """
     kind = ADDRESS_KIND.get(channel)
     address = await contacts.address(session, contact_id, kind) if kind else None
     if address is None:
@@ -39,7 +43,7 @@ async def to_customer(
         session,
         channel=channel,
         purpose=purpose,
-        receiver=f"{channel}:{address.value}",
+        receiver=f"{channel}:{address.value}" + (f"#{lane}" if lane else ""),
         payload={"chat_id": int(address.value), **content},
         key=key,
         now=now,
@@ -83,7 +87,12 @@ async def card(session: AsyncSession, ticket: Ticket, why: str, now: datetime, *
 
 
 async def to_staff(
-    session: AsyncSession, chat_id: int | None, content: Mapping[str, Any], key: str, now: datetime, ticket_id: int
+    session: AsyncSession,
+    chat_id: int | None,
+    content: Mapping[str, Any],
+    key: str,
+    now: datetime,
+    ticket_id: int | None = None,
 ) -> int | None:
     """Queue a notice for everybody in the staff group. None when the shop has no staff group."""
     if chat_id is None:
