@@ -11,7 +11,7 @@ from bot import contacts
 from bot.base.database import table
 from bot.outbound import outbox
 from bot.outbound.outbox import Defer, Outcome, Send, Skip, Stage
-from bot.support import history, lines, post
+from bot.support import lines, post
 from bot.support.desk import Desk
 from bot.support.self_service import codes
 from bot.support.sla import clocks as sla
@@ -19,9 +19,6 @@ from bot.support.tickets import relay, staff_card, unsent
 from bot.tables.chat import Topic
 from bot.tables.outbox import Message
 from bot.tables.support import SlaTimer, Ticket, TicketMessage
-
-UNREACHABLE = ("blocked", "deactivated", "bad_address")
-"""Reasons with which a channel refuses a person for good."""
 
 _OUTBOX = table(Message)
 _OURS = ("timer_id", "said_id", "unsent")  # what a notice carries for us to look at, not for the sender
@@ -55,14 +52,25 @@ class ToCustomer:
 
     async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
         if outcome.receipt is not None and row["said_id"]:
-            await lines.accepted(session, row["said_id"], outcome.receipt.accepted_at)
+            at = outcome.receipt.accepted_at
+            await lines.accepted(session, row["said_id"], at)
+            if row["purpose"] == "auto_answer" and (ticket := await _held(session, row)) is not None:
+                data = {"said": row["said_id"]}
+                await sla.happened(session, self.desk, ticket, "bot", "auto_answered", outcome.at, at=at, **data)
         if outcome.status == "failed":
             await _remember(session, row, outcome)
 
 
+async def _held(session: AsyncSession, row: Row) -> Ticket | None:
+    """The ticket of a message, held until the end of the transaction."""
+    if not row["ticket_id"]:
+        return None
+    return await session.get(Ticket, row["ticket_id"], with_for_update=True, populate_existing=True)
+
+
 async def _remember(session: AsyncSession, row: Row, outcome: Outcome) -> None:
     kind = post.ADDRESS_KIND.get(row["channel"])
-    if kind and outcome.reason in UNREACHABLE:
+    if kind and outcome.reason in sla.UNREACHABLE:
         address = str(row["receiver"]).partition(":")[2]
         await contacts.mark_unreachable(session, kind, address, outcome.reason, outcome.at)
 
@@ -72,32 +80,28 @@ class Answers(ToCustomer):
 
     async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
         await super().settled(session, row, outcome)
-        ticket = await session.get(Ticket, row["ticket_id"]) if row["ticket_id"] else None
+        ticket = await _held(session, row)
         line = await session.get(TicketMessage, row["said_id"]) if row["said_id"] else None
         if ticket is None or line is None or ticket.id is None:
             return
-        await session.refresh(ticket, with_for_update=True)
         if outcome.receipt is not None:
             await self._arrived(session, ticket, line, outcome.receipt.accepted_at, outcome.at)
         elif outcome.status == "failed":
-            if outcome.reason in UNREACHABLE:
-                await sla.unreachable(session, ticket.id, line.at, outcome.at)
-            await history.write(
-                session, ticket.id, outcome.at, "bot", "not_delivered", said=line.id, why=outcome.reason
-            )
+            data = {"said": line.id, "why": outcome.reason, "agent_at": line.at.isoformat()}
+            await sla.happened(session, self.desk, ticket, "bot", "not_delivered", outcome.at, **data)
             await relay.not_delivered(session, self.desk, ticket, line, outcome.reason, outcome.at)
 
     async def _arrived(
         self, session: AsyncSession, ticket: Ticket, line: TicketMessage, accepted_at: datetime, now: datetime
     ) -> None:
-        assert ticket.id is not None
-        await sla.answered(session, ticket.id, accepted_at, line.at, line.staff_id, now)
-        first = ticket.answered_at is None
-        ticket.answered_at = ticket.answered_at or accepted_at
-        await history.write(session, ticket.id, accepted_at, f"staff:{line.staff_id}", "answered", said=line.id)
+        by, first = f"staff:{line.staff_id}", ticket.answered_at is None
+        data = {"said": line.id, "agent_at": line.at.isoformat(), "staff": line.staff_id}
+        await sla.happened(session, self.desk, ticket, by, "answered", now, at=accepted_at, **data)
         turned = ticket.status in ("new", "open")
         if turned:
+            turn = {"old": ticket.status, "new": "waiting_customer"}
             ticket.status = "waiting_customer"
+            await sla.happened(session, self.desk, ticket, by, "status_changed", now, at=accepted_at, **turn)
         await session.flush()
         await relay.acknowledge(session, self.desk, ticket, line, now)
         if turned or first:

@@ -22,6 +22,9 @@ from bot.tables.support import SlaTimer, Ticket
 log = logs.get(__name__)
 
 FIRST_RESPONSE = "first_response"
+UNREACHABLE = ("blocked", "deactivated", "bad_address")
+"""Reasons with which a channel refuses a person for good."""
+
 _TIMERS = table(SlaTimer)
 _CLAIM = due.Claim(_TIMERS, limit=100)
 _OLDEST_BELIEVED = timedelta(hours=24)
@@ -85,14 +88,26 @@ async def happened(
 ) -> None:
     """Write it into the history of the ticket, and let its clocks follow. `at` when it counts (else `now`)."""
     assert ticket.id is not None
-    await history.write(session, ticket.id, at or now, actor, name, **data)
+    counts = at or now
+    await history.write(session, ticket.id, counts, actor, name, **data)
+    match name:
+        case "opened" if data.get("origin", "customer") == "customer":
+            await start(session, desk, ticket, FIRST_RESPONSE, counts)
+        case "answered":
+            agent_at = clock.parse(data["agent_at"])
+            await _answered(session, ticket.id, counts, agent_at, data.get("staff"), now)
+            ticket.answered_at = ticket.answered_at or counts
+        case "not_delivered" if data.get("why") in UNREACHABLE:
+            await _unreachable(session, ticket.id, clock.parse(data["agent_at"]), now)
+        case "status_changed" if data["new"] == "resolved":
+            await closed(session, ticket.id, counts)
 
 
 async def start(session: AsyncSession, desk: Desk, ticket: Ticket, metric: str, at: datetime) -> SlaTimer | None:
     """Start the clock of `metric` at the customer's message of `at`. None when no policy promises it."""
     policy = policy_for(desk, ticket)
     target: timedelta | None = getattr(policy, metric) if policy else None
-    if policy is None or target is None or ticket.id is None:
+    if policy is None or target is None or ticket.id is None or await of_ticket(session, ticket.id, metric):
         return None
     calendar = hours.ALWAYS if policy.always_open else desk.calendar
     timer = SlaTimer(
@@ -130,7 +145,7 @@ async def of_ticket(session: AsyncSession, ticket_id: int, metric: str = FIRST_R
     return (await session.scalars(newest.order_by(col(SlaTimer.cycle).desc()).limit(1))).first()
 
 
-async def answered(
+async def _answered(
     session: AsyncSession,
     ticket_id: int,
     accepted_at: datetime,
@@ -156,7 +171,7 @@ def _open_for(timer: SlaTimer, agent_at: datetime) -> bool:
     return timer.state in ("running", "breached") or on_its_way
 
 
-async def unreachable(session: AsyncSession, ticket_id: int, agent_at: datetime, now: datetime) -> None:
+async def _unreachable(session: AsyncSession, ticket_id: int, agent_at: datetime, now: datetime) -> None:
     """The channel refused the customer for good: excluded if staff tried in time, else breached."""
     timer = await of_ticket(session, ticket_id)
     # A breach that the loop noticed while the answer was on its way is judged again: when we looked changes nothing.

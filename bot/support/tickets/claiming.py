@@ -4,8 +4,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.support import history, post, typed
+from bot.support import post, typed
 from bot.support.desk import Desk
+from bot.support.sla import clocks as sla
 from bot.tables.chat import StaffMember
 from bot.tables.support import Ticket
 
@@ -28,13 +29,14 @@ async def take(session: AsyncSession, desk: Desk, ticket: Ticket, staff: StaffMe
 
 
 async def claim(session: AsyncSession, desk: Desk, ticket: Ticket, staff: StaffMember, now: datetime) -> None:
-    assert ticket.id is not None
     if ticket.assignee_id == staff.id:
         return
+    by, old = f"staff:{staff.id}", ticket.status
     ticket.assignee_id = staff.id
-    if ticket.status == "new":
+    await sla.happened(session, desk, ticket, by, "taken", now)
+    if old == "new":
         ticket.status = "open"
-    await history.write(session, ticket.id, now, f"staff:{staff.id}", "taken")
+        await sla.happened(session, desk, ticket, by, "status_changed", now, old=old, new="open")
     await post.card(session, ticket, "taken", now)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import work
 from bot.base.database import table
 from bot.outbound import staff_group
-from bot.support import history, lines, post
+from bot.support import lines, post
 from bot.support.desk import Desk
 from bot.support.sla import clocks as sla
 from bot.tables.outbox import Message
@@ -47,8 +47,8 @@ async def to_customer(session: AsyncSession, desk: Desk, ticket: Ticket, line: T
         said_id=line.id,
     )
     if queued is None:
-        assert ticket.id is not None
-        await sla.unreachable(session, ticket.id, line.at, now)
+        data = {"said": line.id, "why": "blocked", "agent_at": line.at.isoformat()}
+        await sla.happened(session, desk, ticket, "bot", "not_delivered", now, **data)
         await not_delivered(session, desk, ticket, line, "blocked", now)
     elif undo:
         button = {"text": desk.staff("staff.button.undo"), "data": f"1:undo:{line.id}"}
@@ -80,8 +80,7 @@ async def undo(session: AsyncSession, desk: Desk, ticket: Ticket, line: TicketMe
     if await session.scalar(stopped.returning(_OUTBOX.c.id)) is None:
         return False
     line.author = "note"
-    assert ticket.id is not None
-    await history.write(session, ticket.id, now, by, "undone", said=line.id)
+    await sla.happened(session, desk, ticket, by, "undone", now, said=line.id)
     work.kick(session, f"messages:{ticket.channel}")  # what waited behind it may leave
     return True
 
