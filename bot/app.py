@@ -30,6 +30,7 @@ from bot.events.apply import Handler
 from bot.inbound.telegram import inbox, webhook
 from bot.inbound.web import each_request, events_api, health, links, metrics, ratings, server, shop_webhooks
 from bot.inbound.web.pages import Pages
+from bot.outbound import staff_group
 from bot.outbound.email.sender import EmailSender
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
@@ -223,7 +224,9 @@ async def _take_updates(house: _House, bot: "Bot", stop: asyncio.Event) -> None:
 
     config = house.ground.config
     kinds = EachUpdate(bot, house.desk).kinds
-    await setup.set_commands(bot, house.ground.texts, config.telegram.staff_chat_id)
+    async with house.database.reading() as session:
+        groups = await staff_group.every(session, config)
+    await setup.set_commands(bot, house.ground.texts, groups)
     if config.telegram.mode == "polling":
         await Polling(house.database, bot, house.worker, kinds).poll(stop)
         return

@@ -114,7 +114,7 @@ async def _telegram(config: Config) -> list[Finding]:
     bot = telegram_bot.connect(config.telegram.token.get_secret_value(), config.telegram.api_base, Limits())
     try:
         async with asyncio.timeout(_ANSWER_WITHIN):
-            return await setup.check(bot, config.telegram.staff_chat_id)
+            return await setup.check(bot, config.telegram.staff_chat_id, config.staff_groups)
     except TimeoutError as error:
         return [_finding("telegram.api_base", "does not answer", error)]
     finally:

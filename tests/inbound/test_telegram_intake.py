@@ -179,7 +179,7 @@ async def test_each_fault_of_the_setup_is_named(here: World) -> None:
 
 
 async def test_the_menu_of_commands_is_set_in_both_languages(here: World) -> None:
-    await setup.set_commands(here.bot, here.ground.texts, here.group)
+    await setup.set_commands(here.bot, here.ground.texts, (here.group,))
     menus = here.telegram.chats.commands
     assert {language for _, language in menus} == {"", "zh"}
     assert [one["command"] for one in menus["chat", "zh"]] == ["take", "note", "close", "sla"]

@@ -1,6 +1,6 @@
 """One update on its way in: read, handed to the first handler that wants it, in one transaction with all it causes.
 
-Handlers get by name: `session`, `desk`, `now`, `received_at`, `group` (the staff group's id), `toast` and `member`.
+Handlers get by name: `session`, `desk`, `now`, `received_at`, `groups` (ids of the staff groups), `toast`, `member`.
 """
 
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ class _One:
             desk=self.door.desk,
             now=now,
             received_at=received_at,
-            group=await staff_group.current(session, self.door.desk.ground.config.telegram.staff_chat_id),
+            groups=await staff_group.every(session, self.door.desk.ground.config),
             member=self.member,
             toast=self.toast,
         )

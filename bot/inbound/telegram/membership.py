@@ -1,5 +1,6 @@
 """The bot's own standing: blocked and unblocked by customers, put out of the staff group."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from aiogram import F, Router
@@ -26,10 +27,13 @@ async def in_private(change: ChatMemberUpdated, session: AsyncSession, now: date
         await contacts.mark_reachable(session, "telegram", change.chat.id)
 
 
-async def in_a_group(change: ChatMemberUpdated, group: int | None) -> None:
-    if change.chat.id != group:
-        log.info("the bot's standing in a group that is not the staff group changed", chat_id=change.chat.id)
+async def in_a_group(change: ChatMemberUpdated, groups: Collection[int]) -> None:
+    if change.chat.id not in groups:
+        log.info("the bot's standing in a group that is no staff group changed", chat_id=change.chat.id)
     elif change.new_chat_member.status in ("left", "kicked"):
-        log.error("the bot was put out of the staff group: nothing reaches staff until it is let in again")
+        log.error(
+            "the bot was put out of a staff group: nothing reaches staff there until it is let in again",
+            chat_id=change.chat.id,
+        )
     elif change.new_chat_member.status != "administrator":
-        log.error("the bot is no admin of the staff group: make it one and let it manage topics")
+        log.error("the bot is no admin of a staff group: make it one, let it manage topics", chat_id=change.chat.id)

@@ -1,9 +1,17 @@
 """Before the first update: is the bot who we think, may it manage topics; its menu of commands; its webhook."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from aiogram import Bot
-from aiogram.exceptions import AiogramError, TelegramAPIError, TelegramNotFound, TelegramUnauthorizedError
+from aiogram.exceptions import (
+    AiogramError,
+    TelegramAPIError,
+    TelegramNetworkError,
+    TelegramNotFound,
+    TelegramRetryAfter,
+    TelegramServerError,
+    TelegramUnauthorizedError,
+)
 from aiogram.methods import GetChat, GetChatMember, GetMe, SetMyCommands, SetWebhook
 from aiogram.types import BotCommand, BotCommandScopeAllPrivateChats, BotCommandScopeChat
 
@@ -18,38 +26,46 @@ log = logs.get(__name__)
 _STAFF_COMMANDS = ("take", "note", "close", "sla")
 
 
-async def check(bot: Bot, staff_chat_id: int | None) -> list[Finding]:
-    """What stands between this configuration and a working desk in Telegram. Empty when all is well."""
+async def check(bot: Bot, staff_chat_id: int | None, departments: Collection[int] = ()) -> list[Finding]:
+    """What stands between this configuration and a working desk in Telegram. Empty when all is well.
+
+    `departments` are the staff groups beside the main one.
+    """
     try:
         me = await ask(bot, GetMe())
-        if staff_chat_id is None:
+        groups = dict.fromkeys(departments, "support.departments")
+        if staff_chat_id is not None:
+            groups[staff_chat_id] = "telegram.staff_chat_id"
+        if not groups:
             return [_finding("not set: questions that need a human reach nobody", "staff_chat_id", warning=True)]
-        return await _check_group(
-            bot, staff_chat_id, int(field(me, "id")), bool(field(me, "can_read_all_group_messages"))
-        )
+        my_id, reads_all = int(field(me, "id")), bool(field(me, "can_read_all_group_messages"))
+        return [one for group, key in groups.items() for one in await check_group(bot, group, my_id, reads_all, key)]
     except (TelegramUnauthorizedError, TelegramNotFound):
         return [_finding("Telegram does not know this token; ask BotFather for a new one", "token")]
     except AiogramError as error:
         return [_finding(f"no useful answer from the Bot API: {logs.clean(str(error))[:200]}", "api_base")]
 
 
-async def _check_group(bot: Bot, chat_id: int, me: int, reads_all: bool) -> list[Finding]:
-    key = "staff_chat_id"
+async def check_group(bot: Bot, chat_id: int, me: int, reads_all: bool, key: str) -> list[Finding]:
+    """What keeps the bot from working in this staff group. Raises aiogram's errors when Telegram does not answer."""
     try:
         chat = await ask(bot, GetChat(chat_id=chat_id))
         standing = await ask(bot, GetChatMember(chat_id=chat_id, user_id=me))
+    except (TelegramNetworkError, TelegramServerError, TelegramRetryAfter, TelegramUnauthorizedError):
+        raise
     except TelegramAPIError as error:
-        return [_finding(f"the bot cannot see the chat {chat_id}; add it to the staff group ({error.message})", key)]
+        words = f"the bot cannot see the chat {chat_id}; add it to the staff group ({error.message})"
+        return [Finding(words, key=key)]
     findings = []
     if not field(chat, "is_forum"):
-        findings.append(_finding("topics are off in this group; switch them on in its settings", key))
+        findings.append(Finding(f"topics are off in the group {chat_id}; switch them on in its settings", key=key))
     admin = field(standing, "status") == "administrator"
     if not admin or not field(standing, "can_manage_topics"):
-        findings.append(_finding("the bot may not manage topics; make it an admin with that right", key))
+        words = f"the bot may not manage topics in the group {chat_id}; make it an admin with that right"
+        findings.append(Finding(words, key=key))
     if not admin and not reads_all:
-        findings.append(
-            _finding("privacy mode hides what staff write; switch it off with BotFather's /setprivacy", key)
-        )
+        words = "privacy mode hides what staff write; switch it off with BotFather's /setprivacy"
+        findings.append(Finding(words, key=key))
     return findings
 
 
@@ -57,8 +73,8 @@ def _finding(message: str, key: str, *, warning: bool = False) -> Finding:
     return Finding(message, key=f"telegram.{key}", warning=warning)
 
 
-async def set_commands(bot: Bot, texts: Texts, staff_chat_id: int | None) -> None:
-    """The menus of commands, for customers and for the staff group, in every language. A failure is only logged."""
+async def set_commands(bot: Bot, texts: Texts, groups: Collection[int]) -> None:
+    """The menus of commands, for customers and for the staff groups, in every language. A failure is only logged."""
     try:
         for language in texts.languages:
             code = None if language == "en" else language.partition("_")[0]
@@ -69,8 +85,8 @@ async def set_commands(bot: Bot, texts: Texts, staff_chat_id: int | None) -> Non
                     language_code=code,
                 )
             )
-            if staff_chat_id is not None:
-                scope = BotCommandScopeChat(chat_id=staff_chat_id)
+            for group in groups:
+                scope = BotCommandScopeChat(chat_id=group)
                 menu = _commands(texts, language, _STAFF_COMMANDS)
                 await bot(SetMyCommands(commands=menu, scope=scope, language_code=code))
     except AiogramError as error:

@@ -4,6 +4,7 @@ Only what stands in a real topic counts: replies in plain groups carry a thread 
 replies to nothing names the topic's first message as what it replies to.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from aiogram import F, Router
@@ -34,9 +35,9 @@ def router() -> Router:
     return made
 
 
-def in_group(event: Message | CallbackQuery, group: int | None) -> bool:
+def in_group(event: Message | CallbackQuery, groups: Collection[int]) -> bool:
     message = event.message if isinstance(event, CallbackQuery) else event
-    return message is not None and group is not None and message.chat.id == group
+    return message is not None and message.chat.id in groups
 
 
 async def member(session: AsyncSession, user: User, now: datetime) -> StaffMember:
