@@ -10,7 +10,7 @@ from aiogram.methods import CloseForumTopic, EditForumTopic, PinChatMessage, Reo
 from bot.base import clock, logs
 from bot.base.database import Database
 from bot.base.ground import Ground
-from bot.outbound import staff_group, telegram_content, telegram_errors, telegram_limits, topics
+from bot.outbound import staff_group, telegram_actions, telegram_content, telegram_errors, telegram_limits, topics
 from bot.outbound.sender import DeliveryError, Outgoing, Receipt
 from bot.outbound.telegram import LANE
 from bot.outbound.telegram_content import Place
@@ -22,7 +22,7 @@ _REPAIRS = 4
 
 
 class StaffTopicSender:
-    """The staff group. Keys of the payload beside those of `telegram_content.put`:
+    """The staff group. Keys of the payload beside those of `telegram_actions.put`:
 
     `ticket_id` (None: General), `card` (pinned at first, edited afterwards), `title` (of the topic), `topic` (close
     or reopen).
@@ -63,7 +63,8 @@ class StaffTopicSender:
         ticket_id = payload.get("ticket_id")
         if ticket_id is None:
             chat_id = await self.topics.group(message.receiver)
-            return _receipt(Place(chat_id), await telegram_content.put(self.bot, Place(chat_id), payload))
+            numbers = await telegram_actions.put(self.bot, Place(chat_id), payload)
+            return telegram_actions.receipt(Place(chat_id), numbers, clock.now())
         for _ in range(_REPAIRS):
             found = await self._topic(int(ticket_id), payload)
             if found is None:
@@ -81,7 +82,7 @@ class StaffTopicSender:
 
     async def _topic(self, ticket_id: int, payload: Mapping[str, Any]) -> Found | None:
         """The topic to write into; None if there is none and nothing that would need one."""
-        if not telegram_content.has_content(payload):
+        if not telegram_actions.has_content(payload):
             return await self.topics.find(ticket_id)
         title = payload.get("title")
         return await self.topics.open(ticket_id, str(title) if title else None)
@@ -94,15 +95,15 @@ class StaffTopicSender:
             await self._turn(ReopenForumTopic(chat_id=place.chat_id, message_thread_id=found.thread_id))
         await self._rename(found, payload)
         if payload.get("card"):
-            number = await self._card(found, place, payload)
-        elif telegram_content.has_content(payload) or payload.get("react"):
-            number = await telegram_content.put(self.bot, place, payload)
+            numbers = [await self._card(found, place, payload)]
+        elif telegram_actions.asks_for_something(payload):
+            numbers = await telegram_actions.put(self.bot, place, payload)
         else:
-            number = 0
+            numbers = []
         if payload.get("topic") == "close":
             telegram_limits.half_done()
             await self._turn(CloseForumTopic(chat_id=place.chat_id, message_thread_id=found.thread_id))
-        return _receipt(place, number)
+        return telegram_actions.receipt(place, numbers, clock.now())
 
     async def _rename(self, found: Found, payload: Mapping[str, Any]) -> None:
         name = str(payload.get("title") or "")[: topics.LONGEST_NAME]
@@ -121,9 +122,9 @@ class StaffTopicSender:
     async def _card(self, found: Found, place: Place, payload: Mapping[str, Any]) -> int:
         content = {key: payload[key] for key in ("text", "html", "buttons") if key in payload}
         if found.card_message_id is not None:
-            number = await telegram_content.put(self.bot, place, {**content, "edit": found.card_message_id})
+            number = (await telegram_content.put(self.bot, place, {**content, "edit": found.card_message_id}))[-1]
         else:
-            number = await telegram_content.put(self.bot, place, content)
+            number = (await telegram_content.put(self.bot, place, content))[-1]
         if number != found.card_message_id:
             await self._pin(place, number)
         await self.topics.keep_card(found, number, content)
@@ -143,8 +144,3 @@ class StaffTopicSender:
         except TelegramBadRequest as error:
             if not telegram_errors.says(error, "topic_not_modified"):
                 raise
-
-
-def _receipt(place: Place, number: int) -> Receipt:
-    extra = {"chat_id": place.chat_id, "thread_id": place.thread_id}
-    return Receipt(clock.now(), str(number) if number else "", extra)

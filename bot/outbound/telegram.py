@@ -4,7 +4,7 @@ from aiogram import Bot
 from aiogram.exceptions import AiogramError
 
 from bot.base import clock
-from bot.outbound import telegram_content, telegram_errors, telegram_limits
+from bot.outbound import telegram_actions, telegram_content, telegram_errors, telegram_limits
 from bot.outbound.sender import DeliveryError, Outgoing, Receipt
 
 LANE = "telegram"
@@ -12,7 +12,7 @@ LANE = "telegram"
 
 
 class TelegramSender:
-    """Private chats. The payload names `chat_id`; see `telegram_content.put` for the rest."""
+    """Private chats. The payload names `chat_id`; see `telegram_actions.put` for the rest."""
 
     ordered = True
     exclusive = LANE
@@ -25,13 +25,13 @@ class TelegramSender:
     async def send(self, message: Outgoing) -> Receipt:
         telegram_limits.begin(message.priority)
         place = telegram_content.Place(int(message.payload["chat_id"]))
-        if not telegram_content.has_content(message.payload) and not message.payload.get("react"):
+        if not telegram_actions.asks_for_something(message.payload):
             raise DeliveryError("nothing to send: no text and no copy", permanent=True, reason="empty")
         try:
-            number = await telegram_content.put(self.bot, place, message.payload)
+            numbers = await telegram_actions.put(self.bot, place, message.payload)
         except AiogramError as error:
             raise telegram_errors.to_person(error) from error
-        return Receipt(clock.now(), str(number), {"chat_id": place.chat_id, "thread_id": None})
+        return telegram_actions.receipt(place, numbers, clock.now())
 
     async def close(self) -> None:
         """The bot is closed by whoever connected it: both senders share it."""

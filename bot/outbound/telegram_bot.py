@@ -19,6 +19,12 @@ TIMEOUT = 15.0
 _PACED = ("send", "copy", "forward", "edit", "createForumTopic", "closeForumTopic", "reopenForumTopic")
 
 
+def _count(method: TelegramMethod[Any]) -> int:
+    """How many messages come of a call: each file of an album is one."""
+    several = getattr(method, "media", None) or getattr(method, "message_ids", None)
+    return len(several) if isinstance(several, list) else 1
+
+
 class _Paced(BaseRequestMiddleware):
     """Around every call of the bot, whoever makes it."""
 
@@ -34,7 +40,7 @@ class _Paced(BaseRequestMiddleware):
         chat_id = getattr(method, "chat_id", None)
         name = method.__api_method__
         if isinstance(chat_id, int) and name.startswith(_PACED) and name != "sendChatAction":
-            await self.limits.turn(chat_id)
+            await self.limits.turn(chat_id, _count(method))
         try:
             return await make_request(bot, method)
         except TelegramRetryAfter as error:

@@ -23,6 +23,8 @@ from bot.outbound.telegram_errors import says
 
 TEXT = 4096
 CAPTION = 1024
+QUOTED = 200
+"""So many characters of what is answered are shown where it cannot be pointed at."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,26 @@ class Place:
     thread_id: int | None = None
 
 
-async def put(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
-    """Do what the payload says there. Returns the id of the (last) message. Raises aiogram's errors.
+async def put(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]:
+    """Do what the payload says there. Returns the ids of the messages that came of it. Raises aiogram's errors.
 
-    Keys: `text`, or `copy` with its caption as `text`; `html`, `buttons`, `edit`, `reply_to`, `react`.
+    Keys: `text`, or `copy` with its caption as `text` (`caption` takes the place of the one it has); `html`, `buttons`,
+    `edit`; `reply_to` with `quote`, words out of that message; `lead`, words ahead of a copy; `react` with
+    `{message_id, emoji, otherwise}`: an empty emoji takes the reaction away, `otherwise` is said where it may not be.
     """
     if react := payload.get("react"):
-        await _react(bot, place, int(react["message_id"]), str(react["emoji"]))
+        shown = await _react(bot, place, react)
         if not has_content(payload):
-            return int(react["message_id"])
+            return shown
+    try:
+        return await _put(bot, place, payload)
+    except TelegramBadRequest as error:
+        if not payload.get("quote") or not says(error, "quote_text_invalid"):
+            raise
+        return await _put(bot, place, _quoted_in_words(payload))  # they stand otherwise there, or were changed since
+
+
+async def _put(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]:
     if payload.get("edit"):
         return await _edit(bot, place, payload)
     if payload.get("copy"):
@@ -49,12 +62,26 @@ async def put(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
     return await _text(bot, place, payload)
 
 
+def quotation(words: str) -> str:
+    """Words that are answered, as a line of text."""
+    short = words if len(words) <= QUOTED else words[: QUOTED - 1] + "…"
+    return f"↩️ “{' '.join(short.split())}”"
+
+
+def _quoted_in_words(payload: Mapping[str, Any]) -> dict[str, Any]:
+    words = quotation(str(payload["quote"]))
+    kept = {key: value for key, value in payload.items() if key != "quote"}
+    if payload.get("copy"):
+        return {**kept, "lead": words}
+    return {**kept, "text": f"{html.escape(words) if payload.get('html') else words}\n{payload.get('text') or ''}"}
+
+
 def has_content(payload: Mapping[str, Any]) -> bool:
     """Whether a message comes of it, not only a reaction or a change of the topic."""
     return bool(payload.get("text") or payload.get("copy") or payload.get("edit"))
 
 
-async def _text(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
+async def _text(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]:
     text, as_html = str(payload.get("text") or ""), bool(payload.get("html"))
     if as_html and _units(text) > TEXT:
         text, as_html = without_markup(text), False  # cut in the middle, markup would not close
@@ -69,8 +96,8 @@ async def _text(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
         raise
 
 
-async def _pieces(bot: Bot, place: Place, payload: Mapping[str, Any], pieces: list[str], as_html: bool) -> int:
-    number = 0
+async def _pieces(bot: Bot, place: Place, payload: Mapping[str, Any], pieces: list[str], as_html: bool) -> list[int]:
+    numbers = []
     for index, piece in enumerate(pieces):
         if index == 1:
             telegram_limits.half_done()
@@ -81,28 +108,33 @@ async def _pieces(bot: Bot, place: Place, payload: Mapping[str, Any], pieces: li
                 message_thread_id=place.thread_id,
                 text=piece,
                 parse_mode="HTML" if as_html else None,
-                reply_parameters=_reply(payload) if index == 0 else None,
+                reply_parameters=reply(payload) if index == 0 else None,
                 reply_markup=markup(payload) if index == len(pieces) - 1 else None,
             ),
         )
-        number = int(field(sent, "message_id"))
-    return number
+        numbers.append(int(field(sent, "message_id")))
+    return numbers
 
 
-async def _copy(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
+async def _copy(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]:
     source = payload["copy"]
+    if payload.get("lead"):
+        await _text(bot, place, {"text": payload["lead"], "reply_to": payload.get("reply_to")})
+        telegram_limits.half_done()
     copy = CopyMessage(
         chat_id=place.chat_id,
         message_thread_id=place.thread_id,
         from_chat_id=int(source["chat_id"]),
         message_id=int(source["message_id"]),
+        # A space: the client leaves out what is empty, and then the copy would keep the caption that it has.
+        caption=(str(payload["caption"]) or " ") if "caption" in payload else None,
         parse_mode=None,
-        reply_parameters=_reply(payload),
+        reply_parameters=reply(payload),
         reply_markup=markup(payload),
     )
     text = str(payload.get("text") or "")
     try:
-        return int(field(await ask(bot, copy), "message_id"))
+        return [int(field(await ask(bot, copy), "message_id"))]
     except TelegramBadRequest as error:
         if says(error, "caption is too long", "media_caption_too_long"):
             # Premium customers may write longer captions than a bot: the rest follows as a text.
@@ -110,11 +142,11 @@ async def _copy(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
             sent = await ask(bot, copy.model_copy(update={"caption": caption}))
             telegram_limits.half_done()
             later = await _pieces(bot, place, {}, parts("".join(rest), TEXT), as_html=False)
-            return later or int(field(sent, "message_id"))
+            return [int(field(sent, "message_id")), *later]
         raise
 
 
-async def _edit(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
+async def _edit(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]:
     number, text = int(payload["edit"]), str(payload.get("text") or "")
     try:
         if text:
@@ -126,11 +158,11 @@ async def _edit(bot: Bot, place: Place, payload: Mapping[str, Any]) -> int:
             )
     except TelegramBadRequest as error:
         if says(error, "message is not modified"):
-            return number
+            return [number]
         if text and says(error, "message to edit not found", "can't be edited", "no text in the message"):
             return await _text(bot, place, payload)
         raise
-    return number
+    return [number]
 
 
 def _edited(place: Place, number: int, text: str, payload: Mapping[str, Any]) -> EditMessageText:
@@ -146,15 +178,18 @@ def _edited(place: Place, number: int, text: str, payload: Mapping[str, Any]) ->
     )
 
 
-async def _react(bot: Bot, place: Place, number: int, emoji: str) -> None:
+async def _react(bot: Bot, place: Place, react: Mapping[str, Any]) -> list[int]:
+    number, emoji = int(react["message_id"]), str(react["emoji"])
+    reaction = [ReactionTypeEmoji(emoji=emoji)] if emoji else []
     try:
-        await ask(
-            bot,
-            SetMessageReaction(chat_id=place.chat_id, message_id=number, reaction=[ReactionTypeEmoji(emoji=emoji)]),
-        )
+        await ask(bot, SetMessageReaction(chat_id=place.chat_id, message_id=number, reaction=reaction))
     except TelegramBadRequest as error:
+        # A sign on a message that is gone, or that the group does not allow, is nothing lost.
         if not says(error, "message to react not found", "reaction_invalid", "message_id_invalid"):
-            raise  # a sign on a message that is gone, or that the group does not allow, is nothing lost
+            raise
+        if react.get("otherwise"):
+            return await _text(bot, place, {"text": react["otherwise"], "reply_to": number})
+    return [number]
 
 
 def markup(payload: Mapping[str, Any]) -> InlineKeyboardMarkup | None:
@@ -166,9 +201,13 @@ def _button(button: Mapping[str, str]) -> InlineKeyboardButton:
     return InlineKeyboardButton(text=button["text"], callback_data=button.get("data"), url=button.get("url"))
 
 
-def _reply(payload: Mapping[str, Any]) -> ReplyParameters | None:
+def reply(payload: Mapping[str, Any]) -> ReplyParameters | None:
+    """What it answers; where that is gone it is sent all the same."""
     number = payload.get("reply_to")
-    return ReplyParameters(message_id=int(number), allow_sending_without_reply=True) if number else None
+    if not number:
+        return None
+    quote = payload.get("quote") or None
+    return ReplyParameters(message_id=int(number), allow_sending_without_reply=True, quote=quote, quote_parse_mode=None)
 
 
 def _links_as_text(payload: Mapping[str, Any], text: str, as_html: bool) -> tuple[dict[str, Any], list[str]]:

@@ -79,17 +79,21 @@ class Limits:
         self._waiting: list[tuple[int, int, int]] = []
         self._numbers = itertools.count()
 
-    async def turn(self, chat_id: int) -> None:
-        """Returns when a call into this chat may leave. Raises NotNow if that is further away than it may wait."""
+    async def turn(self, chat_id: int, count: int = 1) -> None:
+        """Returns when a call into this chat may leave. Raises NotNow if that is further away than it may wait.
+
+        `count` messages come of it (an album); so many as a window holds at most are waited for.
+        """
         me = (_priority.get(), next(self._numbers), chat_id)
         until = self._clock() + _patience.get()
         bisect.insort(self._waiting, me)
         try:
-            while (wait := self._wait(me)) > 0:
+            while (wait := self._wait(me, count)) > 0:
                 if self._clock() + wait > until:
                     raise NotNow(wait)
                 await self._sleep(wait)
-            self._note(me)
+            for _ in range(count):
+                self._note(me)
         finally:
             self._waiting.remove(me)
 
@@ -97,15 +101,16 @@ class Limits:
         """Telegram asked for silence in this chat (429): nothing goes there until then."""
         self._frozen[chat_id] = max(self._frozen.get(chat_id, 0.0), self._clock() + seconds)
 
-    def _wait(self, me: tuple[int, int, int]) -> float:
+    def _wait(self, me: tuple[int, int, int], count: int) -> float:
         now, (level, _, chat_id) = self._clock(), me
         before = self._waiting[: bisect.bisect_left(self._waiting, me)]
         here = sum(one[2] == chat_id for one in before)
-        wait = max(self._chat(chat_id).wait(now, here), self._frozen.get(chat_id, 0.0) - now)
+        window = self._chat(chat_id)
+        wait = max(window.wait(now, here + min(count, window.size) - 1), self._frozen.get(chat_id, 0.0) - now)
         if wait > 0:
             return wait
         going = sum(self._free(one[2], now) for one in before)
-        wait = self._all.wait(now, going)
+        wait = self._all.wait(now, going + min(count, self._all.size) - 1)
         return max(wait, self._campaigns.wait(now)) if level >= _CAMPAIGNS else wait
 
     def _free(self, chat_id: int, now: float) -> bool:
