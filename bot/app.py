@@ -41,6 +41,7 @@ from bot.support import stages
 from bot.support.desk import Desk
 from bot.support.self_service import codes
 from bot.support.sla import clocks as sla
+from bot.support.tickets.waking import Waking
 
 if TYPE_CHECKING:
     from aiogram import Bot
@@ -177,6 +178,7 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
         Applier(house.database, handlers, house.worker, secret=house.ground.secret).kind(),
         Enrolments(house.database, house.ground, house.worker, house.versions).kind(),
         sla.Timers(house.database, house.desk, house.worker).kind(),
+        Waking(house.database, house.desk, house.worker).kind(),
         *Outbox(house.database, senders, asked, house.worker).kinds(),
     ]
     if house.telegram is not None:

@@ -15,7 +15,8 @@ from bot.support import lines, post
 from bot.support.desk import Desk
 from bot.support.self_service import codes
 from bot.support.sla import clocks as sla
-from bot.support.tickets import relay, staff_card, unsent
+from bot.support.staff_room import drafts, registry
+from bot.support.tickets import floods, relay, staff_card, statuses, unsent
 from bot.tables.chat import Topic
 from bot.tables.outbox import Message
 from bot.tables.support import SlaTimer, Ticket, TicketMessage
@@ -36,6 +37,7 @@ def stages(desk: Desk) -> dict[str, Stage]:
         "card": Cards(desk),
         "notice": Notices(desk),
         "code": codes.Codes(),
+        floods.PURPOSE: floods.Notices(desk),
     }
 
 
@@ -62,10 +64,12 @@ class ToCustomer:
 
 
 async def _held(session: AsyncSession, row: Row) -> Ticket | None:
-    """The ticket of a message, held until the end of the transaction."""
-    if not row["ticket_id"]:
+    """The ticket of a message, held until the end of the transaction: the one that has its line now."""
+    moved = sa.select(table(TicketMessage).c.ticket_id).where(table(TicketMessage).c.id == row["said_id"])
+    ticket_id = (await session.scalar(moved) if row["said_id"] else None) or row["ticket_id"]
+    if not ticket_id:
         return None
-    return await session.get(Ticket, row["ticket_id"], with_for_update=True, populate_existing=True)
+    return await session.get(Ticket, ticket_id, with_for_update=True, populate_existing=True)
 
 
 async def _remember(session: AsyncSession, row: Row, outcome: Outcome) -> None:
@@ -97,14 +101,9 @@ class Answers(ToCustomer):
         by, first = f"staff:{line.staff_id}", ticket.answered_at is None
         data = {"said": line.id, "agent_at": line.at.isoformat(), "staff": line.staff_id}
         await sla.happened(session, self.desk, ticket, by, "answered", now, at=accepted_at, **data)
-        turned = ticket.status in ("new", "open")
-        if turned:
-            turn = {"old": ticket.status, "new": "waiting_customer"}
-            ticket.status = "waiting_customer"
-            await sla.happened(session, self.desk, ticket, by, "status_changed", now, at=accepted_at, **turn)
-        await session.flush()
+        turned = await statuses.answered(session, self.desk, ticket, by, accepted_at, now)
         await relay.acknowledge(session, self.desk, ticket, line, now)
-        if turned or first:
+        if first and not turned:
             await post.card(session, ticket, f"answered:{line.id}", now)
 
 

@@ -34,6 +34,29 @@ _NO_REQUEST = re.compile(
     r"|收到(?:了)?(?:退款|换货)|退款(?:已经?)?(?:收到|到账了)"
 )
 
+_THANKS = re.compile(r"\b(?:thanks?|thx|ty|cheers|appreciated?)\b|谢|感恩|🙏|👍|❤|😊|🤗|💐|🌹")
+_POLITE = re.compile(
+    r"\b(?:thanks?|thx|ty|cheers|appreciated?|you|u|so|very|much|a|lot|again|many|for|your|the|help|it|this|all|that"
+    r"|that's|thats|is|was|great|perfect|good|ok|okay|awesome|cool|lovely|super|nice|wonderful|amazing|really|just"
+    r"|what|i|needed|have|day|evening|weekend|bye|goodbye|dear|team|guys|everyone|works|fine|now|got|solved|sorted)\b"
+    r"|谢谢|多谢|感谢|谢啦|谢了|好的|收到|非常|十分|万分|真的|很|太|帮助|帮忙|支持|辛苦|客服|你们|你|您|了|啦|哈|呀|啊|哦|嗯|的"
+    r"|再见|拜拜|没问题|可以|解决|已经|都|一切|顺利|祝|好"
+)
+_UNDONE = re.compile(
+    r"[?？\d]|\b(?:but|not|no|still|however|when|where|how|why|except|without|never)\b|n't|没(?!问题)|不|但|还|吗|呢"
+)
+_NO_LETTER = re.compile(r"[^\w\s']|_", re.UNICODE)
+
+_SHORT = 80
+
+
+def only_thanks(raw: str) -> bool:
+    """Nothing but a short thank-you ("ok thanks a lot 🙏"): any other word, number or question says no."""
+    text = raw.strip().lower().replace("’", "'")
+    if not text or len(text) > _SHORT or not _THANKS.search(text) or _UNDONE.search(text):
+        return False
+    return not _POLITE.sub(" ", _NO_LETTER.sub(" ", text)).strip()
+
 
 def wants_human(text: str) -> bool:
     """`text` is normalised. Somebody asks for a person in so many words."""

@@ -82,6 +82,7 @@ async def happened(
     actor: str,
     name: str,
     now: datetime,
+    /,
     *,
     at: datetime | None = None,
     **data: Any,

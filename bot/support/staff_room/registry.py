@@ -6,14 +6,21 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.support import typed
+from bot.support.desk import Desk
 from bot.support.sla import clocks
-from bot.support.tickets import answering, claiming, closing
+from bot.support.staff_room import drafts, helping, knowing, language, macro_room, menus, suggesting
+from bot.support.tickets import answering, blocking, claiming, closing, floods, links, marking, snooze
 
-_FEATURES = (answering, claiming, closing, clocks)
+_FEATURES = (answering, claiming, closing, clocks, snooze, marking, links, blocking, floods)
+
+
+async def _help(session: AsyncSession, said: typed.Typed) -> str:
+    return helping.told(said.desk, COMMANDS.values(), said.ticket is not None)
 
 
 def _commands() -> dict[str, typed.Command]:
-    return {command.name: command for feature in _FEATURES for command in getattr(feature, "COMMANDS", ())}
+    brought = {command.name: command for feature in _FEATURES for command in getattr(feature, "COMMANDS", ())}
+    return {**brought, "help": typed.Command("help", _help, "anywhere")}
 
 
 def _buttons() -> dict[str, typed.Button]:
@@ -28,10 +35,17 @@ async def run(session: AsyncSession, name: str, said: typed.Typed) -> str | None
     """Do the command; returns words to answer with. One that does not fit the place says so."""
     command = COMMANDS.get(name)
     if command is None:
-        return said.desk.staff("group.unknown_command", command=f"/{name}")
+        return _unknown(said.desk, name)
     if command.where == "topic" and said.ticket is None:
         return said.desk.staff("group.topic_only", command=f"/{name}")
     return await command.run(session, said)
+
+
+def _unknown(desk: Desk, name: str) -> str:
+    near = helping.nearest(name, COMMANDS)
+    if near is None:
+        return desk.staff("group.unknown_command", command=f"/{name[:40]}")
+    return desk.staff("group.did_you_mean", command=f"/{name[:40]}", other=f"/{near}")
 
 
 async def press(session: AsyncSession, data: str, pressed: typed.Pressed) -> str | None:

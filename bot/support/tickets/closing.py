@@ -4,63 +4,95 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.support import history, post, typed
+from bot.support import typed
 from bot.support.desk import Desk
 from bot.support.self_service import ready
-from bot.support.sla import clocks as sla
-from bot.support.tickets import asking, opening
+from bot.support.tickets import answering, asking, choices, statuses
 from bot.tables.chat import StaffMember
 from bot.tables.people import Contact
 from bot.tables.support import Ticket
 
+SILENT = ("no message", "silent", "-", "不通知", "无消息")
+"""What staff write behind /close when the customer is to hear nothing."""
 
-async def close(session: AsyncSession, desk: Desk, ticket: Ticket, staff: StaffMember, now: datetime) -> None:
-    """Resolve: settle the clocks, close the topic, tell the customer and ask how it was. Twice does nothing."""
-    await session.refresh(ticket, with_for_update=True)
-    if ticket.status == "resolved" or ticket.id is None:
-        return
-    ticket.status, ticket.resolved_at = "resolved", now
-    await history.write(session, ticket.id, now, f"staff:{staff.id}", "resolved")
-    await sla.closed(session, ticket.id, now)
-    await session.flush()
-    await post.card(session, ticket, "resolved", now, topic="close")
+
+async def resolve(
+    session: AsyncSession, desk: Desk, ticket: Ticket, actor: str, now: datetime, *, why: str = "", words: str = ""
+) -> bool:
+    """Resolve: settle the clocks, close the topic. Twice does nothing (False).
+
+    `words` names the text that tells the customer, who is then asked how it was; without it they hear nothing.
+    """
+    if not await statuses.to(session, desk, ticket, "resolved", actor, now, why=why):
+        return False
+    if words and ticket.kind != "drill":
+        await _tell(session, desk, ticket, words, now)
+        await asking.ask(session, desk, ticket, now)
+    return True
+
+
+async def _tell(session: AsyncSession, desk: Desk, ticket: Ticket, name: str, now: datetime) -> None:
     contact = await session.get(Contact, ticket.contact_id)
     if contact is not None:
-        text = desk.say(ticket.language, "ticket.closed", number=ticket.number)
+        text = desk.say(ticket.language, name, number=ticket.number)
         key = f"closed:{ticket.id}:{now.isoformat()}"
         await ready.say(session, contact, ticket.channel, text, key, now, ticket_id=ticket.id)
-        await asking.ask(session, desk, ticket, now)
+
+
+async def close(session: AsyncSession, desk: Desk, ticket: Ticket, staff: StaffMember, now: datetime) -> None:
+    """A colleague closes it: the customer is told and asked how it was. Twice does nothing."""
+    await resolve(session, desk, ticket, f"staff:{staff.id}", now, words="ticket.closed")
 
 
 async def reopen(session: AsyncSession, desk: Desk, ticket: Ticket, staff: StaffMember, now: datetime) -> None:
     """Take a closed ticket up again. An open one stays as it is."""
+    if ticket.status == "resolved":
+        await statuses.to(session, desk, ticket, "open", f"staff:{staff.id}", now)
+
+
+async def close_with(session: AsyncSession, said: typed.Typed) -> None:
+    """`words` go to the customer in place of the usual ones, and like every answer can be called back."""
+    desk, ticket = said.desk, said.case
     await session.refresh(ticket, with_for_update=True)
     if ticket.status == "resolved":
-        await opening.reopen(session, desk, ticket, f"staff:{staff.id}", now)
+        return
+    if not await answering.answer(session, desk, ticket, said.staff, said.words, said.provider_key, said.now):
+        return
+    await resolve(session, desk, ticket, said.by, said.now, why="with_words")
+    if ticket.kind != "drill":
+        await asking.ask(session, desk, ticket, said.now)
 
 
 async def _close(session: AsyncSession, said: typed.Typed) -> None:
-    await close(session, said.desk, said.case, said.staff, said.now)
+    if said.words.lower() in SILENT:
+        await resolve(session, said.desk, said.case, said.by, said.now, why="silent")
+    elif said.words:
+        await close_with(session, said)
+    else:
+        await close(session, said.desk, said.case, said.staff, said.now)
 
 
 async def _close_pressed(session: AsyncSession, press: typed.Pressed) -> str | None:
-    ticket = await session.get(Ticket, press.id)
+    ticket = await choices.ticket_of(session, press)
     if ticket is None:
         return press.desk.staff("pressed.gone")
-    await close(session, press.desk, ticket, press.staff, press.now)
-    return None
-
-
-async def _reopen_pressed(session: AsyncSession, press: typed.Pressed) -> str | None:
-    ticket = await session.get(Ticket, press.id)
-    if ticket is None:
-        return press.desk.staff("pressed.gone")
-    await reopen(session, press.desk, ticket, press.staff, press.now)
+    if press.extra == "silent":
+        await resolve(session, press.desk, ticket, press.by, press.now, why="silent")
+    else:
+        await close(session, press.desk, ticket, press.staff, press.now)
     return None
 
 
 async def _reopen(session: AsyncSession, said: typed.Typed) -> None:
     await reopen(session, said.desk, said.case, said.staff, said.now)
+
+
+async def _reopen_pressed(session: AsyncSession, press: typed.Pressed) -> str | None:
+    ticket = await choices.ticket_of(session, press)
+    if ticket is None:
+        return press.desk.staff("pressed.gone")
+    await reopen(session, press.desk, ticket, press.staff, press.now)
+    return None
 
 
 COMMANDS = (typed.Command("close", _close), typed.Command("reopen", _reopen))

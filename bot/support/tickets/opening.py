@@ -2,42 +2,121 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot.base.database import insert, table
-from bot.support import history, hours, lines, post
+from bot.support import hours, lines, post
+from bot.support.answers import guards
 from bot.support.desk import Desk
 from bot.support.self_service import ready
 from bot.support.sla import clocks as sla
-from bot.support.tickets import relay, staff_card
+from bot.support.tickets import choices, floods, links, relay, snooze, staff_card, statuses
 from bot.tables.people import Contact
 from bot.tables.support import Ticket, TicketMessage
 
 _TICKETS = table(Ticket)
+_LINES = table(TicketMessage)
 _FIRST_NUMBER = 1001
 
 
-async def open_of(session: AsyncSession, contact_id: int, channel: str) -> Ticket | None:
-    """The ticket that the customer is in, held until the end of the transaction."""
+async def open_of(session: AsyncSession, contact_id: int, channel: str, quoted: int | None = None) -> Ticket | None:
+    """The ticket that the customer is in, held until the end of the transaction.
+
+    Of several (one was split) the one with the line `quoted`, else the one that was spoken in last. Where they once
+    had a ticket that was merged, it is the one that has the rest.
+    """
     mine = select(Ticket).where(Ticket.contact_id == contact_id, Ticket.channel == channel, Ticket.status != "resolved")
-    found = await session.scalars(mine.order_by(col(Ticket.id).desc()).limit(1).with_for_update())
-    return found.first()
+    found = (await session.scalars(mine.order_by(col(Ticket.id)).with_for_update())).all()
+    if not found:
+        merged = await links.end_of(session, await links.merged_of(session, contact_id, channel), lock=True)
+        return merged if merged is not None and merged.status != "resolved" else None
+    return found[0] if len(found) == 1 else await _spoken_in(session, found, quoted)
+
+
+async def _spoken_in(session: AsyncSession, tickets: Sequence[Ticket], quoted: int | None) -> Ticket:
+    by_id = {ticket.id: ticket for ticket in tickets}
+    if quoted is not None:
+        about = await session.scalar(sa.select(_LINES.c.ticket_id).where(_LINES.c.id == quoted))
+        if about in by_id:
+            return by_id[about]
+    said = sa.select(_LINES.c.ticket_id).where(
+        _LINES.c.ticket_id.in_(by_id), _LINES.c.author.in_(("customer", "staff"))
+    )
+    last = await session.scalar(said.order_by(_LINES.c.at.desc(), _LINES.c.id.desc()).limit(1))
+    return by_id.get(last, tickets[-1])
 
 
 async def last_resolved(session: AsyncSession, contact_id: int, channel: str) -> Ticket | None:
-    mine = select(Ticket).where(Ticket.contact_id == contact_id, Ticket.channel == channel, Ticket.status == "resolved")
+    """The one that was closed last, held until the end of the transaction. A merged one is the one with its rest."""
+    mine = select(Ticket).where(
+        Ticket.contact_id == contact_id,
+        Ticket.channel == channel,
+        Ticket.status == "resolved",
+        col(Ticket.merged_into).is_(None),
+        col(Ticket.spam).is_(False),
+    )
     newest = mine.order_by(col(Ticket.resolved_at).desc(), col(Ticket.id).desc()).limit(1)
-    return (await session.scalars(newest.with_for_update())).first()
+    own = (await session.scalars(newest.with_for_update())).first()
+    merged = await links.end_of(session, await links.merged_of(session, contact_id, channel), lock=True)
+    both = [one for one in (own, merged) if one is not None and one.resolved_at is not None and not one.spam]
+    return max(both, key=lambda one: one.resolved_at or one.opened_at, default=None)
 
 
-def is_fresh(desk: Desk, ticket: Ticket | None, now: datetime) -> bool:
-    """Resolved so short a time ago that a new word of the customer belongs to it."""
+def is_fresh(desk: Desk, ticket: Ticket | None, at: datetime) -> bool:
+    """Words of `at` belong to it although it is resolved: it was closed a short time before, or only after them."""
     if ticket is None or ticket.resolved_at is None:
         return False
-    return now - ticket.resolved_at <= desk.ground.config.support.reopen_within
+    return at - ticket.resolved_at <= desk.ground.config.support.reopen_window(ticket.channel)
+
+
+async def belongs(
+    session: AsyncSession, contact_id: int, channel: str, at: datetime, quoted: int | None = None
+) -> Ticket | None:
+    """The ticket that words of `at` go into without a question: the open one, or one that was closed after them.
+
+    Staff who closed it had not read them: they must not fall to the bot because we were slow.
+    """
+    ticket = await open_of(session, contact_id, channel, quoted)
+    if ticket is None:
+        last = await last_resolved(session, contact_id, channel)
+        if last is not None and last.resolved_at is not None and at < last.resolved_at:
+            return last
+    return ticket
+
+
+async def into(
+    session: AsyncSession, desk: Desk, contact: Contact, ticket: Ticket, line: TicketMessage, now: datetime
+) -> None:
+    """The customer's words into their ticket: shown in the topic, and it is ours to do again."""
+    if line.ticket_id != ticket.id:
+        line.ticket_id = ticket.id
+    if await floods.too_much(session, desk, contact, line.at):
+        await floods.hold(session, desk, contact, ticket, line, now)
+    else:
+        await relay.to_topic(session, ticket, line, now)
+    first = await _heard(session, desk, ticket, line, now)
+    old = ticket.status
+    if old in ("waiting_customer", "waiting_supplier", "resolved") or (old == "snoozed" and not ticket.snooze_keeps):
+        at = await statuses.counts_at(session, ticket, line.at, now)
+        await statuses.to(session, desk, ticket, "open", "customer", now, at=at, why="said")
+        if old == "snoozed":
+            await snooze.tell(session, desk, ticket, "said", now)
+    elif first:
+        await post.card(session, ticket, "said", now)
+
+
+async def _heard(session: AsyncSession, desk: Desk, ticket: Ticket, line: TicketMessage, now: datetime) -> bool:
+    """Keep that the customer waits since this line. True if nothing waited before."""
+    first = ticket.waiting_since is None
+    ticket.waiting_since = min(ticket.waiting_since or line.at, line.at)
+    await session.flush()
+    data: dict[str, Any] = {"reply_to": line.reply_to_id} if line.reply_to_id else {}
+    await sla.happened(session, desk, ticket, "customer", "said", now, at=line.at, said=line.id, **data)
+    return first
 
 
 async def hand_over(
@@ -52,29 +131,51 @@ async def hand_over(
 ) -> Ticket:
     """Give the customer to the staff. `line` is what they just said (None: they pressed the button).
 
-    `why` is human, complaint, unsure, attachment or order; it stays in the history.
+    `why` is human, complaint, unsure, attachment, order or flood; it stays in the history.
     """
     assert contact.id is not None
+    at = line.at if line else now
     last = await last_resolved(session, contact.id, channel)
-    if last is not None and is_fresh(desk, last, now):
-        await reopen(session, desk, last, "customer", now)
-        await _say_earlier(session, desk, contact, last, line, now)
-        await _acknowledge(session, desk, contact, last, "ticket.reopened", now)
+    if last is not None and (is_fresh(desk, last, at) or await floods.too_many_tickets(session, desk, contact, now)):
+        await _again(session, desk, contact, channel, last, line, why, at, now)
         return last
-    ticket = await _create(session, contact, channel, language, now)
-    await history.write(session, ticket.id or 0, now, "customer", "opened", why=why, earlier=last.id if last else None)
-    start = sla.counted_at(line.at, line.received_at) if line else now
-    await sla.start(session, desk, ticket, sla.FIRST_RESPONSE, start)
+    ticket = await _create(session, contact, channel, language, at)
+    ticket.waiting_since = at
+    await session.flush()
+    await sla.happened(session, desk, ticket, "customer", "opened", now, at=at, why=why, origin="customer")
     await post.card(session, ticket, "opened", now)
     if last is not None:
+        await links.link(session, desk, ticket, last, "earlier", "bot", now)
         text = desk.staff("staff.earlier_ticket", number=last.number)
         await post.to_topic(session, ticket, "notice", {"text": text}, f"earlier:{ticket.id}", now)
-    await _say_earlier(session, desk, contact, ticket, line, now)
+    await _say_earlier(session, desk, contact, channel, ticket, line, now)
     await _acknowledge(session, desk, contact, ticket, "ticket.opened", now)
     return ticket
 
 
-async def _create(session: AsyncSession, contact: Contact, channel: str, language: str, now: datetime) -> Ticket:
+async def _again(
+    session: AsyncSession,
+    desk: Desk,
+    contact: Contact,
+    channel: str,
+    ticket: Ticket,
+    line: TicketMessage | None,
+    why: str,
+    at: datetime,
+    now: datetime,
+) -> None:
+    """A closed ticket is taken up again by what the customer said, or by their button."""
+    at = await statuses.counts_at(session, ticket, at, now)
+    await statuses.to(session, desk, ticket, "open", "customer", now, at=at, why=why)
+    await _say_earlier(session, desk, contact, channel, ticket, line, now)
+    if line is not None and guards.only_thanks(line.text):
+        verbs = [choices.button(desk, "noreply", "noreply", ticket.id)]
+        await choices.ask(session, ticket, desk.staff("staff.only_thanks"), verbs, "thanks", now)
+    else:
+        await _acknowledge(session, desk, contact, ticket, "ticket.reopened", now)
+
+
+async def _create(session: AsyncSession, contact: Contact, channel: str, language: str, at: datetime) -> Ticket:
     """The next number is taken by whoever commits it first; the other looks again."""
     highest = sa.select(sa.func.coalesce(sa.func.max(_TICKETS.c.number), _FIRST_NUMBER - 1) + 1).scalar_subquery()
     row = insert(session, _TICKETS).values(
@@ -84,7 +185,7 @@ async def _create(session: AsyncSession, contact: Contact, channel: str, languag
         status="new",
         priority="normal",
         language=language,
-        opened_at=now,
+        opened_at=at,
     )
     taken = None
     while taken is None:
@@ -94,19 +195,18 @@ async def _create(session: AsyncSession, contact: Contact, channel: str, languag
     return ticket
 
 
-async def reopen(session: AsyncSession, desk: Desk, ticket: Ticket, actor: str, now: datetime) -> None:
-    assert ticket.id is not None
-    ticket.status, ticket.resolved_at = "open", None
-    await history.write(session, ticket.id, now, actor, "reopened")
-    await session.flush()
-    await post.card(session, ticket, "reopened", now, topic="reopen")
-
-
 async def _say_earlier(
-    session: AsyncSession, desk: Desk, contact: Contact, ticket: Ticket, line: TicketMessage | None, now: datetime
+    session: AsyncSession,
+    desk: Desk,
+    contact: Contact,
+    channel: str,
+    ticket: Ticket,
+    line: TicketMessage | None,
+    now: datetime,
 ) -> None:
     """The talk with the bot as one recap, then the customer's new words as they stand."""
-    loose = await lines.before_ticket(session, ticket.contact_id, ticket.channel, now)
+    assert contact.id is not None
+    loose = await lines.before_ticket(session, contact.id, channel, now)
     earlier = [one for one in loose if line is None or one.id != line.id]
     for one in loose:
         one.ticket_id = ticket.id
@@ -116,8 +216,13 @@ async def _say_earlier(
         await post.to_topic(
             session, ticket, "notice", {"text": text}, f"recap:{ticket.id}:{earlier[-1].id}", now, priority=10
         )
-    if line is not None:
+    if line is None:
+        return
+    if await floods.too_much(session, desk, contact, line.at):
+        await floods.hold(session, desk, contact, ticket, line, now)
+    else:
         await relay.to_topic(session, ticket, line, now)
+    await _heard(session, desk, ticket, line, now)
 
 
 def recap(desk: Desk, contact: Contact, said: Sequence[TicketMessage]) -> str:
