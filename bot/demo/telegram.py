@@ -43,7 +43,8 @@ class Call:
 
 
 class Telegram:
-    """The stand-in. `faults` orders troubles, `latency` delays every answer, `calls` remembers what was asked.
+    """The stand-in. `faults` orders troubles, `latency` delays every answer, `calls` remembers what was asked and
+    `refused` what was not done of it, as method and words.
 
     `strict_limits` lets it refuse with 429 beyond Telegram's own limits (`limits` has the numbers). Parameters that a
     method does not have are refused unless `strict_parameters` is False, as the real one ignores them. `clock` may be
@@ -70,12 +71,13 @@ class Telegram:
         self.limits = Limits(self.clock, strict=strict_limits)
         self.latency = 0.0
         self.calls: list[Call] = []
+        self.refused: list[tuple[str, str]] = []
         self.pressed_by: dict[str, Person] = {}
         self.url = ""
         self.group = self.add_group(-1001234567890, "Staff")
         parts = (self.chats, self.topics, self.messages_api, Copies(self.memory), Edits(self.memory))
-        self._methods = {name: run for part in parts for name, run in part.methods.items()}
-        self._spelt = {name.lower(): name for name in self._methods}
+        self.methods = {name: run for part in parts for name, run in part.methods.items()}
+        self._spelt = {name.lower(): name for name in self.methods}
         self._happened = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
@@ -199,7 +201,7 @@ class Telegram:
             await asyncio.sleep(self.latency)
         if fault and (answer := telegram_http.faulty(fault)):
             return answer
-        answer = await self._call(self._methods[method], method, values)
+        answer = await self._call(self.methods[method], method, values)
         self.changed()
         if fault and request.transport:  # "lost": it was done, but nobody hears of it
             request.transport.abort()
@@ -212,6 +214,7 @@ class Telegram:
             self._check(method, values)
             result = await run(values)
         except Refused as refusal:
+            self.refused.append((method, refusal.description))
             return telegram_http.refusal(refusal)
         if method == "answerCallbackQuery":
             self._toast(str(values["callback_query_id"]))

@@ -90,12 +90,12 @@ _REPLY_NAMES_AS_WORDS = (
     "message_id chat_id ephemeral_message_id allow_sending_without_reply quote quote_parse_mode quote_entities "
     "quote_position checklist_task_id poll_option_id"
 )
-_REPLY_NAMES = frozenset(_REPLY_NAMES_AS_WORDS.split())
+REPLY_NAMES = frozenset(_REPLY_NAMES_AS_WORDS.split())
 _BUTTON_NAMES_AS_WORDS = (
     "text icon_custom_emoji_id style url callback_data web_app login_url switch_inline_query "
     "switch_inline_query_current_chat switch_inline_query_chosen_chat copy_text callback_game pay disabled"
 )
-_BUTTON_NAMES = frozenset(_BUTTON_NAMES_AS_WORDS.split())
+BUTTON_NAMES = frozenset(_BUTTON_NAMES_AS_WORDS.split())
 
 
 def check(method: str, values: Mapping[str, Any]) -> None:
@@ -103,11 +103,11 @@ def check(method: str, values: Mapping[str, Any]) -> None:
     _check(values, NAMES[method], method)
     reply = values.get("reply_parameters")
     if isinstance(reply, dict):
-        _check(reply, _REPLY_NAMES, f"reply_parameters of {method}")
+        _check(reply, REPLY_NAMES, f"reply_parameters of {method}")
 
 
 def check_button(button: Mapping[str, Any]) -> None:
-    _check(button, _BUTTON_NAMES, "InlineKeyboardButton")
+    _check(button, BUTTON_NAMES, "InlineKeyboardButton")
 
 
 def _check(given: Iterable[str], known: frozenset[str], place: str) -> None:
