@@ -64,7 +64,7 @@ class StaffTopicSender:
         if ticket_id is None:
             chat_id = await self.topics.group(message.receiver)
             numbers = await telegram_actions.put(self.bot, Place(chat_id), payload)
-            return telegram_actions.receipt(Place(chat_id), numbers, clock.now())
+            return telegram_actions.receipt(Place(chat_id), payload, numbers, clock.now())
         for _ in range(_REPAIRS):
             found = await self._topic(int(ticket_id), payload)
             if found is None:
@@ -103,7 +103,7 @@ class StaffTopicSender:
         if payload.get("topic") == "close":
             telegram_limits.half_done()
             await self._turn(CloseForumTopic(chat_id=place.chat_id, message_thread_id=found.thread_id))
-        return telegram_actions.receipt(place, numbers, clock.now())
+        return telegram_actions.receipt(place, payload, numbers, clock.now())
 
     async def _rename(self, found: Found, payload: Mapping[str, Any]) -> None:
         name = str(payload.get("title") or "")[: topics.LONGEST_NAME]

@@ -31,7 +31,7 @@ class TelegramSender:
             numbers = await telegram_actions.put(self.bot, place, message.payload)
         except AiogramError as error:
             raise telegram_errors.to_person(error) from error
-        return telegram_actions.receipt(place, numbers, clock.now())
+        return telegram_actions.receipt(place, message.payload, numbers, clock.now())
 
     async def close(self) -> None:
         """The bot is closed by whoever connected it: both senders share it."""

@@ -30,15 +30,13 @@ from bot.outbound.telegram_bot import ask, field
 from bot.outbound.telegram_content import Place
 from bot.outbound.telegram_errors import says
 
-MEDIA = {
+_MEDIA = {
     "photo": InputMediaPhoto,
     "video": InputMediaVideo,
     "document": InputMediaDocument,
     "audio": InputMediaAudio,
     "animation": InputMediaAnimation,
 }
-"""Kinds of files that may take each other's place in a message."""
-IN_ALBUMS = frozenset(MEDIA) - {"animation"}
 
 
 async def put(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]:
@@ -46,14 +44,13 @@ async def put(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]:
 
     Keys beside those of `telegram_content.put`:
     `album` {chat_id, message_ids}: copied together, in increasing order. What Telegram passes over has no id.
-    `files` [{kind, file_id, caption}]: sent together, with `reply_to`.
+    `files` [{kind, file_id, caption, source}]: sent together, with `reply_to`; `source` is the id of the original.
     `edits` [{message_id, text, form, media}]: changed in place or not at all; `form` is text or caption.
-    `delete` [ids]: taken back.
+    `delete` [ids]: taken back, after `edits`.
     """
-    if payload.get("delete"):
-        return await _delete(bot, place, [int(number) for number in payload["delete"]])
-    if payload.get("edits"):
-        return [await _edit(bot, place, edit) for edit in payload["edits"]]
+    if payload.get("edits") or payload.get("delete"):
+        changed = [await _edit(bot, place, edit) for edit in payload.get("edits") or ()]
+        return [*changed, *await _delete(bot, place, [int(number) for number in payload.get("delete") or ()])]
     if payload.get("files"):
         return await _send_together(bot, place, payload)
     if payload.get("album"):
@@ -70,9 +67,14 @@ def asks_for_something(payload: Mapping[str, Any]) -> bool:
     return has_content(payload) or any(payload.get(key) for key in ("react", "edits", "delete"))
 
 
-def receipt(place: Place, numbers: Sequence[int], now: datetime) -> Receipt:
-    """`provider_id` is the last message, `extra["message_ids"]` has all of them in order."""
-    extra = {"chat_id": place.chat_id, "thread_id": place.thread_id, "message_ids": list(numbers)}
+def receipt(place: Place, payload: Mapping[str, Any], numbers: Sequence[int], now: datetime) -> Receipt:
+    """`provider_id` is the last message; in `extra`, `message_ids` are all of them in order, and of an album `sources`
+    the originals in the same order."""
+    extra: dict[str, Any] = {"chat_id": place.chat_id, "thread_id": place.thread_id, "message_ids": list(numbers)}
+    if payload.get("files"):
+        extra["sources"] = [int(one["source"]) for one in payload["files"]]
+    elif payload.get("album"):
+        extra["sources"] = [int(number) for number in payload["album"]["message_ids"]]
     return Receipt(now, str(numbers[-1]) if numbers else "", extra)
 
 
@@ -98,7 +100,7 @@ async def _send_together(bot: Bot, place: Place, payload: Mapping[str, Any]) -> 
 
 
 def _media(kind: str, file_id: str, caption: str) -> Any:
-    return MEDIA[kind](media=file_id, caption=caption or None, parse_mode=None)
+    return _MEDIA[kind](media=file_id, caption=caption or None, parse_mode=None)
 
 
 async def _edit(bot: Bot, place: Place, edit: Mapping[str, Any]) -> int:
@@ -123,6 +125,8 @@ def _change(chat_id: int, number: int, edit: Mapping[str, Any]) -> TelegramMetho
 
 async def _delete(bot: Bot, place: Place, numbers: list[int]) -> list[int]:
     """What is gone already is as it should be."""
+    if not numbers:
+        return []
     try:
         if len(numbers) == 1:
             await ask(bot, DeleteMessage(chat_id=place.chat_id, message_id=numbers[0]))

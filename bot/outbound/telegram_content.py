@@ -1,7 +1,6 @@
 """The content of an outbox row as calls of the Bot API: text, copies, edits, buttons, reactions."""
 
 import html
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +19,7 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, ReactionTy
 from bot.outbound import telegram_limits
 from bot.outbound.telegram_bot import ask, field
 from bot.outbound.telegram_errors import says
-
-TEXT = 4096
-CAPTION = 1024
-QUOTED = 200
-"""So many characters of what is answered are shown where it cannot be pointed at."""
+from bot.outbound.telegram_sizes import TEXT, below_caption, parts, quotation, units, without_markup
 
 
 @dataclass(frozen=True)
@@ -62,12 +57,6 @@ async def _put(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]:
     return await _text(bot, place, payload)
 
 
-def quotation(words: str) -> str:
-    """Words that are answered, as a line of text."""
-    short = words if len(words) <= QUOTED else words[: QUOTED - 1] + "…"
-    return f"↩️ “{' '.join(short.split())}”"
-
-
 def _quoted_in_words(payload: Mapping[str, Any]) -> dict[str, Any]:
     words = quotation(str(payload["quote"]))
     kept = {key: value for key, value in payload.items() if key != "quote"}
@@ -83,7 +72,7 @@ def has_content(payload: Mapping[str, Any]) -> bool:
 
 async def _text(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]:
     text, as_html = str(payload.get("text") or ""), bool(payload.get("html"))
-    if as_html and _units(text) > TEXT:
+    if as_html and units(text) > TEXT:
         text, as_html = without_markup(text), False  # cut in the middle, markup would not close
     pieces = parts(text, TEXT)
     try:
@@ -138,10 +127,10 @@ async def _copy(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]
     except TelegramBadRequest as error:
         if says(error, "caption is too long", "media_caption_too_long"):
             # Premium customers may write longer captions than a bot: the rest follows as a text.
-            caption, *rest = parts(text, CAPTION) or ["…"]
+            caption, *rest = below_caption(text)
             sent = await ask(bot, copy.model_copy(update={"caption": caption}))
             telegram_limits.half_done()
-            later = await _pieces(bot, place, {}, parts("".join(rest), TEXT), as_html=False)
+            later = await _pieces(bot, place, {}, rest, as_html=False)
             return [int(field(sent, "message_id")), *later]
         raise
 
@@ -167,7 +156,7 @@ async def _edit(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]
 
 def _edited(place: Place, number: int, text: str, payload: Mapping[str, Any]) -> EditMessageText:
     as_html = bool(payload.get("html"))
-    if _units(text) > TEXT:
+    if units(text) > TEXT:
         text, as_html = parts(without_markup(text) if as_html else text, TEXT - 1)[0] + "…", False
     return EditMessageText(
         chat_id=place.chat_id,
@@ -180,9 +169,11 @@ def _edited(place: Place, number: int, text: str, payload: Mapping[str, Any]) ->
 
 async def _react(bot: Bot, place: Place, react: Mapping[str, Any]) -> list[int]:
     number, emoji = int(react["message_id"]), str(react["emoji"])
-    reaction = [ReactionTypeEmoji(emoji=emoji)] if emoji else []
+    sign = SetMessageReaction(
+        chat_id=place.chat_id, message_id=number, reaction=[ReactionTypeEmoji(emoji=emoji)] if emoji else []
+    )
     try:
-        await ask(bot, SetMessageReaction(chat_id=place.chat_id, message_id=number, reaction=reaction))
+        await ask(bot, sign)
     except TelegramBadRequest as error:
         # A sign on a message that is gone, or that the group does not allow, is nothing lost.
         if not says(error, "message to react not found", "reaction_invalid", "message_id_invalid"):
@@ -217,23 +208,3 @@ def _links_as_text(payload: Mapping[str, Any], text: str, as_html: bool) -> tupl
     kept = [[button for button in row if not button.get("url")] for row in rows]
     below = "\n".join(html.escape(link, quote=False) if as_html else link for link in links)
     return {**payload, "buttons": kept}, parts(f"{text}\n\n{below}", TEXT)
-
-
-def without_markup(text: str) -> str:
-    return html.unescape(re.sub(r"</?[a-zA-Z][^>]*>", "", text))
-
-
-def parts(text: str, longest: int) -> list[str]:
-    """The text in pieces of up to `longest` UTF-16 units (which is how Telegram counts), cut at a line or a word."""
-    pieces: list[str] = []
-    while _units(text) > longest:
-        head = text.encode("utf-16-le")[: longest * 2].decode("utf-16-le", "ignore")
-        at = max(head.rfind("\n") + 1, 0) or head.rfind(" ") + 1
-        cut = at if at > len(head) // 2 else len(head)
-        pieces.append(text[:cut])
-        text = text[cut:]
-    return [*pieces, text] if text.strip() else pieces
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2

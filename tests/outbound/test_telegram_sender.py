@@ -7,7 +7,7 @@ from telegram_world import World, world
 from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.demo.telegram_people import Shopper
-from bot.outbound.telegram_content import parts
+from bot.outbound.telegram_sizes import parts
 
 
 @pytest.fixture
