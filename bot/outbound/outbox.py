@@ -6,74 +6,33 @@ between hand-over and answer means `unknown`, and nobody sends it again by itsel
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock, due, logs, work
 from bot.base.database import Database, insert, table
+from bot.outbound import lanes
 from bot.outbound.sender import DeliveryError, NotNow, Outgoing, Receipt, Sender
+from bot.outbound.stage import Defer, Outcome, Send, Skip, Stage
 from bot.tables.outbox import Message
+
+__all__ = ["GIVE_UP_AFTER", "Defer", "Outbox", "Outcome", "Send", "Skip", "Stage", "queue", "queue_many"]
 
 log = logs.get(__name__)
 
 GIVE_UP_AFTER = timedelta(hours=48)
 _LEASE = timedelta(seconds=60)
 _LANE_LEASE = timedelta(seconds=15)
+_LINGER = 0.2  # seconds that a look waits for what it sent off: who must wait longer holds nobody up
+ALONE = "alone"
+"""Kept with a row that was refused together with others: it is not joined with any again."""
+
+_UNCERTAIN = "answer_lost"
 _OUR_FAULT = (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError)
 _rows = table(Message)
-
-
-@dataclass(frozen=True)
-class Send:
-    """Let it leave, with this content. `values` are columns to keep with the row (template, revision, …)."""
-
-    payload: Mapping[str, Any]
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Skip:
-    """Do not send: `reason` is kept. `status` is skipped, or withheld for a hold-out."""
-
-    reason: str
-    status: str = "skipped"
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Defer:
-    """Not now: look again at `until`."""
-
-    until: datetime
-    reason: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a message ended: `status` is sent, failed, unknown, skipped or withheld; `reason` in one word."""
-
-    status: str
-    at: datetime
-    reason: str = ""
-    receipt: Receipt | None = None
-
-
-class Stage(Protocol):
-    """Whoever queued messages of a purpose: asked right before they leave, told how they ended.
-
-    Both run inside the outbox's transaction and never commit.
-    """
-
-    async def prepare(
-        self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], now: datetime
-    ) -> Mapping[int, Send | Skip | Defer]: ...
-
-    async def settled(self, session: AsyncSession, row: Mapping[str, Any], outcome: Outcome) -> None: ...
 
 
 async def queue(
@@ -162,7 +121,8 @@ class Outbox:
         self.stages = stages
         self.worker = worker
         self.now = now
-        self._claims = {channel: _claim(channel, sender) for channel, sender in senders.items()}
+        self._claims = {channel: lanes.claim(channel, sender, _LEASE) for channel, sender in senders.items()}
+        self._flights: dict[asyncio.Task[None], set[int]] = {}
 
     def kinds(self) -> list[work.Kind]:
         return [self._kind(channel) for channel in self.senders]
@@ -173,21 +133,42 @@ class Outbox:
 
         async def next_due() -> datetime | None:
             async with self.database.reading() as session:
-                return await due.next_due(session, _rows, channel=channel)
+                at: datetime | None = await session.scalar(lanes.next_due(channel, self.senders[channel]))
+                return at
 
         return work.Kind(f"messages:{channel}", run, next_due)
 
     async def deliver_due(self, channel: str) -> int:
-        """Claim one batch of the channel and see it through. Returns how many rows were taken."""
+        """Claim one batch of the channel and see it through. Returns how many rows were taken.
+
+        In an ordered channel each message is on its way by itself: one that waits for its turn (a group has had its
+        share, or Telegram asked for silence there) is not waited for. `landed` waits for those.
+        """
         sender = self.senders[channel]
         taken, ready = await self._take(channel, sender, self.now())
         parts = [ready[start : start + sender.batch] for start in range(0, len(ready), sender.batch)]
-        if sender.ordered:
-            await asyncio.gather(*(self._hand_over(sender, part) for part in parts))
-        else:
+        if not sender.ordered:
             for part in parts:
                 await self._hand_over(sender, part)
+        elif parts:
+            await asyncio.wait([self._fly(sender, part) for part in parts], timeout=_LINGER)
         return taken
+
+    def _fly(self, sender: Sender, part: list[Outgoing]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._hand_over(sender, part))
+        self._flights[task] = {message.id for message in part}
+        task.add_done_callback(self._flights.pop)
+        return task
+
+    async def landed(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109
+        """Wait for what is on its way; after `timeout` seconds it is broken off. False: there was nothing."""
+        flights = list(self._flights)
+        if flights:
+            _, late = await asyncio.wait(flights, timeout=timeout)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        return bool(flights)
 
     async def _take(self, channel: str, sender: Sender, now: datetime) -> tuple[int, list[Outgoing]]:
         async with self.database.transaction() as session:
@@ -195,12 +176,13 @@ class Outbox:
             if sender.exclusive and not await due.hold_lane(session, lane, self.worker, now, _LANE_LEASE):
                 return 0, []
             rows = await due.claim(session, self._claims[channel], self.worker, now)
-            fresh = [row for row in rows if not await self._ended_before(session, row, now)]
+            flying = set().union(*self._flights.values())  # a lease ran out meanwhile: it was just renewed
+            fresh = [row for row in rows if row["id"] not in flying]
+            fresh = [row for row in fresh if not await self._ended_before(session, row, now)]
             ready = await self._prepare(session, fresh, now)
-            if ready:
-                await session.execute(
-                    sa.update(_rows).where(_rows.c.id.in_([message.id for message in ready])).values(status="claimed")
-                )
+            if ids := [row["id"] for message in ready for row in (message.row, *message.riders)]:
+                held = {"status": "claimed", "lease_by": self.worker, "lease_until": now + _LEASE}
+                await session.execute(sa.update(_rows).where(_rows.c.id.in_(ids)).values(held))
         return len(rows), ready
 
     async def _ended_before(self, session: AsyncSession, row: Mapping[str, Any], now: datetime) -> bool:
@@ -222,7 +204,7 @@ class Outbox:
             for row in mine:
                 word = words.get(row["id"]) or Send(row["payload"])
                 if isinstance(word, Send):
-                    ready[row["id"]] = _outgoing({**row, **word.values}, word.payload)
+                    ready[row["id"]] = _outgoing({**row, **word.values}, word)
                 if word.values:
                     await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(**word.values))
                 if isinstance(word, Skip):
@@ -232,45 +214,94 @@ class Outbox:
         return [ready[row["id"]] for row in rows if row["id"] in ready]
 
     async def _hand_over(self, sender: Sender, messages: Sequence[Outgoing]) -> None:
+        try:
+            messages = await self._handed(messages)
+            results = await asyncio.gather(*(_send(sender, message) for message in messages))
+            await self._recorded(list(zip(messages, results, strict=True)))
+        except Exception:  # our own failure: whoever looks next may have them, there is no lease to wait for
+            log.exception("messages could not be seen through", message_ids=[message.id for message in messages])
+            await self._let_go(messages)
+            if not sender.ordered:
+                raise
+
+    async def _handed(self, messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
+        """From here on a crash means "unknown" for `once` messages: the row says so before the first byte leaves."""
         once = [message.id for message in messages if message.row["once"]]
-        if once:
-            # From here on a crash means "unknown" for these: the row says so before the first byte leaves.
-            async with self.database.transaction() as session:
-                held = sa.update(_rows).where(
-                    _rows.c.id.in_(once), _rows.c.status == "claimed", _rows.c.lease_by == self.worker
-                )
-                result = await session.execute(held.values(status="handed", handed_at=self.now()).returning(_rows.c.id))
-                still_ours = set(result.scalars())
-            messages = [message for message in messages if not message.row["once"] or message.id in still_ours]
-        results = await asyncio.gather(*(_send(sender, message) for message in messages))
+        if not once:
+            return messages
         async with self.database.transaction() as session:
-            for message, result in zip(messages, results, strict=True):
-                await self._record(session, message, result, self.now())
+            held = sa.update(_rows).where(
+                _rows.c.id.in_(once), _rows.c.status == "claimed", _rows.c.lease_by == self.worker
+            )
+            result = await session.execute(held.values(status="handed", handed_at=self.now()).returning(_rows.c.id))
+            still_ours = set(result.scalars())
+        return [message for message in messages if not message.row["once"] or message.id in still_ours]
+
+    async def _recorded(self, ends: Sequence[tuple[Outgoing, Receipt | Exception]]) -> None:
+        """What became of them is known to us alone until it is written: a database that gives way is asked again."""
+        for pause in (0.1, 0.5, 2.0, None):
+            try:
+                async with self.database.transaction() as session:
+                    for message, result in ends:
+                        await self._record(session, message, result, self.now())
+                return
+            except sa.exc.DBAPIError:
+                if pause is None:
+                    raise
+                log.exception("the end of messages is not written yet", message_ids=[one.id for one, _ in ends])
+            await asyncio.sleep(pause)
+
+    async def _let_go(self, messages: Sequence[Outgoing]) -> None:
+        ids = [row["id"] for message in messages for row in (message.row, *message.riders)]
+        later = due.later(1, self.now())
+        mine = sa.update(_rows).where(_rows.c.id.in_(ids), _rows.c.lease_by == self.worker, _rows.c.due_at.is_not(None))
+        try:
+            async with self.database.transaction() as session:
+                await session.execute(mine.values(lease_until=None, lease_by=None, due_at=later))
+        except sa.exc.DBAPIError:  # then they come back when the lease ends
+            log.exception("messages stay leased", message_ids=ids)
 
     async def _record(
         self, session: AsyncSession, message: Outgoing, result: Receipt | Exception, now: datetime
     ) -> None:
-        row = message.row
+        """A message and its riders end alike; refused for good may be one of them only, so each goes alone then."""
+        refused = isinstance(result, DeliveryError) and result.permanent
+        for row in (message.row, *message.riders):
+            if message.riders and refused:
+                await _again(session, row, now, ALONE)
+            elif isinstance(result, NotNow):
+                why = _UNCERTAIN if message.uncertain else "rate_limit"
+                tried = max(0, row["attempts"] - 1)
+                await _again(session, row, now + timedelta(seconds=result.seconds), why, attempts=tried)
+            else:
+                await self._end(session, row, result, now)
+        if self.senders[message.row["channel"]].ordered:
+            work.kick(session, f"messages:{message.row['channel']}")  # others may leave now, or this one later
+
+    async def _end(
+        self, session: AsyncSession, row: Mapping[str, Any], result: Receipt | Exception, now: datetime
+    ) -> None:
         if isinstance(result, Receipt):
             await self._settle(session, row, Outcome("sent", now, receipt=result))
-        elif isinstance(result, NotNow):
-            await _again(
-                session, row, now + timedelta(seconds=result.seconds), "rate_limit", attempts=row["attempts"] - 1
-            )
         elif isinstance(result, DeliveryError) and result.permanent:
             await self._settle(session, row, Outcome("failed", now, result.reason or "rejected"), error=str(result))
         elif row["once"] and (not isinstance(result, DeliveryError) or result.uncertain):
-            await self._settle(session, row, Outcome("unknown", now, "answer_lost"), error=str(result))
+            await self._settle(session, row, Outcome("unknown", now, _UNCERTAIN), error=str(result))
         else:
-            wait = result.retry_after if isinstance(result, DeliveryError) else None
-            until = now + timedelta(seconds=wait) if wait is not None else due.later(row["attempts"], now)
-            if row["once"] and row["created_at"] < now - GIVE_UP_AFTER:
-                await self._settle(session, row, Outcome("failed", now, "gave_up"), error=str(result))
-                return
-            log.warning("message not taken, will try again", message_id=message.id, reason=str(result))
-            # Where we were told when to come back nobody gives up: staff may need a long weekend to let us in again.
-            counted = row["attempts"] if wait is None else row["attempts"] - 1
-            await _again(session, row, until, "provider", error=logs.clean(str(result))[:500], attempts=counted)
+            await self._later(session, row, result, now)
+
+    async def _later(self, session: AsyncSession, row: Mapping[str, Any], result: Exception, now: datetime) -> None:
+        wait = result.retry_after if isinstance(result, DeliveryError) else None
+        until = now + timedelta(seconds=wait) if wait is not None else due.later(row["attempts"], now)
+        if row["once"] and row["created_at"] < now - GIVE_UP_AFTER:
+            await self._settle(session, row, Outcome("failed", now, "gave_up"), error=str(result))
+            return
+        log.warning("message not taken, will try again", message_id=row["id"], reason=str(result))
+        # Where we were told when to come back nobody gives up: staff may need a long weekend to let us in again.
+        counted = row["attempts"] if wait is None else max(0, row["attempts"] - 1)
+        lost = not isinstance(result, DeliveryError) or result.uncertain
+        why = _UNCERTAIN if lost else "provider"
+        await _again(session, row, until, why, error=logs.clean(str(result))[:500], attempts=counted)
 
     async def _settle(
         self, session: AsyncSession, row: Mapping[str, Any], outcome: Outcome, error: str | None = None
@@ -290,7 +321,7 @@ class Outbox:
                 lease_by=None,
             )
         )
-        if row["channel"] in self.senders and self.senders[row["channel"]].ordered:
+        if self.senders[row["channel"]].ordered:
             work.kick(session, f"messages:{row['channel']}")  # the next to this receiver may leave now
         if outcome.status in ("failed", "unknown"):
             log.warning("message ended", message_id=row["id"], status=outcome.status, reason=outcome.reason)
@@ -305,23 +336,11 @@ class Outbox:
                 log.exception("the end of a message was not heard", message_id=row["id"], purpose=row["purpose"])
 
 
-def _claim(channel: str, sender: Sender) -> due.Claim:
-    where = [_rows.c.channel == channel]
-    if sender.ordered:
-        earlier = _rows.alias("earlier")
-        where.append(
-            ~sa.exists().where(
-                earlier.c.channel == channel,
-                earlier.c.receiver == _rows.c.receiver,
-                earlier.c.due_at.is_not(None),
-                earlier.c.id < _rows.c.id,
-            )
-        )
-    return due.Claim(_rows, sender.claim, _LEASE, where, [_rows.c.priority, _rows.c.due_at, _rows.c.id])
-
-
-def _outgoing(row: Mapping[str, Any], payload: Mapping[str, Any]) -> Outgoing:
-    return Outgoing(row["id"], row["key"], row["purpose"], row["priority"], row["receiver"], payload, row)
+def _outgoing(row: Mapping[str, Any], word: Send) -> Outgoing:
+    # Claimed before, and nobody wrote what became of it: its worker vanished, or the answer was lost.
+    uncertain = row["status"] == "claimed" or row["skip_reason"] == _UNCERTAIN
+    about = (row["id"], row["key"], row["purpose"], row["priority"], row["receiver"])
+    return Outgoing(*about, word.payload, row, word.riders, uncertain)
 
 
 async def _send(sender: Sender, message: Outgoing) -> Receipt | Exception:

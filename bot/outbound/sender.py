@@ -1,14 +1,17 @@
 """The door for what leaves: a sender per channel, and how it says that something did not arrive."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A message as a sender gets it. `row` is the outbox row, `payload` its content ready to leave."""
+    """A message as a sender gets it. `row` is the outbox row, `payload` its content ready to leave.
+
+    `riders` are rows whose content is in the payload too. `uncertain`: it may have left before, nobody knows.
+    """
 
     id: int
     key: str
@@ -17,6 +20,8 @@ class Outgoing:
     receiver: str
     payload: Mapping[str, Any]
     row: Mapping[str, Any]
+    riders: Sequence[Mapping[str, Any]] = ()
+    uncertain: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,11 @@ class NotNow(Exception):  # noqa: N818 - not an error: our own rate limit says l
 class Sender(Protocol):
     """One channel. `send` raises DeliveryError or NotNow; anything else counts as a failure of that row alone."""
 
-    ordered: bool
-    """Messages to one receiver leave one after another (a chat), or side by side (mail)."""
+    ordered: bool | Literal["lanes"]
+    """Messages to one receiver leave one after another (a chat), or side by side (mail).
+
+    `lanes`: one after another, and what matters more goes first (see `lanes`).
+    """
 
     @property
     def exclusive(self) -> bool | str:
