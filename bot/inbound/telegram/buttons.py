@@ -42,8 +42,8 @@ async def by_staff(
         toast.words = desk.staff("group.not_a_member")
         return
     assert query.message is not None and query.data is not None
-    colleague = await staff.member(session, query.from_user, now)
     place = query.message.chat.id, query.message.message_id
+    colleague = await staff.member(session, query.from_user, now, place[0])
     toast.words = await registry.press(session, query.data, Pressed(desk, colleague, "", 0, "", *place, now))
 
 

@@ -12,16 +12,14 @@ from aiogram.types import CallbackQuery, Message, User
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from bot.base.database import insert, table
 from bot.inbound.telegram import content
 from bot.outbound import outbox, staff_group
 from bot.support.desk import Desk
+from bot.support.routing import presence
 from bot.support.staff_room import speaking
 from bot.support.tickets import closing, find
 from bot.tables.chat import StaffMember
 from bot.tables.support import Ticket, TicketMessage
-
-_members = table(StaffMember)
 
 
 def router() -> Router:
@@ -40,16 +38,17 @@ def in_group(event: Message | CallbackQuery, groups: Collection[int]) -> bool:
     return message is not None and message.chat.id in groups
 
 
-async def member(session: AsyncSession, user: User, now: datetime) -> StaffMember:
-    """The colleague, written down at first sight and by today's name."""
-    name = user.full_name
-    seen = insert(session, _members).values(
-        telegram_id=user.id, name=name, language=user.language_code, first_seen_at=now
+async def member(session: AsyncSession, user: User, now: datetime, group: int | None = None) -> StaffMember:
+    """The colleague, written down at first sight, by today's name, with the staff group they are seen in."""
+    return await presence.seen(
+        session,
+        user.id,
+        user.full_name,
+        now,
+        username=user.username,
+        language=user.language_code,
+        group=group,
     )
-    await session.execute(seen.on_conflict_do_update(index_elements=[_members.c.telegram_id], set_={"name": name}))
-    found = await session.scalar(select(StaffMember).where(col(StaffMember.telegram_id) == user.id))
-    assert found is not None
-    return found
 
 
 async def moved(message: Message, session: AsyncSession, now: datetime) -> None:
@@ -61,7 +60,7 @@ async def topic_closed(message: Message, session: AsyncSession, desk: Desk, now:
     """Closing a topic by hand closes its ticket."""
     ticket = await _ticket(session, message)
     if ticket is not None and message.from_user is not None and not message.from_user.is_bot:
-        await closing.close(session, desk, ticket, await member(session, message.from_user, now), now)
+        await closing.close(session, desk, ticket, await member(session, message.from_user, now, message.chat.id), now)
 
 
 async def without_name(message: Message, session: AsyncSession, desk: Desk, now: datetime) -> None:
@@ -75,7 +74,7 @@ async def wrote(message: Message, session: AsyncSession, desk: Desk, now: dateti
     ticket = await _ticket(session, message)
     if ticket is None or message.from_user is None or message.from_user.is_bot:
         return
-    colleague = await member(session, message.from_user, now)
+    colleague = await member(session, message.from_user, now, message.chat.id)
     answer = await speaking.wrote(session, desk, ticket, colleague, _said(message), now)
     if answer:
         await _answer(session, ticket, message, answer, now)
@@ -106,7 +105,7 @@ async def commanded(message: Message, session: AsyncSession, desk: Desk, now: da
     """A command outside of the topics: about the queue, oneself, the day."""
     if message.from_user is None or message.from_user.is_bot:
         return
-    colleague = await member(session, message.from_user, now)
+    colleague = await member(session, message.from_user, now, message.chat.id)
     answer = await speaking.command(session, desk, None, colleague, _said(message), now)
     if answer:
         await _answer(session, None, message, answer, now)

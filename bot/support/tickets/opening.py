@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot.base.database import insert, table
-from bot.support import hours, lines, post
+from bot.support import hours, lines, post, routing
 from bot.support.answers import guards
 from bot.support.desk import Desk
 from bot.support.self_service import ready
@@ -107,6 +107,7 @@ async def into(
             await snooze.tell(session, desk, ticket, "said", now)
     elif first:
         await post.card(session, ticket, "said", now)
+    await routing.heard(session, desk, ticket, now)
 
 
 async def _heard(session: AsyncSession, desk: Desk, ticket: Ticket, line: TicketMessage, now: datetime) -> bool:
@@ -139,8 +140,9 @@ async def hand_over(
     if last is not None and (is_fresh(desk, last, at) or await floods.too_many_tickets(session, desk, contact, now)):
         await _again(session, desk, contact, channel, last, line, why, at, now)
         return last
-    ticket = await _create(session, contact, channel, language, at)
+    ticket = await create(session, contact, channel, language, at)
     ticket.waiting_since = at
+    await routing.place(session, desk, ticket, now)
     await session.flush()
     await sla.happened(session, desk, ticket, "customer", "opened", now, at=at, why=why, origin="customer")
     await post.card(session, ticket, "opened", now)
@@ -150,6 +152,7 @@ async def hand_over(
         await post.to_topic(session, ticket, "notice", {"text": text}, f"earlier:{ticket.id}", now)
     await _say_earlier(session, desk, contact, channel, ticket, line, now)
     await _acknowledge(session, desk, contact, ticket, "ticket.opened", now)
+    await routing.offer(session, desk, ticket, now)
     return ticket
 
 
@@ -173,9 +176,10 @@ async def _again(
         await choices.ask(session, ticket, desk.staff("staff.only_thanks"), verbs, "thanks", now)
     else:
         await _acknowledge(session, desk, contact, ticket, "ticket.reopened", now)
+    await routing.heard(session, desk, ticket, now)
 
 
-async def _create(session: AsyncSession, contact: Contact, channel: str, language: str, at: datetime) -> Ticket:
+async def create(session: AsyncSession, contact: Contact, channel: str, language: str, at: datetime) -> Ticket:
     """The next number is taken by whoever commits it first; the other looks again."""
     highest = sa.select(sa.func.coalesce(sa.func.max(_TICKETS.c.number), _FIRST_NUMBER - 1) + 1).scalar_subquery()
     row = insert(session, _TICKETS).values(

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import work
 from bot.base.database import table
-from bot.support import post
+from bot.support import post, routing
 from bot.support.desk import Desk
 from bot.support.sla import clocks as sla
 from bot.tables.support import STATUSES, Ticket, TicketEvent, TicketMessage
@@ -54,6 +54,8 @@ async def to(
         data |= {"until": until.isoformat(), "keep": keep}
     await session.flush()
     await sla.happened(session, desk, ticket, actor, "status_changed", now, at=at, **data)
+    if status in ("resolved", "snoozed"):
+        routing.freed(session, desk, ticket)
     turn = "close" if status == "resolved" else "reopen" if old == "resolved" else None
     await post.card(session, ticket, f"{old}>{status}", now, topic=turn)
     return True
