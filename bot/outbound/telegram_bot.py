@@ -15,8 +15,9 @@ from bot.outbound.telegram_limits import Limits
 TIMEOUT = 15.0
 """Seconds for one call: several of them must fit into the lease of an outbox row."""
 
-# What counts against Telegram's limits: messages, edits and topics (td issue 2592). Reactions, pins, reads do not.
-_PACED = ("send", "copy", "forward", "edit", "createForumTopic", "closeForumTopic", "reopenForumTopic")
+# What counts against Telegram's limits: messages, edits, topics (td issue 2592), and pins, as each of them posts a
+# message of its own. Reactions, deleting and reads do not.
+_PACED = ("send", "copy", "forward", "edit", "pin", "createForumTopic", "closeForumTopic", "reopenForumTopic")
 
 
 def _count(method: TelegramMethod[Any]) -> int:
