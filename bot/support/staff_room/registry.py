@@ -7,11 +7,34 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.support import typed
 from bot.support.desk import Desk
+from bot.support.feedback import board_room, complaints, noting, ratings
 from bot.support.sla import clocks
 from bot.support.staff_room import drafts, helping, knowing, language, macro_room, menus, suggesting
-from bot.support.tickets import answering, blocking, claiming, closing, floods, links, marking, snooze
+from bot.support.tickets import answering, blocking, claiming, closing, floods, links, marking, merge_room, snooze, splitting
 
-_FEATURES = (answering, claiming, closing, clocks, snooze, marking, links, blocking, floods)
+_FEATURES = (
+    answering,
+    claiming,
+    closing,
+    clocks,
+    snooze,
+    marking,
+    links,
+    merge_room,
+    splitting,
+    blocking,
+    floods,
+    drafts,
+    knowing,
+    language,
+    macro_room,
+    menus,
+    suggesting,
+    ratings,
+    complaints,
+    noting,
+    board_room,
+)
 
 
 async def _help(session: AsyncSession, said: typed.Typed) -> str:

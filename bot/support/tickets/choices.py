@@ -48,6 +48,12 @@ async def _is_card(session: AsyncSession, press: typed.Pressed) -> bool:
     return await session.scalar(pinned) is not None
 
 
+async def stands_in(session: AsyncSession, press: typed.Pressed, ticket: Ticket) -> bool:
+    """The message of the press is in the group that has the topic of the ticket."""
+    there = sa.select(_TOPICS.c.id).where(_TOPICS.c.chat_id == press.chat_id, _TOPICS.c.ticket_id == ticket.id)
+    return await session.scalar(there) is not None
+
+
 async def ticket_of(session: AsyncSession, press: typed.Pressed) -> Ticket | None:
     """The ticket whose button was pressed, held until the end of the transaction."""
     return await session.get(Ticket, press.id, with_for_update=True, populate_existing=True)
