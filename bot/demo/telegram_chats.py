@@ -62,7 +62,7 @@ class Chats:
     async def _updates(self, values: Mapping[str, Any]) -> list[Json]:
         limit = min(100, number(values, "limit") or 100)
         self.updates.allow(values.get("allowed_updates"))
-        seconds = min(50.0, float(values.get("timeout") or 0))
+        seconds = min(50.0, float(number(values, "timeout")))
         return await self.updates.get(number(values, "offset"), limit, seconds)
 
     async def _set_webhook(self, values: Mapping[str, Any]) -> bool:
@@ -123,7 +123,7 @@ class Chats:
         return self.memory.files.fetched(values.get("file_id"))
 
     async def _action(self, values: Mapping[str, Any]) -> bool:
-        if values.get("action") not in _ACTIONS:
+        if str(values.get("action")) not in _ACTIONS:
             raise bad("wrong parameter action in request")
         self.memory.writable(values.get("chat_id"))
         return True  # also for deleted topics, as the real one does

@@ -59,7 +59,10 @@ class Limits:
         self._held[chat_id] = self.clock() + seconds
 
     def take(self, chat_id: int, count: int) -> None:
-        """Note what is sent. Raises Refused (429) if that is too much, and then it was not sent."""
+        """Note what is sent. Raises Refused (429) if that is too much, and then it was not sent and does not count.
+
+        What is refused for another reason counts all the same.
+        """
         now = self.clock()
         wait = self._held.get(chat_id, now) - now
         if self.strict:

@@ -82,8 +82,13 @@ def read(text: str, parse_mode: Any, entities: Any = None) -> tuple[str, list[di
     return "".join(reader.words), sorted(found, key=lambda one: (one["offset"], -one["length"]))
 
 
-def _checked(text: str, entities: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _checked(text: str, entities: Any) -> list[dict[str, Any]]:
+    if not isinstance(entities, list) or not all(isinstance(one, dict) for one in entities):
+        raise bad("expected an Array of MessageEntity")
     for one in entities:
-        if int(one.get("offset", -1)) < 0 or int(one.get("offset", 0)) + int(one.get("length", 0)) > units(text):
-            raise bad(f"entity begins after the end of the text at UTF-16 offset {one.get('offset')}")
+        offset, length = one.get("offset"), one.get("length")
+        if not isinstance(offset, int) or not isinstance(length, int) or not one.get("type"):
+            raise bad("can't parse MessageEntity: type, offset and length must be given")
+        if not 0 <= offset < offset + length <= units(text):
+            raise bad(f"entity begins after the end of the text at UTF-16 offset {offset}")
     return list(entities)
