@@ -170,6 +170,9 @@ class SlaTimer(DueRow, table=True):
     `cause` names a breach that is not the staff's (`delivery_delay`, `queue_delay`, `retarget`). `pauses` are pairs of
     instants (ISO 8601, the last may be open: `[start, null]`). `calendar` and `calendar_version` name the hours it
     was measured by. `warned` and `climbed` are the fractions and the steps of the ladder that were done.
+    `breached_at` is when the promise ran out (or was changed to one that had run out), `detected_at` when it was seen;
+    `auto_answered_at` the first answer of the bot. `settled_at` is empty while the history may still change it.
+    Everything but `due_at`, its lease and `attempts` comes out of the history and is never changed by hand.
     """
 
     __table_args__ = (
@@ -198,6 +201,8 @@ class SlaTimer(DueRow, table=True):
     cause: str | None = None
     answered_at: datetime | None = moment(null=True)
     agent_at: datetime | None = moment(null=True)
+    auto_answered_at: datetime | None = moment(null=True)
     settled_at: datetime | None = moment(null=True)
+    breached_at: datetime | None = moment(null=True)
     detected_at: datetime | None = moment(null=True)
     staff_id: int | None = reference("staffmember.id", null=True, index=False)

@@ -37,8 +37,14 @@ def _with(path: tuple[str, ...], value: str) -> str:
         "support.departments": {"name": '"x"'},
         "support.goals": {"channel": '"chat"', "within": '"30s"', "share": "0.9"},
         "support.hours.special": {"date": "2026-12-24"},
+        "support.calendars": {"name": '"x"'},
+        "support.calendars.special": {"date": "2026-12-24"},
     }.get(section, {})
     lines = [f"{key} = {given}" for key, given in needed.items() if key != path[-1]]
+    outer = ".".join(path[:-2])
+    if outer in lists:  # a list inside of a list
+        lines = [f"[[{outer}]]", 'name = "x"', header, *lines]
+        return "\n".join([*lines, f"{path[-1]} = {value}", ""])
     return "\n".join([header, *lines, f"{path[-1]} = {value}", ""])
 
 

@@ -7,7 +7,7 @@ every section has defaults, and `Config.off()` says what does not run because of
 from bot.base.config.reading import keys, load, section_of
 from bot.base.config.routing import Department
 from bot.base.config.sections import Cap, Config, SmtpServer
-from bot.base.config.support import Hours, SlaGoal, SlaPolicy, SpecialDay, Support
+from bot.base.config.support import Hours, NamedHours, SlaGoal, SlaPolicy, SpecialDay, Support
 from bot.base.config.types import LANGUAGES
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Config",
     "Department",
     "Hours",
+    "NamedHours",
     "SlaGoal",
     "SlaPolicy",
     "SmtpServer",

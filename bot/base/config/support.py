@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -43,7 +44,8 @@ class SpecialDay(Section):
 
 
 class Hours(Section):
-    """Opening hours. Without any weekday the desk is open always."""
+    """Opening hours. Without any weekday the desk is open always. Holidays of `ical` files are closed days, unless
+    `special` says otherwise."""
 
     timezone: Timezone | None = None
     mon: tuple[Window, ...] = ()
@@ -54,6 +56,7 @@ class Hours(Section):
     sat: tuple[Window, ...] = ()
     sun: tuple[Window, ...] = ()
     special: tuple[SpecialDay, ...] = ()
+    ical: tuple[Path, ...] = ()
 
     @property
     def week(self) -> tuple[tuple[Window, ...], ...]:
@@ -61,22 +64,35 @@ class Hours(Section):
         return tuple(getattr(self, day) for day in _WEEKDAYS)
 
 
+class NamedHours(Hours):
+    """Opening hours that departments and policies name."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+
+
 class SlaPolicy(Section):
-    """Targets for the tickets that it fits; the first policy in the file that fits is taken."""
+    """Targets for the tickets that it fits; the first policy in the file that fits is taken. An empty condition fits
+    everything. `calendar` empty: the one of the department, else `support.hours`."""
 
     name: str
     channel: Literal["telegram", "widget", "email", "whatsapp", "sms", "phone"] | None = None
     priority: Literal["low", "normal", "high", "urgent"] | None = None
+    department: str | None = None
+    tier: str | None = None
     language: Language | None = None
+    kind: Literal["question", "complaint"] | None = None
+    start_on: Literal["handoff", "first_message"] = "handoff"
     first_response: Duration | None = None
     next_response: Duration | None = None
     resolution: Duration | None = None
+    fixed: Duration | None = None
+    calendar: str = ""
     always_open: bool = False
     warn_at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] | None = None
 
     @model_validator(mode="after")
     def _long_enough(self) -> "SlaPolicy":
-        for target in (self.first_response, self.next_response, self.resolution):
+        for target in (self.first_response, self.next_response, self.resolution, self.fixed):
             if target is not None and (target < timedelta(seconds=5) or target % timedelta(seconds=1)):
                 raise ValueError("a target is a whole number of seconds, 5 or more")
         return self
@@ -85,7 +101,7 @@ class SlaPolicy(Section):
 class SlaGoal(Section):
     """A promise about many tickets: `share` of the `metric` within `within`."""
 
-    metric: Literal["first_response", "next_response", "resolution"] = "first_response"
+    metric: Literal["first_response", "next_response", "resolution", "fixed"] = "first_response"
     channel: Literal["chat", "email"]
     within: Duration
     share: Annotated[float, Field(gt=0, le=1)]
@@ -106,7 +122,13 @@ class Support(Section):
     hours: Hours = Hours()
     departments: tuple[Department, ...] = ()
     reassign_when_away: bool = True
+    calendars: tuple[NamedHours, ...] = ()
     sla: tuple[SlaPolicy, ...] = _HOUSE_POLICIES
+    pauses_resolution: tuple[Literal["waiting_customer", "waiting_supplier", "snoozed"], ...] = (
+        "waiting_customer",
+        "waiting_supplier",
+        "snoozed",
+    )
     goals: tuple[SlaGoal, ...] = _HOUSE_GOALS
     undo: Duration = timedelta(seconds=5)
     reopen_within: Duration = timedelta(hours=72)
@@ -132,4 +154,11 @@ class Support(Section):
     @model_validator(mode="after")
     def _departments_with_names_of_their_own(self) -> "Support":
         check_departments(self.departments)
+        return self
+
+    @model_validator(mode="after")
+    def _calendars_with_names_of_their_own(self) -> "Support":
+        names = [calendar.name for calendar in self.calendars]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two calendars have the name {twice[0]}; each needs one of its own")
         return self
