@@ -63,7 +63,7 @@ async def pick(session: AsyncSession, config: Config, ticket_id: int) -> int | N
         .where(_TOPICS.c.chat_id.in_(groups), table(Ticket).c.status != "resolved")
         .group_by(_TOPICS.c.chat_id)
     )
-    counts: dict[int, int] = {chat_id: count for chat_id, count in (await session.execute(busy)).all()}
+    counts: dict[int, int] = {row[0]: row[1] for row in await session.execute(busy)}
     return min(groups, key=lambda group: (counts.get(group, 0), groups.index(group)))
 
 

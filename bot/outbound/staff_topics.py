@@ -24,8 +24,9 @@ _REPAIRS = 4
 class StaffTopicSender:
     """The staff group. Keys of the payload beside those of `telegram_actions.put`:
 
-    `ticket_id` (None: General), `card` (pinned at first, edited afterwards), `title` (of the topic), `topic` (close
-    or reopen).
+    `ticket_id` (None: General, or the topic `thread_id` that a ticket left), `card` (pinned at first, edited
+    afterwards), `title` (of the topic), `topic` (close or reopen), `in_chat` (where the messages stand that it names:
+    numbers of messages mean others in another group).
     """
 
     ordered = True
@@ -63,8 +64,7 @@ class StaffTopicSender:
         ticket_id = payload.get("ticket_id")
         if ticket_id is None:
             chat_id = await self.topics.group(message.receiver)
-            numbers = await telegram_actions.put(self.bot, Place(chat_id), payload)
-            return telegram_actions.receipt(Place(chat_id), payload, numbers, clock.now())
+            return await self._outside(Place(chat_id, payload.get("thread_id")), payload)
         for _ in range(_REPAIRS):
             found = await self._topic(int(ticket_id), payload)
             if found is None:
@@ -80,6 +80,21 @@ class StaffTopicSender:
                     raise
         raise DeliveryError("the topic does not stay", retry_after=60)
 
+    async def _outside(self, place: Place, payload: Mapping[str, Any]) -> Receipt:
+        """Into General, or into a topic that a ticket left: when that is gone, nobody is there to read it."""
+        numbers: list[int] = []
+        try:
+            numbers = await telegram_actions.put(self.bot, place, payload)
+            if payload.get("topic") == "close" and place.thread_id is not None:
+                telegram_limits.half_done()
+                await self._turn(CloseForumTopic(chat_id=place.chat_id, message_thread_id=place.thread_id))
+        except TelegramBadRequest as error:
+            if place.thread_id is None or not (
+                telegram_errors.topic_is_gone(error) or telegram_errors.says(error, "topic_closed")
+            ):
+                raise
+        return telegram_actions.receipt(place, payload, numbers, clock.now())
+
     async def _topic(self, ticket_id: int, payload: Mapping[str, Any]) -> Found | None:
         """The topic to write into; None if there is none and nothing that would need one."""
         if not telegram_actions.has_content(payload):
@@ -91,6 +106,10 @@ class StaffTopicSender:
         place = Place(found.chat_id, found.thread_id)
         if found.bare:
             await self._repeat(found, place, payload)
+        if (before := await self.topics.before(found, payload.get("in_chat"))) is not None:
+            if not telegram_actions.is_new(payload):
+                return await self._outside(Place(before), payload)
+            payload = {key: value for key, value in payload.items() if key not in ("reply_to", "quote")}
         if payload.get("topic") == "reopen":
             await self._turn(ReopenForumTopic(chat_id=place.chat_id, message_thread_id=found.thread_id))
         await self._rename(found, payload)

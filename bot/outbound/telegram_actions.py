@@ -63,6 +63,11 @@ def has_content(payload: Mapping[str, Any]) -> bool:
     return bool(payload.get("album") or payload.get("files")) or telegram_content.has_content(payload)
 
 
+def is_new(payload: Mapping[str, Any]) -> bool:
+    """Whether it is a message of its own, not a change of one that stands there."""
+    return has_content(payload) and not payload.get("edit")
+
+
 def asks_for_something(payload: Mapping[str, Any]) -> bool:
     return has_content(payload) or any(payload.get(key) for key in ("react", "edits", "delete"))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from aiogram import Bot
+from aiogram.exceptions import TelegramAPIError
 from aiogram.methods import CreateForumTopic
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -21,6 +22,7 @@ from bot.base.ground import Ground
 from bot.outbound import staff_group
 from bot.outbound.sender import DeliveryError, NotNow
 from bot.outbound.telegram_bot import ask, field
+from bot.outbound.telegram_errors import says
 from bot.tables.chat import Topic
 from bot.tables.outbox import Message
 from bot.tables.people import Contact
@@ -44,6 +46,8 @@ class Found:
     card_message_id: int | None
     card: Mapping[str, Any]
     title: str
+    icon: str
+    icon_at: datetime | None
 
 
 class Topics:
@@ -75,8 +79,11 @@ class Topics:
             row = (await session.execute(sa.select(_rows).where(_rows.c.ticket_id == ticket_id))).mappings().first()
         return _found(dict(row)) if row and row["state"] in ("ready", "bare") else None
 
-    async def open(self, ticket_id: int, title: str | None) -> Found:
-        """The topic, made if need be. Raises NotNow while another worker makes it."""
+    async def open(self, ticket_id: int, title: str | None, icon: tuple[str, str] | None = None) -> Found:
+        """The topic, made if need be; `icon` is a state and the emoji that shows it.
+
+        Raises NotNow while another worker makes it. One worker asks for one at a time.
+        """
         if found := await self.find(ticket_id):
             return found
         async with self.database.transaction() as session:
@@ -86,9 +93,13 @@ class Topics:
         if row["state"] in ("ready", "bare"):
             return _found(row)
         try:
-            made = await ask(self.bot, CreateForumTopic(chat_id=chat_id, name=name))
-        except Exception:
-            await self._set(row["id"], state="gone", made_by=None)
+            made = await ask(
+                self.bot, CreateForumTopic(chat_id=chat_id, name=name, icon_custom_emoji_id=icon[1] if icon else None)
+            )
+        except Exception as error:
+            # Topics may be switched off for a while only: then the old one is there again afterwards.
+            off = isinstance(error, TelegramAPIError) and says(error, "not a forum") and row["thread_id"]
+            await self._set(row["id"], state="ready" if off else "gone", made_by=None)
             raise
         # A topic that had a thread before was deleted: its card and words are repeated first.
         values = {
@@ -96,6 +107,8 @@ class Topics:
             "thread_id": int(field(made, "message_thread_id")),
             "card_message_id": None,
             "title": name,
+            "icon": icon[0] if icon else "",
+            "icon_at": clock.now() if icon else None,
             "made_by": None,
         }
         await self._set(row["id"], **values)
@@ -126,14 +139,25 @@ class Topics:
         """Somebody deleted this thread; unless it was replaced already, a new one is made by the next `open`."""
         gone = sa.update(_rows).where(_rows.c.id == found.row_id, _rows.c.thread_id == found.thread_id)
         async with self.database.transaction() as session:
-            await session.execute(gone.values(state="gone", card_message_id=None, changed_at=clock.now()))
+            await session.execute(gone.values(state="gone", changed_at=clock.now()))
         log.warning("topic was deleted", ticket_id=found.ticket_id)
 
+    async def before(self, found: Found, in_chat: object) -> int | None:
+        """The other group in which `in_chat` says that messages stand; None when it is the one of the topic."""
+        if not isinstance(in_chat, int) or in_chat == found.chat_id:
+            return None
+        async with self.database.reading() as session:
+            chat_id = await staff_group.current(session, in_chat)
+        return None if chat_id == found.chat_id else chat_id
+
     async def keep_card(self, found: Found, message_id: int, card: Mapping[str, Any]) -> None:
-        await self._set(found.row_id, card_message_id=message_id, card=dict(card))
+        await self._set(found.row_id, card_message_id=message_id, card=dict(card), card_at=clock.now())
 
     async def renamed(self, found: Found, title: str) -> None:
         await self._set(found.row_id, title=title)
+
+    async def marked(self, found: Found, icon: str) -> None:
+        await self._set(found.row_id, icon=icon, icon_at=clock.now())
 
     async def repeated(self, found: Found) -> None:
         """What was said before stands in the new topic now."""
@@ -171,6 +195,8 @@ def _found(row: Mapping[str, Any]) -> Found:
         row["card_message_id"],
         row["card"] or {},
         row["title"],
+        row["icon"],
+        row["icon_at"],
     )
 
 

@@ -4,14 +4,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
 from bot.base import ids
+from bot.base.database import table
 from bot.outbound import outbox
+from bot.tables.chat import Topic
 from bot.tables.support import Ticket
 
 Buttons = Sequence[Sequence[Mapping[str, str]]]
+
+_TOPICS = table(Topic)
+_NAMES_MESSAGES = frozenset({"edit", "edits", "delete", "react", "reply_to"})
 
 ADDRESS_KIND = {"telegram": "telegram"}
 """The kind of identity that a channel writes to."""
@@ -66,6 +72,10 @@ async def to_topic(
     **references: Any,
 ) -> int | None:
     """Queue `content` for the topic of the ticket; the sender makes the topic when there is none."""
+    if _NAMES_MESSAGES.intersection(content) and "in_chat" not in content:
+        # Numbers of messages mean something in their own group only, and the ticket may move before this leaves.
+        asked = sa.select(_TOPICS.c.chat_id).where(_TOPICS.c.ticket_id == ticket.id)
+        content = {**content, "in_chat": await session.scalar(asked)}
     return await outbox.queue(
         session,
         channel="staff_topic",

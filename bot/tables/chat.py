@@ -36,8 +36,8 @@ class Topic(SQLModel, table=True):
     """The forum topic of a ticket.
 
     `state` is creating (by the worker `made_by`), bare (made again: what was said before is to be repeated), ready
-    or gone (deleted by somebody: a new one is made). `card` is the pinned message as it was last shown, `title` the
-    name of the topic, `icon` the state that its icon shows (changed at `icon_at`).
+    or gone (deleted by somebody: a new one is made). `card` is the pinned message as it was last shown (at `card_at`),
+    `title` the name of the topic, `icon` the state that its icon shows (changed at `icon_at`).
     """
 
     __table_args__ = (sa.UniqueConstraint("ticket_id"), sa.Index("ix_topic_thread", "chat_id", "thread_id"))
@@ -48,6 +48,7 @@ class Topic(SQLModel, table=True):
     thread_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     card_message_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     card: dict[str, Any] = json_value()
+    card_at: datetime | None = moment(null=True)
     title: str = ""
     icon: str = Field(default="", sa_column_kwargs={"server_default": ""})
     icon_at: datetime | None = moment(null=True)

@@ -1,5 +1,6 @@
 """Words on their way: the customer's into the topic, the staff's to the customer after the time to undo."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,30 +10,96 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import work
 from bot.base.database import table
 from bot.outbound import staff_group
+from bot.outbound.stage import Defer, Send, Skip
+from bot.outbound.telegram_sizes import CAPTIONED
 from bot.support import lines, post
 from bot.support.desk import Desk
 from bot.support.sla import clocks as sla
+from bot.support.tickets import albums, mirrors, quoting
 from bot.tables.outbox import Message
 from bot.tables.support import Ticket, TicketMessage
 
+DELIVERED = "👌"
 _OUTBOX = table(Message)
+Row = Mapping[str, Any]
 
 
 async def to_topic(session: AsyncSession, ticket: Ticket, line: TicketMessage, now: datetime) -> None:
     """The customer's words as they stand, media by copy."""
-    await post.to_topic(session, ticket, "relay", _content(line), f"relay:{line.id}", now, priority=10, said_id=line.id)
+    await post.to_topic(session, ticket, "relay", _content(line), relay_key(line), now, priority=10, said_id=line.id)
 
 
 def _content(line: TicketMessage) -> dict[str, Any]:
+    """As far as it is known before it leaves (see `leaving`)."""
     place = lines.place(line.provider_key)
-    if line.attachment and place:
+    if line.attachment and place and not line.attachment.get("words"):
         return {"copy": place, "text": line.text} if line.text else {"copy": place}
     return {"text": line.text}
+
+
+async def leaving(session: AsyncSession, desk: Desk, row: Row, now: datetime) -> Send | Skip | Defer:
+    """A line on its way, in its newest words: with the rest of its album, and what it answers."""
+    line = await session.get(TicketMessage, row["said_id"], populate_existing=True) if row["said_id"] else None
+    if line is None or row["payload"].get("told"):
+        return Send(row["payload"])
+    ours = row["channel"] != "staff_topic"
+    if ours and line.author != "staff":
+        return Skip("note")
+    riders = await albums.together(session, row, line, now)
+    if isinstance(riders, Defer):
+        return riders
+    side = await mirrors.side_of(session, row)
+    content = await _together(session, [line, *(one for _, one in riders)], side, ours)
+    if content is None:
+        riders, content = [], await said_as(session, desk, line, side)
+    kept = {key: value for key, value in row["payload"].items() if key not in ("text", "copy")}
+    return Send({**kept, **content}, riders=[one for one, _ in riders])
+
+
+async def _together(
+    session: AsyncSession, said: list[TicketMessage], side: mirrors.Side | None, ours: bool
+) -> dict[str, Any] | None:
+    if len(said) == 1:
+        return None
+    replies = await quoting.added(session, said[0], side, {})
+    content = albums.content(said, exactly=ours or bool(replies))
+    return {**content, **replies} if content is not None else None
+
+
+async def said_as(session: AsyncSession, desk: Desk, line: TicketMessage, side: mirrors.Side | None) -> dict[str, Any]:
+    """How a line reads on that side, alone."""
+    content = _content(line)
+    if name := line.attachment.get("words"):
+        what = desk.staff(f"staff.shown.{name}", what=line.attachment.get("name") or "")
+        content = {"text": f"{what}\n{line.text}".strip()}
+    elif line.author == "staff" and line.attachment.get("kind") in CAPTIONED:
+        # The words as we have them: what stands at the original may have become a note since.
+        content = {**content, "caption": line.text}
+    return await quoting.added(session, line, side, content)
+
+
+async def still_waits(session: AsyncSession, key: str, now: datetime) -> bool:
+    """Nobody has begun to send this row; whoever does will see what this transaction changes."""
+    return await session.scalar(sa.select(_OUTBOX.c.id).where(_waits([key], now)).with_for_update()) is not None
+
+
+def _waits(keys: Sequence[str], now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        _OUTBOX.c.key.in_(keys),
+        _OUTBOX.c.due_at.is_not(None),
+        _OUTBOX.c.status.in_(("planned", "deferred")),
+        sa.or_(_OUTBOX.c.lease_until.is_(None), _OUTBOX.c.lease_until <= now),
+    )
 
 
 async def to_customer(session: AsyncSession, desk: Desk, ticket: Ticket, line: TicketMessage, now: datetime) -> None:
     """Queue the answer; until `support.undo` has passed it can be called back."""
     undo = desk.ground.config.support.undo
+    if line.attachment and ticket.channel != "telegram":
+        text = desk.staff("staff.no_files", channel=ticket.channel)
+        await post.to_topic(session, ticket, "notice", {"text": text, **beside(line)}, f"no_files:{line.id}", now)
+        if not line.text:
+            return
     queued = await post.to_customer(
         session,
         ticket.contact_id,
@@ -50,53 +117,80 @@ async def to_customer(session: AsyncSession, desk: Desk, ticket: Ticket, line: T
         data = {"said": line.id, "why": "blocked", "agent_at": line.at.isoformat()}
         await sla.happened(session, desk, ticket, "bot", "not_delivered", now, **data)
         await not_delivered(session, desk, ticket, line, "blocked", now)
-    elif undo:
+    elif undo and await albums.leads(session, line):
         button = {"text": desk.staff("staff.button.undo"), "data": f"1:undo:{line.id}"}
         text = desk.staff("staff.undo", seconds=round(undo.total_seconds()))
-        content = {"text": text, "buttons": [[button]], **_reply(line), "said_id": line.id}
+        content = {"text": text, "buttons": [[button]], **beside(line), "said_id": line.id}
         await post.to_topic(session, ticket, "notice", content, f"undo:{line.id}", now, priority=10, said_id=line.id)
+
+
+def relay_key(line: TicketMessage) -> str:
+    return f"relay:{line.id}"
 
 
 def answer_key(line: TicketMessage) -> str:
     return f"answer:{line.id}"
 
 
-def _reply(line: TicketMessage) -> dict[str, int]:
+def beside(line: TicketMessage) -> dict[str, int]:
+    """In answer to a colleague's words, in the topic where they stand."""
     place = lines.place(line.provider_key)
-    return {"reply_to": place["message_id"]} if place else {}
+    return {"reply_to": place["message_id"], "in_chat": place["chat_id"]} if place else {}
 
 
 async def undo(session: AsyncSession, desk: Desk, ticket: Ticket, line: TicketMessage, by: str, now: datetime) -> bool:
-    """Call an answer back that has not left yet; it stays in the ticket as a note."""
-    waiting = sa.and_(
-        _OUTBOX.c.key == answer_key(line),
-        _OUTBOX.c.due_at.is_not(None),
-        _OUTBOX.c.status.in_(("planned", "deferred")),
-        sa.or_(_OUTBOX.c.lease_until.is_(None), _OUTBOX.c.lease_until <= now),
-    )
-    stopped = (
-        sa.update(_OUTBOX).where(waiting).values(status="skipped", skip_reason="undone", due_at=None, settled_at=now)
-    )
-    if await session.scalar(stopped.returning(_OUTBOX.c.id)) is None:
-        return False
-    line.author = "note"
-    await sla.happened(session, desk, ticket, by, "undone", now, said=line.id)
-    work.kick(session, f"messages:{ticket.channel}")  # what waited behind it may leave
-    return True
+    """Call an answer back that has not left yet, with its whole album; it stays in the ticket as a note."""
+    said = {answer_key(one): one for one in await albums.of(session, line) if one.author == "staff"}
+    stopped = sa.update(_OUTBOX).where(_waits(list(said), now))
+    ended = stopped.values(status="skipped", skip_reason="undone", due_at=None, settled_at=now)
+    keys = (await session.scalars(ended.returning(_OUTBOX.c.key))).all()
+    for key in sorted(keys):
+        said[key].author = "note"
+        await sla.happened(session, desk, ticket, by, "undone", now, said=said[key].id)
+    if keys:
+        work.kick(session, f"messages:{ticket.channel}")  # what waited behind it may leave
+    return bool(keys)
+
+
+async def show_undone(session: AsyncSession, desk: Desk, ticket: Ticket, line: TicketMessage, now: datetime) -> None:
+    """The message with the button to call back says that it was; the button goes."""
+    if number := await _undo_shown(session, line):
+        content = {"edit": number, "text": desk.staff("staff.undone")}
+        await post.to_topic(session, ticket, "notice", content, f"undone:{line.id}", now, priority=30)
+
+
+async def _undo_shown(session: AsyncSession, line: TicketMessage) -> int | None:
+    """The message that has, or had, the button to call this line back."""
+    number = await session.scalar(sa.select(_OUTBOX.c.provider_id).where(_OUTBOX.c.key == f"undo:{line.id}"))
+    return int(number) if number and number.isdigit() else None
 
 
 async def acknowledge(session: AsyncSession, desk: Desk, ticket: Ticket, line: TicketMessage, now: datetime) -> None:
     """Show staff that the customer has it: in place of the undo button, else by a reaction (no message of its own)."""
-    shown = sa.select(_OUTBOX.c.provider_id).where(_OUTBOX.c.key == f"undo:{line.id}")
-    number = await session.scalar(shown)
     place = lines.place(line.provider_key)
-    if number and number.isdigit():
-        content: dict[str, Any] = {"edit": int(number), "text": desk.staff("staff.delivered", at=desk.when(now, now))}
+    if number := await _undo_shown(session, line):
+        button = {"text": desk.staff("staff.button.del"), "data": f"1:del:{line.id}"}
+        text = desk.staff("staff.delivered", at=desk.when(now, now))
+        content: dict[str, Any] = {"edit": number, "text": text, "buttons": [[button]]}
     elif place:
-        content = {"react": {"message_id": place["message_id"], "emoji": "👌"}}
+        content = {"react": {"message_id": place["message_id"], "emoji": DELIVERED}, "in_chat": place["chat_id"]}
     else:
         return
     await post.to_topic(session, ticket, "notice", content, f"delivered:{line.id}", now)
+
+
+async def sign(session: AsyncSession, line: TicketMessage) -> str:
+    """The reaction of ours on a colleague's words when the customer has none there."""
+    return DELIVERED if line.accepted_at is not None and await _undo_shown(session, line) is None else ""
+
+
+async def show_deleted(
+    session: AsyncSession, desk: Desk, ticket: Ticket, line: TicketMessage, at: datetime, now: datetime
+) -> None:
+    text = desk.staff("staff.del.done", at=desk.when(at, now))
+    number = await _undo_shown(session, line)
+    content = {"edit": number, "text": text} if number else {"text": text, **beside(line)}
+    await post.to_topic(session, ticket, "notice", content, f"deleted:{line.id}", now, priority=30)
 
 
 async def not_delivered(
@@ -104,7 +198,7 @@ async def not_delivered(
 ) -> None:
     known = ("blocked", "deactivated", "bad_address", "too_large", "gave_up")
     why = desk.staff(f"staff.failed.{reason if reason in known else 'rejected'}")
-    content = {"text": desk.staff("staff.not_delivered", why=why), **_reply(line)}
+    content = {"text": desk.staff("staff.not_delivered", why=why), **beside(line)}
     await post.to_topic(session, ticket, "notice", content, f"failed:{line.id}", now, priority=30)
 
 
@@ -113,5 +207,5 @@ async def to_group(
 ) -> None:
     """A notice for everybody in the staff group, outside the topics."""
     assert ticket.id is not None
-    chat_id = await staff_group.current(session, desk.ground.config.telegram.staff_chat_id)
+    chat_id = await staff_group.pick(session, desk.ground.config, ticket.id)
     await post.to_staff(session, chat_id, content, key, now, ticket.id)
