@@ -1,5 +1,6 @@
 """What every decision of the desk needs: the ground, the ready answers, the opening hours. Built once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -35,19 +36,26 @@ class Desk:
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False)
     mails: MailTemplates = field(default_factory=_shipped, repr=False)
     macros: Macros = field(default_factory=_macros, repr=False)
+    calendars: Mapping[str, hours.Calendar] = field(default_factory=dict, repr=False)
+    """By name, those of departments and policies; `calendar` is the one without a name."""
 
     @classmethod
     def build(cls, ground: Ground, now: datetime | None = None) -> "Desk":
         """Reads ready answers and macros, checks the opening hours. Raises FindingsError with every mistake in them."""
         config = ground.config
         folders = texts_of.folders(config.templates.folder)
+        calendars = hours.calendars(config, now or clock.now())
         return cls(
             ground,
             answers.load(folders),
-            hours.calendar(config.support.hours, config.shop.timezone, now or clock.now()),
+            calendars[""],
             mails=MailTemplates(folders, config.shop.language),
             macros=macros.load(folders),
+            calendars=calendars,
         )
+
+    def calendar_of(self, name: str) -> hours.Calendar:
+        return self.calendars[name] if name else self.calendar
 
     @property
     def staff_language(self) -> str:

@@ -4,14 +4,20 @@ Rules C1-C5 of the SLA: split days, windows past midnight (they belong to the da
 24:00; a day from 00:00 to 24:00 lasts 23, 24 or 25 hours.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.base import clock
-from bot.base.config import Hours, SpecialDay
+from bot.base.config import Config, Hours, SpecialDay
 from bot.base.errors import Finding, FindingsError
+from bot.support import holidays
 
 Interval = tuple[datetime, datetime]
 """Half-open: from the first instant to just before the second."""
@@ -21,6 +27,7 @@ Window = tuple[int, int]
 
 _WHOLE_DAY: Window = (0, 1440)
 _YEAR = timedelta(days=366)
+_MOST_DAYS = 2000
 
 
 @dataclass(frozen=True)
@@ -35,21 +42,90 @@ class Calendar:
     def always_open(self) -> bool:
         return not self.special and all(day == (_WHOLE_DAY,) for day in self.week)
 
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """Everything that decides when it is open, to be kept; `of_body` reads it."""
+        special = {
+            day.isoformat(): {"open": [list(window) for window in one.open], "scope": one.scope}
+            for day, one in sorted(self.special.items())
+        }
+        return {"tz": self.tz.key, "week": [[list(window) for window in day] for day in self.week], "special": special}
+
+    @cached_property
+    def version(self) -> str:
+        """The same for the same opening hours, in every process."""
+        return hashlib.sha256(json.dumps(self.body, sort_keys=True).encode()).hexdigest()[:16]
+
+    @cached_property
+    def days(self) -> dict[date, list[Interval]]:
+        """Windows by the date they start on, worked out once: every message of a ticket asks for the same days."""
+        return {}
+
+
+def of_body(body: Mapping[str, Any]) -> Calendar:
+    special = {
+        date.fromisoformat(day): SpecialDay.model_construct(
+            date=date.fromisoformat(day), name="", open=_pairs(one["open"]), scope=one["scope"]
+        )
+        for day, one in body["special"].items()
+    }
+    return Calendar(ZoneInfo(body["tz"]), tuple(_pairs(day) for day in body["week"]), special)
+
+
+def _pairs(windows: Sequence[Sequence[int]]) -> tuple[Window, ...]:
+    return tuple((first, last) for first, last in windows)
+
 
 ALWAYS = Calendar(ZoneInfo("UTC"), ((_WHOLE_DAY,),) * 7)
 
 
-def calendar(hours: Hours, shop_timezone: str, now: datetime) -> Calendar:
+def calendar(
+    hours: Hours, shop_timezone: str, now: datetime, *, folder: Path | None = None, key: str = "support.hours"
+) -> Calendar:
     """The calendar that `[support.hours]` describes; without any weekday it is always open.
 
-    Raises FindingsError if it never opens in the 366 days from `now`: every promise would run for ever.
+    Files with holidays are looked for in `folder`; days that the configuration names stand over theirs. Raises
+    FindingsError if it never opens in the 366 days from `now`: every promise would run for ever.
     """
     tz = clock.zone(hours.timezone or shop_timezone) or ZoneInfo("UTC")
     week = hours.week if any(hours.week) else ((_WHOLE_DAY,),) * 7
-    made = Calendar(tz, week, {day.date: day for day in hours.special})
+    special: dict[date, SpecialDay] = {}
+    for file in reversed(hours.ical):  # of two names for one day the first file's stays
+        special |= holidays.read((folder or Path.cwd()) / file if "://" not in str(file) else file, now)
+    special |= {day.date: day for day in hours.special}
+    made = Calendar(tz, week, special)
     if next(open_windows(made, now, now + _YEAR), None) is None:
-        raise FindingsError(Finding("the desk would not open once in the next 366 days", key="support.hours"))
+        raise FindingsError(Finding("the desk would not open once in the next 366 days", key=key))
     return made
+
+
+def calendars(config: Config, now: datetime) -> dict[str, Calendar]:
+    """Every calendar of the configuration by name; `""` is `[support.hours]`. Raises FindingsError with every mistake:
+    broken files, hours that never open, names that do not exist."""
+    folder = config.source.resolve().parent if config.source else None
+    found: dict[str, Calendar] = {}
+    findings: list[Finding] = []
+    every: list[tuple[str, str, Hours]] = [("", "support.hours", config.support.hours)]
+    every += [(one.name, "support.calendars", one) for one in config.support.calendars]
+    for name, key, hours in every:
+        try:
+            found[name] = calendar(hours, config.shop.timezone, now, folder=folder, key=key)
+        except FindingsError as wrong:
+            findings += [*wrong.findings]
+            found[name] = ALWAYS
+    for key, users in (
+        ("support.sla.calendar", config.support.sla),
+        ("support.departments.calendar", config.support.departments),
+    ):
+        known = ", ".join(name for name in found if name) or "none yet: add a section [[support.calendars]]"
+        findings += [
+            Finding(f"{user.name} names the calendar {user.calendar}; known: {known}", key=key)
+            for user in users
+            if user.calendar not in found
+        ]
+    if findings:
+        raise FindingsError(*findings)
+    return found
 
 
 def open_windows(cal: Calendar, start: datetime, end: datetime | None = None) -> Iterator[Interval]:
@@ -60,7 +136,7 @@ def open_windows(cal: Calendar, start: datetime, end: datetime | None = None) ->
     covered = start
     day = start.astimezone(cal.tz).date() - timedelta(days=2)  # a window may reach two dates further (24:00-06:00)
     while end is None or covered < end:
-        for window in _day(cal, day):
+        for window in _windows(cal, day):
             opening, closing = max(window[0], covered), min(window[1], end or window[1])
             if opening < closing:
                 yield opening, closing
@@ -68,6 +144,15 @@ def open_windows(cal: Calendar, start: datetime, end: datetime | None = None) ->
         day += timedelta(days=1)
         if end is not None and clock.instant(day, time(), cal.tz) >= end:
             return
+
+
+def _windows(cal: Calendar, day: date) -> list[Interval]:
+    known = cal.days.get(day)
+    if known is None:
+        if len(cal.days) > _MOST_DAYS:
+            cal.days.clear()
+        known = cal.days[day] = _day(cal, day)
+    return known
 
 
 def _day(cal: Calendar, day: date) -> list[Interval]:
