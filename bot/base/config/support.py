@@ -136,6 +136,7 @@ class Support(Section):
     close_idle: DurationOrOff = timedelta(days=7)
     remind_idle: DurationOrOff = None
     flood: Flood = Flood()
+    mirror_reactions: bool = True
     low_score: Annotated[int, Field(ge=1, le=4)] = 2
     ratings: Ratings = Ratings()
     complaints: Complaints = Complaints()
