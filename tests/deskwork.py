@@ -19,9 +19,10 @@ from bot.outbound.sender import Receipt
 from bot.support import answers, conversation, hours
 from bot.support.desk import Desk
 from bot.support.sla import clocks as sla
-from bot.support.staff_room import registry
+from bot.support.staff_room import registry, speaking
 from bot.support.stages import stages
 from bot.support.tickets import answering, claiming, closing, staff_card
+from bot.support.tickets.waking import Waking
 from bot.support.typed import Pressed
 from bot.tables.chat import StaffMember
 from bot.tables.outbox import Message
@@ -44,7 +45,10 @@ def seconds(amount: float) -> datetime:
 
 @dataclass
 class Stage:
-    """`customer_*` and `staff_*` are what the doors do; `arrive`, `refuse` are what the outbox tells of an answer."""
+    """`customer_*` and `staff_*` are what the doors do; `arrive`, `refuse` are what the outbox tells of an answer.
+
+    Staff write in the topic of the ticket with the number `topic`, of the newest one while it is None.
+    """
 
     database: Database
     desk: Desk
@@ -52,6 +56,7 @@ class Stage:
     anna: StaffMember
     ben: StaffMember
     number: int = 0
+    topic: int | None = None
 
     @classmethod
     async def set(cls, database: Database, texts: Texts, **sections: Any) -> "Stage":
@@ -64,7 +69,10 @@ class Stage:
             anna, ben = await make.staff(session), await make.staff(session, "Ben", 902)
         return cls(database, desk, contact, anna, ben)
 
-    async def customer_says(self, text: str, at: datetime = NOON, *, number: int | None = None, **more: Any) -> None:
+    async def customer_says(
+        self, text: str, at: datetime = NOON, *, number: int | None = None, seen: datetime | None = None, **more: Any
+    ) -> None:
+        """`seen` is when we came to it, if that was later than `at`."""
         self.number += 1
         said = conversation.Said(
             contact_id=self.contact.id or 0,
@@ -72,12 +80,12 @@ class Stage:
             text=text,
             provider_key=f"telegram:501:{number or self.number}",
             at=at,
-            received_at=at,
+            received_at=seen or at,
             source={"chat_id": 501, "message_id": number or self.number},
             **more,
         )
         async with self.database.transaction() as session:
-            await conversation.customer_said(session, self.desk, said, at)
+            await conversation.customer_said(session, self.desk, said, seen or at)
 
     async def customer_presses(self, data: str, at: datetime = NOON) -> str | None:
         async with self.database.transaction() as session:
@@ -92,6 +100,31 @@ class Stage:
             ticket = await self._ticket(session)
             key = f"telegram:{GROUP}:{place['message_id']}"
             await answering.staff_said(session, self.desk, ticket, who or self.anna, text, {}, key, place, at, at)
+
+    async def staff_writes(
+        self,
+        text: str,
+        at: datetime = NOON,
+        *,
+        who: StaffMember | None = None,
+        reply_to: int | None = None,
+        attachment: Mapping[str, Any] | None = None,
+        general: bool = False,
+    ) -> str | None:
+        """Whatever a colleague types, as the door hands it over: an answer, a note or a command. Returns the reply."""
+        self.number += 1
+        said = speaking.Wrote(
+            text,
+            f"telegram:{GROUP}:{self.number}",
+            {"chat_id": GROUP, "message_id": self.number},
+            at,
+            attachment or {},
+            f"telegram:{GROUP}:{reply_to}" if reply_to else None,
+        )
+        async with self.database.transaction() as session:
+            if general:
+                return await speaking.command(session, self.desk, None, who or self.anna, said, at)
+            return await speaking.wrote(session, self.desk, await self._ticket(session), who or self.anna, said, at)
 
     async def staff_notes(self, text: str, at: datetime = NOON) -> None:
         self.number += 1
@@ -128,6 +161,10 @@ class Stage:
                 await session.execute(sa.update(_ROWS).where(_ROWS.c.id == row["id"]).values(due_at=None))
                 await stages(self.desk)["answer"].settled(session, row, outcome(row))
 
+    async def tickets_run(self, at: datetime, worker: int = 1) -> int:
+        """The loop looks at tickets whose time has come."""
+        return await Waking(self.database, self.desk, worker).run(at)
+
     async def timers_run(self, at: datetime) -> int:
         return await sla.Timers(self.database, self.desk, 1).run(at)
 
@@ -144,7 +181,8 @@ class Stage:
             return list((await session.scalars(select(Ticket).order_by(col(Ticket.id)))).all())
 
     async def _ticket(self, session: Any) -> Ticket:
-        found = (await session.scalars(select(Ticket).order_by(col(Ticket.id).desc()).limit(1))).first()
+        asked = select(Ticket).order_by(col(Ticket.id).desc()).limit(1)
+        found = (await session.scalars(asked.where(Ticket.number == self.topic) if self.topic else asked)).first()
         assert found is not None, "there is no ticket"
         return found
 

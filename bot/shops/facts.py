@@ -30,6 +30,19 @@ async def orders_of(session: AsyncSession, contact_id: int, limit: int = 20) -> 
     return (await session.scalars(mine.order_by(col(Order.ordered_at).desc(), col(Order.id).desc()).limit(limit))).all()
 
 
+async def spent(session: AsyncSession, contact_id: int) -> Sequence[tuple[str, int, int]]:
+    """What the contact has spent in their life as a customer: (currency, amount, orders), the largest number first.
+
+    Amounts are what was paid less what went back; orders that are unpaid or cancelled are none.
+    """
+    amount, count = sa.func.sum(col(Order.total) - col(Order.refunded)), sa.func.count()
+    mine = sa.select(col(Order.currency), amount, count).where(
+        col(Order.contact_id) == contact_id, col(Order.status).in_(("paid", "refunded"))
+    )
+    rows = await session.execute(mine.group_by(col(Order.currency)).order_by(count.desc(), col(Order.currency)))
+    return [(currency, int(total), orders) for currency, total, orders in rows]
+
+
 async def order_by_number(session: AsyncSession, number: str) -> Order | None:
     """The order that a customer means by `#1001`, `1001` or the shop's own id."""
     plain = number.strip().removeprefix("#")

@@ -179,7 +179,7 @@ async def test_the_clock_is_explained_and_an_unknown_command_is_answered_with_he
     anna.says("/fly to the moon", await office.topic())
     await office.settle()
     shown = await office.shown()
-    assert any("/fly" in one and "/close" in one for one in shown)
+    assert any("/fly" in one and "/help" in one for one in shown)
 
 
 async def test_closing_the_topic_by_hand_closes_the_ticket(office: Office, opened: Ticket, anna: Staff) -> None:

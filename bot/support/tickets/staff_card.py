@@ -1,63 +1,157 @@
-"""The pinned card of a ticket: who it is, what they ordered, who has it and until when an answer is due."""
+"""The pinned card of a ticket: who it is, what they ordered, who has it and until when what is due."""
 
-import html
+from collections.abc import Iterator
 from datetime import datetime
+from html import escape
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
 
+from bot.base import money
+from bot.base.database import table
 from bot.shops import facts
 from bot.support.desk import Desk
 from bot.support.self_service import order_status
-from bot.support.sla import clocks as sla
+from bot.support.tickets import keyboard, pointing
 from bot.tables.chat import StaffMember
 from bot.tables.people import Contact
-from bot.tables.support import Ticket
+from bot.tables.shop import Order
+from bot.tables.support import SlaTimer, Ticket, TicketLink, TicketMessage
 
-_SIGNS = {"new": "🆕", "open": "⏳", "waiting_customer": "💬", "resolved": "✅"}
+SIGNS = {
+    "new": "🆕", "open": "⏳", "waiting_customer": "💬", "waiting_supplier": "🏭", "snoozed": "💤", "resolved": "✅",
+}  # fmt: skip
+_NAME = 60
+_OTHERS = 3
+_SAID = table(TicketMessage)
 
 
 async def content(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime) -> dict[str, Any]:
     """The card as a payload of the staff topic, from the rows as they are now."""
     contact = await session.get(Contact, ticket.contact_id)
     assert contact is not None
-    name = customer_name(desk, contact)
     return {
         "card": True,
         "html": True,
-        "title": f"{_SIGNS[ticket.status]} #{ticket.number} {name}"[:128],
-        "text": "\n".join(html.escape(line, quote=False) for line in await _lines(session, desk, ticket, contact, now)),
-        "buttons": _buttons(desk, ticket),
+        "title": title(desk, ticket, contact),
+        "text": "\n".join(await _lines(session, desk, ticket, contact, now)),
+        "buttons": keyboard.main(desk, ticket),
     }
+
+
+def title(desk: Desk, ticket: Ticket, contact: Contact) -> str:
+    """The name of the topic."""
+    department = f" · {ticket.department}" if ticket.department else ""
+    return f"{SIGNS[ticket.status]} #{ticket.number} {customer_name(desk, contact)[:_NAME]}{department}"[:128]
 
 
 def customer_name(desk: Desk, contact: Contact) -> str:
     return f"{contact.first_name} {contact.last_name}".strip() or desk.staff("staff.card.nameless")
 
 
+def _say(desk: Desk, name: str, /, **values: Any) -> str:
+    """Words of the desk as HTML: whatever a shopper may have written is escaped."""
+    return escape(desk.staff(name, **values), quote=False)
+
+
 async def _lines(session: AsyncSession, desk: Desk, ticket: Ticket, contact: Contact, now: datetime) -> list[str]:
     staff = await session.get(StaffMember, ticket.assignee_id) if ticket.assignee_id else None
-    lines = [
-        desk.staff("staff.card.title", number=ticket.number, who=customer_name(desk, contact)),
-        desk.staff("staff.card.channel", channel=ticket.channel, spoken=ticket.language),
-        desk.staff(f"staff.card.status.{ticket.status}"),
-        desk.staff("staff.card.assignee", who=staff.name) if staff else desk.staff("staff.card.nobody"),
-    ]
-    timer = await sla.of_ticket(session, ticket.id) if ticket.id else None
-    if timer is not None and timer.answered_at is None and timer.state in ("running", "breached"):
-        lines.append(desk.staff("staff.card.due", due=desk.when(timer.target_at, now)))
-    for order in await facts.orders_of(session, ticket.contact_id, 3):
-        how = desk.staff(f"order.{order_status.state(order)}")
-        lines.append(desk.staff("staff.card.order", number=order.number or order.order_id, state=how))
+    who = customer_name(desk, contact)[:_NAME]
+    lines = [f"<b>{_say(desk, 'staff.card.title', number=ticket.number, who=who)}</b>"]
+    lines.append(" · ".join(_state(desk, ticket, now)))
+    has_it = _say(desk, "staff.card.assignee", who=staff.name) if staff else _say(desk, "staff.card.nobody")
+    lines.append(" · ".join([has_it, *([escape(ticket.department, quote=False)] if ticket.department else [])]))
+    lines += [line async for line in _promises(session, desk, ticket, now)]
+    lines.append(await _customer(session, desk, ticket, contact))
+    if ticket.tags:
+        lines.append(_say(desk, "staff.card.tags", tags=", ".join(ticket.tags)[:200]))
+    lines += [_order(desk, order) for order in await facts.orders_of(session, ticket.contact_id, 3)]
+    lines += await _others(session, desk, ticket)
+    lines += await _waiting(session, desk, ticket)
     return lines
 
 
-def _buttons(desk: Desk, ticket: Ticket) -> list[list[dict[str, str]]]:
-    if ticket.status == "resolved":
-        return [[{"text": desk.staff("staff.button.reopen"), "data": f"1:reopen:{ticket.id}"}]]
-    return [
-        [
-            {"text": desk.staff(f"staff.button.{verb}"), "data": f"1:{verb}:{ticket.id}"}
-            for verb in ("take", "note", "close")
-        ]
-    ]
+def _state(desk: Desk, ticket: Ticket, now: datetime) -> Iterator[str]:
+    if ticket.status == "snoozed" and ticket.snoozed_until:
+        yield _say(desk, "staff.card.snoozed_until", until=desk.when(ticket.snoozed_until, now))
+    else:
+        yield _say(desk, f"staff.card.status.{ticket.status}")
+    if ticket.priority != "normal":
+        yield _say(desk, f"staff.card.priority.{ticket.priority}")
+    if ticket.kind != "question":
+        yield _say(desk, f"staff.card.kind.{ticket.kind}")
+    if ticket.spam:
+        yield _say(desk, "staff.card.spam")
+
+
+async def _customer(session: AsyncSession, desk: Desk, ticket: Ticket, contact: Contact) -> str:
+    parts = [_say(desk, "staff.card.channel", channel=ticket.channel, spoken=ticket.language)]
+    if ticket.tier:
+        parts.append(_say(desk, "staff.card.tier", tier=ticket.tier))
+    for currency, amount, orders in await facts.spent(session, ticket.contact_id):
+        worth = money.shown(amount, currency, desk.staff_language) if currency else str(amount)
+        parts.append(_say(desk, "staff.card.spent", amount=worth, count=orders))
+    if contact.blocked_at:
+        parts.append(_say(desk, "staff.card.blocked"))
+    return " · ".join(parts)
+
+
+def _order(desk: Desk, order: Order) -> str:
+    """An order with its parcel; the tracking page is a link."""
+    how = desk.staff(f"order.{order_status.state(order)}")
+    line = _say(desk, "staff.card.order", number=order.number or order.order_id, state=how)
+    parcel = " ".join(part for part in (order.carrier, order.tracking_number) if part) or "🔗"
+    if order.tracking_url.startswith(("https://", "http://")):
+        return f'{line} · <a href="{escape(order.tracking_url)}">{escape(parcel, quote=False)}</a>'
+    return f"{line} · {escape(parcel, quote=False)}" if order.tracking_number else line
+
+
+async def _promises(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime) -> Any:
+    """Each running clock by the moment when it is due (never as a countdown), or as paused."""
+    open_ones = select(SlaTimer).where(
+        SlaTimer.ticket_id == ticket.id,
+        sa.or_(
+            col(SlaTimer.state).in_(("running", "paused")),
+            sa.and_(col(SlaTimer.state) == "breached", col(SlaTimer.answered_at).is_(None)),
+        ),
+    )
+    for timer in await session.scalars(open_ones.order_by(col(SlaTimer.target_at), col(SlaTimer.id))):
+        since = timer.pauses[-1][0] if timer.pauses and timer.pauses[-1][1] is None else None
+        if timer.state == "paused" or (since is not None and timer.state == "running"):
+            at = datetime.fromisoformat(since) if since else now
+            yield _say(desk, f"staff.card.paused.{timer.metric}", since=desk.when(at, now))
+        elif ticket.status != "resolved":
+            late = timer.state == "breached" or now > timer.target_at
+            name = f"staff.card.{'overdue' if late else 'due'}.{timer.metric}"
+            yield _say(desk, name, due=desk.when(timer.target_at, now))
+
+
+async def _others(session: AsyncSession, desk: Desk, ticket: Ticket) -> list[str]:
+    """Other tickets: of the same customer, tied to this one, and complaints that are still open."""
+    mine = select(Ticket).where(Ticket.contact_id == ticket.contact_id, Ticket.id != ticket.id, Ticket.kind != "drill")
+    recent = list(await session.scalars(mine.order_by(col(Ticket.id).desc()).limit(20)))
+    complaints = [one for one in recent if one.kind == "complaint" and one.status != "resolved"]
+    tied = sa.select(col(TicketLink.ticket_id), col(TicketLink.other_id)).where(
+        sa.or_(TicketLink.ticket_id == ticket.id, TicketLink.other_id == ticket.id)  # type: ignore[arg-type]
+    )
+    ids = {one for pair in await session.execute(tied.limit(20)) for one in pair} - {ticket.id}
+    linked = [one for one in [await session.get(Ticket, number) for number in sorted(ids)] if one is not None]
+    earlier = [one for one in recent if one.id not in ids and one not in complaints][:_OTHERS]
+    lines = []
+    for name, tickets in (("complaints", complaints), ("linked", linked[: 2 * _OTHERS]), ("earlier", earlier)):
+        if tickets:
+            shown = [f"{SIGNS[one.status]} {await pointing.to(session, one)}" for one in tickets]
+            lines.append(f"{_say(desk, f'staff.card.{name}')} {' · '.join(shown)}")
+    return lines
+
+
+async def _waiting(session: AsyncSession, desk: Desk, ticket: Ticket) -> list[str]:
+    """What waits for a decision of staff: words of the customer held back, words of colleagues not sent yet."""
+    counts = sa.select(
+        sa.func.count().filter(_SAID.c.held.is_(True)), sa.func.count().filter(_SAID.c.asked_at.is_not(None))
+    ).where(_SAID.c.ticket_id == ticket.id)
+    held, asked = (await session.execute(counts)).one()
+    lines = [_say(desk, "staff.card.held", count=held)] if held else []
+    return [*lines, _say(desk, "staff.card.asked", count=asked)] if asked else lines

@@ -1,0 +1,125 @@
+"""`/suggest`: what could be answered, from the ready answers and from what colleagues answered before."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from bot.base import ids, render
+from bot.support import answers, post, typed
+from bot.support.answers import catalogue
+from bot.support.desk import Desk
+from bot.support.self_service import ready
+from bot.support.staff_room import drafts, past_answers
+from bot.support.tickets import keyboard
+from bot.tables.people import Contact
+from bot.tables.support import Ticket, TicketMessage
+
+_MOST = 3
+_WORDS = 3  # so many of the customer's newest messages are looked at
+
+
+async def offer(session: AsyncSession, said: typed.Typed, ticket: Ticket) -> str | None:
+    """One message with up to three buttons; each shows its words before anything is sent."""
+    desk, now = said.desk, said.now
+    words, contact = await _asked(session, ticket), await session.get(Contact, ticket.contact_id)
+    if not words or contact is None:
+        return desk.staff("staff.suggest.nothing")
+    match = desk.answers.match(words, ticket.language, await catalogue.names(session, desk.catalogue, now))
+    entries = [match.entry] if match.entry is not None else list(match.suggestions)
+    buttons = [
+        keyboard.button(desk, ticket, "propose", f"faq.{entry.id}", words=f"📄 {entry.title(desk.staff_language)}")
+        for entry in entries
+        if entry.action is None and entry.speaks(ticket.language)
+    ][:_MOST]
+    for past in await past_answers.like(session, ticket, words, contact.first_name):
+        label = f"💬 {_short(past.text)}"
+        buttons.append(keyboard.button(desk, ticket, "propose", f"past.{past.line_id}", words=label))
+    if not buttons:
+        return desk.staff("staff.suggest.nothing")
+    content = {"text": desk.staff("staff.suggest.pick"), "buttons": [[one] for one in buttons[:_MOST]]}
+    key = ids.stable("suggest", ticket.id, said.provider_key, now.isoformat())
+    await post.to_topic(session, ticket, "notice", content, key, now, priority=20)
+    return None
+
+
+async def _asked(session: AsyncSession, ticket: Ticket) -> str:
+    """What the customer wants to know: their words since we last answered, else their first ones."""
+    said = select(TicketMessage).where(
+        TicketMessage.ticket_id == ticket.id, col(TicketMessage.author).in_(("customer", "staff"))
+    )
+    newest = (await session.scalars(said.order_by(col(TicketMessage.id).desc()).limit(20))).all()
+    words: list[str] = []
+    for line in newest:
+        if line.author == "staff":
+            break
+        if line.text.strip() and not line.held:
+            words.append(line.text)
+    return " ".join(reversed(words[:_WORDS]))
+
+
+def _short(text: str) -> str:
+    first = " ".join(text.split())
+    return first if len(first) <= 40 else f"{first[:39]}…"
+
+
+async def _typed(session: AsyncSession, said: typed.Typed) -> str | None:
+    return await offer(session, said, said.case)
+
+
+async def _button(session: AsyncSession, press: typed.Pressed) -> str | None:
+    ticket = await session.get(Ticket, press.id)
+    if ticket is None:
+        return press.desk.staff("pressed.gone")
+    key = f"pressed:{press.chat_id}:{press.message_id}"
+    said = typed.Typed(press.desk, press.staff, "", press.chat_id, press.message_id, key, press.now, ticket)
+    return await offer(session, said, ticket)
+
+
+async def _propose(session: AsyncSession, press: typed.Pressed) -> str | None:
+    """Show the chosen words in place of the offer."""
+    desk = press.desk
+    ticket = await session.get(Ticket, press.id)
+    contact = await session.get(Contact, ticket.contact_id) if ticket else None
+    if ticket is None or contact is None:
+        return desk.staff("pressed.gone")
+    kind, _, name = press.extra.partition(".")
+    found = await _ready(session, desk, ticket, contact, name) if kind == "faq" else None
+    if kind == "past" and name.isdigit():
+        found = await _past(session, ticket, contact, int(name))
+    if found is None:
+        return desk.staff("staff.suggest.gone")
+    title, text = found
+    if past_answers.GAP in text:  # somebody must fill it in: there is nothing to send as it stands
+        content = {"edit": press.message_id, "text": f"{desk.staff('staff.suggest.gap')}\n\n{text}"}
+        key = ids.stable("gap", press.message_id, press.extra, press.now.isoformat())
+        await post.to_topic(session, ticket, "notice", content, key, press.now, priority=20)
+        return None
+    source = f"{kind}:{name}"
+    title = title or desk.staff("staff.suggest.past")
+    await drafts.show(session, desk, ticket, press.staff, source, text, press.now, title=title, edit=press.message_id)
+    return None
+
+
+async def _ready(
+    session: AsyncSession, desk: Desk, ticket: Ticket, contact: Contact, entry_id: str
+) -> tuple[str, str] | None:
+    entry = desk.answers.by_id.get(entry_id)
+    if entry is None or entry.action is not None:
+        return None
+    try:
+        text = answers.say(entry, ticket.language, await ready.values(session, desk, contact, ticket.language))
+    except render.TemplateError:
+        return None
+    return entry.title(desk.staff_language), text
+
+
+async def _past(session: AsyncSession, ticket: Ticket, contact: Contact, line_id: int) -> tuple[str, str] | None:
+    """The words again, masked again: nothing of another customer is carried in a button."""
+    line = await session.get(TicketMessage, line_id)
+    other = await session.get(Contact, line.contact_id) if line else None
+    if line is None or other is None or line.author != "staff" or other.status != "active" or line.deleted_at:
+        return None
+    return "", past_answers.masked(line.text, (other.first_name, other.last_name), contact.first_name)
+
+
+COMMANDS = (typed.Command("suggest", _typed),)
+BUTTONS: typed.Buttons = {"suggest": _button, "propose": _propose}
