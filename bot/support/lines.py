@@ -29,6 +29,8 @@ async def write(
     received_at: datetime,
     attachment: Mapping[str, Any] | None = None,
     staff_id: int | None = None,
+    reply_to_id: int | None = None,
+    quote: str = "",
 ) -> TicketMessage | None:
     """The new line, or None when it is known already."""
     added = insert(session, _ROWS).values(
@@ -42,6 +44,8 @@ async def write(
         at=at,
         received_at=received_at,
         staff_id=staff_id,
+        reply_to_id=reply_to_id,
+        quote=quote,
     )
     line_id = await session.scalar(added.on_conflict_do_nothing().returning(_ROWS.c.id))
     return await session.get(TicketMessage, line_id) if line_id is not None else None

@@ -32,7 +32,7 @@ async def to_topic(session: AsyncSession, ticket: Ticket, line: TicketMessage, n
 def _content(line: TicketMessage) -> dict[str, Any]:
     """As far as it is known before it leaves (see `leaving`)."""
     place = lines.place(line.provider_key)
-    if line.attachment and place and not line.attachment.get("words"):
+    if line.attachment and place and line.channel == "telegram" and not line.attachment.get("words"):
         return {"copy": place, "text": line.text} if line.text else {"copy": place}
     return {"text": line.text}
 
@@ -45,7 +45,7 @@ async def leaving(session: AsyncSession, desk: Desk, row: Row, now: datetime) ->
     ours = row["channel"] != "staff_topic"
     if ours and line.author != "staff":
         return Skip("note")
-    riders = await albums.together(session, row, line, now)
+    riders = await albums.together(session, row, line, now) if line.channel == "telegram" else []
     if isinstance(riders, Defer):
         return riders
     side = await mirrors.side_of(session, row)
@@ -114,7 +114,7 @@ async def to_customer(session: AsyncSession, desk: Desk, ticket: Ticket, line: T
         said_id=line.id,
     )
     if queued is None:
-        data = {"said": line.id, "why": "blocked", "agent_at": line.at.isoformat()}
+        data: dict[str, Any] = {"said": line.id, "why": "blocked", "agent_at": line.at.isoformat()}
         await sla.happened(session, desk, ticket, "bot", "not_delivered", now, **data)
         await not_delivered(session, desk, ticket, line, "blocked", now)
     elif undo and await albums.leads(session, line):
