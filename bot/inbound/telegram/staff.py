@@ -8,18 +8,18 @@ from collections.abc import Collection
 from datetime import datetime
 
 from aiogram import F, Router
-from aiogram.types import CallbackQuery, Message, User
+from aiogram.types import CallbackQuery, Message, MessageReactionUpdated, Update, User
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from bot.inbound.telegram import content
+from bot.inbound.telegram import content, customer
 from bot.outbound import outbox, staff_group
 from bot.support.desk import Desk
-from bot.support.routing import presence
+from bot.support.routing import presence, transfer
 from bot.support.staff_room import speaking
-from bot.support.tickets import closing, find
+from bot.support.tickets import closing, edits, find, reactions
 from bot.tables.chat import StaffMember
-from bot.tables.support import Ticket, TicketMessage
+from bot.tables.support import Ticket
 
 
 def router() -> Router:
@@ -30,10 +30,11 @@ def router() -> Router:
     made.message.register(wrote, F.is_topic_message, in_group, content.says_something)
     made.message.register(commanded, ~F.is_topic_message, F.text.startswith("/"), in_group)
     made.edited_message.register(changed, F.is_topic_message, in_group, content.says_something)
+    made.message_reaction.register(reacted, in_group)
     return made
 
 
-def in_group(event: Message | CallbackQuery, groups: Collection[int]) -> bool:
+def in_group(event: Message | CallbackQuery | MessageReactionUpdated, groups: Collection[int]) -> bool:
     message = event.message if isinstance(event, CallbackQuery) else event
     return message is not None and message.chat.id in groups
 
@@ -72,12 +73,27 @@ async def without_name(message: Message, session: AsyncSession, desk: Desk, now:
 
 async def wrote(message: Message, session: AsyncSession, desk: Desk, now: datetime) -> None:
     ticket = await _ticket(session, message)
-    if ticket is None or message.from_user is None or message.from_user.is_bot:
+    if message.from_user is None or message.from_user.is_bot:
+        return
+    if ticket is None:
+        await _elsewhere(session, desk, message, message.from_user, now)
         return
     colleague = await member(session, message.from_user, now, message.chat.id)
     answer = await speaking.wrote(session, desk, ticket, colleague, _said(message), now)
     if answer:
         await _answer(session, ticket, message, answer, now)
+
+
+async def _elsewhere(session: AsyncSession, desk: Desk, message: Message, user: User, now: datetime) -> None:
+    """In a topic that its ticket left for another group: whoever writes there is told, and nothing vanishes."""
+    thread = message.message_thread_id
+    ticket = await transfer.former(session, message.chat.id, thread) if thread is not None else None
+    if ticket is not None and thread is not None:
+        colleague = await member(session, user, now, message.chat.id)
+        place = {**content.source(message), "thread_id": thread}
+        text, attachment = content.text(message), content.attachment(message)
+        key = content.key(message)
+        await transfer.said_in_former(session, desk, ticket, colleague, text, attachment, key, place, now)
 
 
 def _said(message: Message) -> speaking.Wrote:
@@ -89,16 +105,27 @@ def _said(message: Message) -> speaking.Wrote:
         message.date,
         content.attachment(message),
         content.key(original) if original else None,
+        content.quote(message),
     )
 
 
-async def changed(message: Message, session: AsyncSession, desk: Desk, now: datetime) -> None:
-    """The customer has the earlier words already; say so instead of pretending."""
+async def changed(message: Message, event_update: Update, session: AsyncSession, desk: Desk, now: datetime) -> None:
     ticket = await _ticket(session, message)
-    original = select(TicketMessage).where(col(TicketMessage.provider_key) == content.key(message))
-    said = await session.scalar(original)
-    if ticket is not None and said is not None and said.author == "staff" and said.text != content.text(message):
-        await _answer(session, ticket, message, desk.staff("group.edited"), now)
+    if ticket is None or message.from_user is None or message.from_user.is_bot:
+        return
+    colleague = await member(session, message.from_user, now, message.chat.id)
+    answer = await edits.staff_edited(session, desk, colleague, customer.edited(message, event_update, now), now)
+    if answer:
+        await _answer(session, ticket, message, answer, now)
+
+
+async def reacted(
+    change: MessageReactionUpdated, event_update: Update, session: AsyncSession, desk: Desk, now: datetime, member: bool
+) -> None:
+    if member:
+        signs, _ = customer.emojis(change)
+        update_id = event_update.update_id
+        await reactions.staff_reacted(session, desk, change.chat.id, change.message_id, signs, update_id, now)
 
 
 async def commanded(message: Message, session: AsyncSession, desk: Desk, now: datetime) -> None:

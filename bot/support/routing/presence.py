@@ -68,4 +68,6 @@ async def over(session: AsyncSession, now: datetime) -> list[StaffMember]:
 
 
 async def everybody(session: AsyncSession) -> list[StaffMember]:
-    return list((await session.scalars(select(StaffMember).order_by(col(StaffMember.id)))).all())
+    """As they are now, by id."""
+    everyone = select(StaffMember).order_by(col(StaffMember.id)).execution_options(populate_existing=True)
+    return list((await session.scalars(everyone)).all())

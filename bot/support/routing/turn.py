@@ -15,10 +15,9 @@ from sqlmodel import col, select
 
 from bot.base.config import Department
 from bot.base.database import insert, table
-from bot.outbound import staff_group
 from bot.support import hours, post
 from bot.support.desk import Desk
-from bot.support.routing import departments, presence
+from bot.support.routing import departments, people, presence
 from bot.support.sla import clocks as sla
 from bot.tables.chat import StaffMember
 from bot.tables.settings import Setting
@@ -69,15 +68,6 @@ def round_of(desk: Desk, ticket: Ticket) -> Department | None:
     return found if given else None
 
 
-async def people_of(session: AsyncSession, desk: Desk, department: str) -> list[StaffMember]:
-    """Everybody who answers for the department, here or not, by id."""
-    groups = await staff_group.of(session, desk.ground.config, department)
-    everybody = select(StaffMember).order_by(col(StaffMember.id)).execution_options(populate_existing=True)
-    return [
-        one for one in await session.scalars(everybody) if departments.belongs(desk, department, one, groups)
-    ]  # fmt: skip
-
-
 async def having(session: AsyncSession) -> dict[int, int]:
     """How many tickets everybody has in hand, by the colleague's id."""
     count = (
@@ -117,12 +107,12 @@ async def _give(
     but: Collection[int],
     why: str,
 ) -> StaffMember | None:
-    people = [one for one in await people_of(session, desk, department.name) if one.id not in but]
-    chosen = whose(people, await having(session), department.cap, ticket.language, now)
+    theirs = [one for one in await people.who(session, desk, department.name) if one.id not in but]
+    chosen = whose(theirs, await having(session), department.cap, ticket.language, now)
     if chosen is not None:
         chosen.last_given_at = now
         await assign(session, desk, ticket, chosen, "bot", why, now)
-    elif any(presence.is_here(one, now) for one in people):
+    elif any(presence.is_here(one, now) for one in theirs):
         content = {"text": desk.staff("staff.round.full", cap=department.cap)}
         await post.to_topic(session, ticket, "notice", content, f"full:{ticket.id}", now, priority=30)
     return chosen

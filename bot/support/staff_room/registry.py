@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.support import typed
 from bot.support.desk import Desk
 from bot.support.feedback import board_room, complaints, noting, ratings
+from bot.support.routing import departments, transfer
 from bot.support.sla import clocks
 from bot.support.staff_room import drafts, helping, knowing, language, macro_room, menus, suggesting
 from bot.support.tickets import answering, blocking, claiming, closing, floods, links, marking, merge_room, snooze, splitting
@@ -16,6 +17,7 @@ _FEATURES = (
     answering,
     claiming,
     closing,
+    transfer,
     clocks,
     snooze,
     marking,
@@ -61,6 +63,8 @@ async def run(session: AsyncSession, name: str, said: typed.Typed) -> str | None
         return _unknown(said.desk, name)
     if command.where == "topic" and said.ticket is None:
         return said.desk.staff("group.topic_only", command=f"/{name}")
+    if command.lead and not departments.is_lead(said.desk, said.staff):
+        return said.desk.staff("staff.lead_only", command=f"/{name}")
     return await command.run(session, said)
 
 
