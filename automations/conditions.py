@@ -281,8 +281,10 @@ def not_taught_in(person: Person, case: Case, within: timedelta) -> bool:
 
 @condition("tickets", reason="unhappy", hold=timedelta(days=7), value=int)
 def no_unhappy_ticket(person: Person, _case: Case, low: int) -> bool:
-    """No ticket is open while their last rating was low, or that is urgent: first we make it good."""
+    """No ticket is open that is urgent or a complaint, or while their last rating was low: first we make it good."""
     return not any(
-        ticket["priority"] == "urgent" or (ticket["last_score"] is not None and ticket["last_score"] <= low)
+        ticket["priority"] == "urgent"
+        or ticket["kind"] == "complaint"
+        or (ticket["last_score"] is not None and ticket["last_score"] <= low)
         for ticket in person.tickets
     )

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base.database import table
 from bot.tables.automations import Click, Enrolment
 from bot.tables.events import Event
-from bot.tables.feedback import Rating
+from bot.tables.feedback import Confirmation, Rating
 from bot.tables.outbox import Message
 from bot.tables.people import Contact, Identity
 from bot.tables.shop import Cart, Order, Product
@@ -171,9 +171,11 @@ async def _taught(session: AsyncSession, people: dict[int, Person], ids: Sequenc
 
 
 async def _tickets(session: AsyncSession, people: dict[int, Person], ids: Sequence[int]) -> None:
-    """Open tickets, and the last rating of each person's tickets."""
-    tickets, ratings = table(Ticket), table(Rating)
-    open_ones = sa.select(tickets).where(among(tickets.c.contact_id, ids), tickets.c.status != "resolved")
+    """Open tickets, complaints that nobody has called fixed, and the last rating of each person's tickets."""
+    tickets, ratings, asked = table(Ticket), table(Rating), table(Confirmation)
+    unanswered = sa.select(asked.c.ticket_id).where(among(asked.c.contact_id, ids), asked.c.answer == "")
+    goes_on = sa.or_(tickets.c.status != "resolved", tickets.c.id.in_(unanswered))
+    open_ones = sa.select(tickets).where(among(tickets.c.contact_id, ids), tickets.c.kind != "drill", goes_on)
     last: dict[int, int] = {}
     rated = sa.select(ratings.c.contact_id, ratings.c.score).where(
         among(ratings.c.contact_id, ids), ratings.c.score.is_not(None)

@@ -1,6 +1,6 @@
 """Two contacts turn out to be one: everything of the one that goes is re-pointed to the one that stays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 from bot import tables
 from bot.base.database import table
 from bot.tables.automations import Enrolment, FlowVersion
+from bot.tables.feedback import Voice
 from bot.tables.outbox import Message
 from bot.tables.people import Contact
 
@@ -19,6 +20,7 @@ assert tables  # every table must be known before its contact_id can be re-point
 _enrolments = table(Enrolment)
 _versions = table(FlowVersion)
 _messages = table(Message)
+_voices = table(Voice)
 
 
 def _pointing_here() -> list[sa.Column[Any]]:
@@ -40,6 +42,7 @@ async def merge(session: AsyncSession, keep_id: int, gone_id: int, now: datetime
     if keep is gone or gone.status == "merged":
         return
     await _join_enrolments(session, keep_id, gone_id, now)
+    await _join_voices(session, keep_id, gone_id)
     for column in _pointing_here():
         await session.execute(sa.update(column.table).where(column == gone_id).values({column.name: keep_id}))
     contacts = table(Contact)
@@ -76,6 +79,22 @@ async def _join_enrolments(session: AsyncSession, keep_id: int, gone_id: int, no
         await _end(session, second, now)
         await _change(session, first["id"], dedupe_key=key)
         await _take_messages(session, first["id"], second["id"])
+
+
+async def _join_voices(session: AsyncSession, keep_id: int, gone_id: int) -> None:
+    """Who asked for the same improvement twice asked once; who was told of it is not told again."""
+    mine = {row["improvement_id"]: dict(row) for row in await _voices_of(session, keep_id)}
+    for row in await _voices_of(session, gone_id):
+        known = mine.get(row["improvement_id"])
+        if known is None:
+            continue
+        on_its_way = row["told"] in ("queued", "told", "unknown") and known["told"] in ("", "refused")
+        second = known if on_its_way else row
+        await session.execute(sa.delete(_voices).where(_voices.c.id == second["id"]))
+
+
+async def _voices_of(session: AsyncSession, contact_id: int) -> Sequence[sa.RowMapping]:
+    return (await session.execute(sa.select(_voices).where(_voices.c.contact_id == contact_id))).mappings().all()
 
 
 def _renamed(key: str, pattern: str, keep_id: int, gone_id: int) -> str:

@@ -9,15 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot import contacts
-from bot.support import answers, lines, post
+from bot.support import answers, lines
 from bot.support.answers import catalogue, ranking
 from bot.support.desk import Desk
-from bot.support.feedback import ratings
+from bot.support.feedback import comments, complaints, ratings, telling
 from bot.support.self_service import order_status, proof, ready
 from bot.support.sla import clocks as sla
-from bot.support.tickets import opening, relay
+from bot.support.tickets import blocking, floods, opening
 from bot.tables.people import Contact
-from bot.tables.support import Ticket, TicketMessage
+from bot.tables.support import TicketMessage
 
 _STILL_ASKING = timedelta(minutes=30)
 
@@ -27,7 +27,8 @@ class Said:
     """One thing that a customer said, as the door unpacked it.
 
     `attachment` is `{kind, file_id, name}` or empty, `provider_key` the name of the original (`telegram:CHAT:MESSAGE`),
-    `at` the provider's time of it, `source` where to copy it from.
+    `at` the provider's time of it, `source` where to copy it from. `reply_to_id` is the line that it answers, `quote` the
+    words that it takes up.
     """
 
     contact_id: int
@@ -38,12 +39,15 @@ class Said:
     received_at: datetime
     attachment: Mapping[str, Any] = field(default_factory=dict)
     source: Mapping[str, int] = field(default_factory=dict)
+    reply_to_id: int | None = None
+    quote: str = ""
 
 
 async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: datetime) -> None:
     """Store it once and answer it. A replay of the same original changes nothing."""
     contact = await _hold(session, said.contact_id)
-    ticket = await opening.open_of(session, _id(contact), said.channel)
+    at = sla.counted_at(said.at, said.received_at)
+    ticket = await opening.belongs(session, _id(contact), said.channel, at)
     line = await lines.write(
         session,
         contact_id=_id(contact),
@@ -52,22 +56,27 @@ async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: date
         author="customer",
         text=said.text,
         provider_key=said.provider_key,
-        at=sla.counted_at(said.at, said.received_at),
+        at=at,
         received_at=said.received_at,
         attachment=said.attachment,
+        reply_to_id=said.reply_to_id,
+        quote=said.quote,
     )
-    if line is None:
+    if line is None or await blocking.keeps_out(session, desk, contact, ticket, line, now):
         return
     if ticket is not None:
-        await _into(session, desk, ticket, line, now)
+        await comments.take(session, desk, contact, line, now, ticket=ticket)
+        await opening.into(session, desk, contact, ticket, line, now)
+    elif await floods.too_much(session, desk, contact, line.at):
+        language = await _language(session, desk, contact, said.text)
+        await opening.hand_over(session, desk, contact, said.channel, language, line, "flood", now)
     elif said.attachment or not said.text.strip():
         language = await _language(session, desk, contact, said.text)
         await opening.hand_over(session, desk, contact, said.channel, language, line, "attachment", now)
-    elif await proof.took(session, desk, contact, line, now):
-        return
-    elif rated := await ratings.take_comment(session, desk, contact, said.text, now):
-        line.ticket_id = rated.id
-    else:
+    elif not (
+        await proof.took(session, desk, contact, line, now)
+        or await comments.take(session, desk, contact, line, now, ticket=None)
+    ):
         await _reply(session, desk, contact, line, now)
 
 
@@ -75,21 +84,14 @@ async def _hold(session: AsyncSession, contact_id: int) -> Contact:
     """The contact, held until the end of the transaction: two messages at once never open two tickets."""
     contact = await contacts.current(session, contact_id)
     assert contact is not None
-    await session.execute(select(Contact.id).where(col(Contact.id) == contact.id).with_for_update())
+    # Not FOR UPDATE: whoever holds their ticket and writes a line of theirs would wait for us, and we for the ticket.
+    await session.execute(select(Contact.id).where(col(Contact.id) == contact.id).with_for_update(key_share=True))
     return contact
 
 
 def _id(contact: Contact) -> int:
     assert contact.id is not None
     return contact.id
-
-
-async def _into(session: AsyncSession, desk: Desk, ticket: Ticket, line: TicketMessage, now: datetime) -> None:
-    await relay.to_topic(session, ticket, line, now)
-    if ticket.status == "waiting_customer":
-        ticket.status = "open"
-        await session.flush()
-        await post.card(session, ticket, "said", now)
 
 
 async def _reply(session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, now: datetime) -> None:
@@ -116,7 +118,7 @@ async def _asks_again(session: AsyncSession, desk: Desk, contact: Contact, line:
     last = await lines.last_of(session, _id(contact), "bot")
     if last and last.attachment.get("bot") == "suggestions" and now - last.at <= _STILL_ASKING:
         return True
-    return opening.is_fresh(desk, await opening.last_resolved(session, _id(contact), line.channel), now)
+    return opening.is_fresh(desk, await opening.last_resolved(session, _id(contact), line.channel), line.at)
 
 
 async def _order(
@@ -150,6 +152,8 @@ async def _language(session: AsyncSession, desk: Desk, contact: Contact, text: s
 async def greet(session: AsyncSession, desk: Desk, contact_id: int, channel: str, now: datetime) -> None:
     """The first words to somebody who opened the chat. Starts no clock."""
     contact = await _hold(session, contact_id)
+    if contact.blocked_at is not None:
+        return
     language = desk.language(contact)
     order = desk.answers.by_id.get("order_status")
     rows = [[{"text": order.title(language), "data": "1:faq:order_status"}]] if order else []
@@ -163,6 +167,8 @@ async def customer_pressed(
 ) -> str | None:
     """A button of ours was pressed. Returns words to show in passing, or None."""
     contact = await _hold(session, contact_id)
+    if contact.blocked_at is not None:
+        return None
     language = await _language(session, desk, contact, "")
     match data.split(":"):
         case ["1", "faq", entry_id] if entry_id in desk.answers.by_id:
@@ -179,6 +185,12 @@ async def customer_pressed(
             return desk.say(language, "answer.glad")
         case ["1", "rate", rating_id, score] if rating_id.isdigit() and score.isdigit():
             return await ratings.pressed(session, desk, contact, int(rating_id), int(score), now)
+        case ["1", "nocomment", rating_id] if rating_id.isdigit():
+            return await comments.nothing(session, desk, contact, int(rating_id), now)
+        case ["1", "fixed", asked_id, ("yes" | "no") as said] if asked_id.isdigit():
+            return await complaints.answered(session, desk, contact, int(asked_id), said, now)
+        case ["1", "tell", voice_id, ("off" | "on") as wanted] if voice_id.isdigit():
+            return await telling.pressed(session, desk, contact, int(voice_id), wanted, channel, now)
         case _:
             return desk.say(language, "pressed.gone")
     return None

@@ -13,6 +13,7 @@ from bot.outbound import outbox
 from bot.outbound.outbox import Defer, Outcome, Send, Skip, Stage
 from bot.support import lines, post
 from bot.support.desk import Desk
+from bot.support.feedback import questions, telling
 from bot.support.self_service import codes
 from bot.support.sla import clocks as sla
 from bot.support.staff_room import drafts, registry
@@ -32,7 +33,8 @@ def stages(desk: Desk) -> dict[str, Stage]:
     return {
         "answer": Answers(desk),
         "auto_answer": to_customer,
-        "rating": to_customer,
+        "rating": Questions(desk),
+        telling.PURPOSE: Told(desk),
         "relay": Relays(desk),
         "card": Cards(desk),
         "notice": Notices(desk),
@@ -75,8 +77,30 @@ async def _held(session: AsyncSession, row: Row) -> Ticket | None:
 async def _remember(session: AsyncSession, row: Row, outcome: Outcome) -> None:
     kind = post.ADDRESS_KIND.get(row["channel"])
     if kind and outcome.reason in sla.UNREACHABLE:
-        address = str(row["receiver"]).partition(":")[2]
+        address = str(row["receiver"]).partition(":")[2].partition("#")[0]
         await contacts.mark_unreachable(session, kind, address, outcome.reason, outcome.at)
+
+
+class Questions(ToCustomer):
+    """How was it, is it fixed: not put any more when the ticket was taken up again, or they answered."""
+
+    async def prepare(
+        self, session: AsyncSession, rows: Sequence[Row], now: datetime
+    ) -> Mapping[int, Send | Skip | Defer]:
+        return {row["id"]: await questions.look(session, row, now) for row in rows}
+
+
+class Told(ToCustomer):
+    """What became of a wish: looked at again right before it leaves, and each customer told once."""
+
+    async def prepare(
+        self, session: AsyncSession, rows: Sequence[Row], now: datetime
+    ) -> Mapping[int, Send | Skip | Defer]:
+        return {row["id"]: await telling.look(session, self.desk, row, now) for row in rows}
+
+    async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
+        await super().settled(session, row, outcome)
+        await telling.settled(session, row, outcome)
 
 
 class Answers(ToCustomer):
@@ -105,6 +129,7 @@ class Answers(ToCustomer):
         await relay.acknowledge(session, self.desk, ticket, line, now)
         if first and not turned:
             await post.card(session, ticket, f"answered:{line.id}", now)
+        await drafts.arrived(session, self.desk, line, registry.run, now)
 
 
 class Relays:

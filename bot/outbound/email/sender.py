@@ -24,6 +24,7 @@ _AUTOMATIC = {
     "rating": "auto-generated",
     "notice": "auto-generated",
     "code": "auto-generated",
+    "told": "auto-generated",
     "marketing": "auto-generated",
 }
 
