@@ -44,14 +44,16 @@ def to_person(error: AiogramError) -> DeliveryError:
 
 def to_group(error: AiogramError) -> DeliveryError:
     """For the staff group: what its admins can mend is never given up, so that no customer's message is lost."""
-    of_somebody = says(error, "by the user", "user is deactivated")  # what we copy from, not where we write
-    if (
-        isinstance(error, TelegramBadRequest | TelegramForbiddenError)
-        and says(error, *_GROUP_MENDS)
-        and not of_somebody
-    ):
+    if group_mends(error):
         return DeliveryError(f"the staff group does not let us write: {error}", retry_after=_LOOK_AGAIN)
     return to_person(error)
+
+
+def group_mends(error: AiogramError) -> bool:
+    """Whether the admins of the group can change that."""
+    of_somebody = says(error, "by the user", "user is deactivated")  # what we copy from, not where we write
+    refused = isinstance(error, TelegramBadRequest | TelegramForbiddenError)
+    return refused and says(error, *_GROUP_MENDS) and not of_somebody
 
 
 def topic_is_gone(error: AiogramError) -> bool:

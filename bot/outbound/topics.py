@@ -6,7 +6,7 @@ worker that died in between is taken over from.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,6 +31,9 @@ from bot.tables.support import Ticket, TicketMessage
 log = logs.get(__name__)
 _rows = table(Topic)
 LONGEST_NAME = 128
+ICON_STAYS = timedelta(seconds=30)
+"""An icon that was changed stays so long at least."""
+
 _RECAP_LINES = 20
 
 
@@ -98,7 +101,8 @@ class Topics:
             )
         except Exception as error:
             # Topics may be switched off for a while only: then the old one is there again afterwards.
-            off = isinstance(error, TelegramAPIError) and says(error, "not a forum") and row["thread_id"]
+            off = isinstance(error, TelegramAPIError) and says(error, "not a forum")
+            off = off and row["thread_id"] is not None and row["was_in"] == chat_id
             await self._set(row["id"], state="ready" if off else "gone", made_by=None)
             raise
         # A topic that had a thread before was deleted: its card and words are repeated first.
@@ -133,7 +137,7 @@ class Topics:
             raise NotNow(5)
         values = {"state": "creating", "made_by": self.worker, "chat_id": chat_id, "changed_at": now}
         await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(**values))
-        return {**row, **values}
+        return {**row, **values, "was_in": row["chat_id"]}
 
     async def lost(self, found: Found) -> None:
         """Somebody deleted this thread; unless it was replaced already, a new one is made by the next `open`."""
