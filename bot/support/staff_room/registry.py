@@ -10,14 +10,37 @@ from bot.support.desk import Desk
 from bot.support.feedback import board_room, complaints, noting, ratings
 from bot.support.routing import departments, transfer
 from bot.support.sla import clocks
-from bot.support.staff_room import drafts, helping, knowing, language, macro_room, menus, suggesting
-from bot.support.tickets import answering, blocking, claiming, closing, floods, links, marking, merge_room, snooze, splitting
+from bot.support.staff_room import (
+    attendance,
+    drafts,
+    helping,
+    knowing,
+    language,
+    macro_room,
+    menus,
+    queues,
+    suggesting,
+)
+from bot.support.tickets import (
+    answering,
+    blocking,
+    claiming,
+    closing,
+    floods,
+    links,
+    marking,
+    merge_room,
+    snooze,
+    splitting,
+)
 
 _FEATURES = (
     answering,
     claiming,
     closing,
     transfer,
+    attendance,
+    queues,
     clocks,
     snooze,
     marking,
