@@ -18,7 +18,7 @@ from bot.outbound.outbox import Outcome
 from bot.outbound.sender import Receipt
 from bot.support import answers, conversation, hours
 from bot.support.desk import Desk
-from bot.support.sla import clocks as sla
+from bot.support.escalation.timers import Timers
 from bot.support.staff_room import registry, speaking
 from bot.support.stages import stages
 from bot.support.tickets import answering, claiming, closing, staff_card
@@ -62,8 +62,8 @@ class Stage:
     async def set(cls, database: Database, texts: Texts, **sections: Any) -> "Stage":
         sections.setdefault("telegram", {"staff_chat_id": GROUP})
         ground = make.ground(texts, **sections)
-        shop = ground.config
-        desk = Desk(ground, _index(), hours.calendar(shop.support.hours, shop.shop.timezone, NOON))
+        calendars = hours.calendars(ground.config, NOON)
+        desk = Desk(ground, _index(), calendars[""], calendars=calendars)
         async with database.transaction() as session:
             contact = await make.telegram_contact(session)
             anna, ben = await make.staff(session), await make.staff(session, "Ben", 902)
@@ -166,7 +166,7 @@ class Stage:
         return await Waking(self.database, self.desk, worker).run(at)
 
     async def timers_run(self, at: datetime) -> int:
-        return await sla.Timers(self.database, self.desk, 1).run(at)
+        return await Timers(self.database, self.desk, 1).run(at)
 
     async def timer(self) -> SlaTimer | None:
         async with self.database.reading() as session:

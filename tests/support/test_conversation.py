@@ -13,7 +13,7 @@ from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.support import conversation
 from bot.support.tickets import opening
-from bot.tables.support import TicketEvent, TicketMessage
+from bot.tables.support import TicketLink, TicketMessage
 
 PROBLEM = "I want to talk to a human"
 
@@ -108,8 +108,9 @@ async def test_a_word_soon_after_closing_reopens_the_ticket_and_later_opens_a_li
     assert [ticket.number for ticket in await stage.tickets()] == [1001, 1002]
     assert any("#1001" in text for text in await stage.texts("notice"))
     async with stage.database.reading() as session:
-        opened = (await session.scalars(select(TicketEvent).where(TicketEvent.name == "opened"))).all()
-    assert opened[-1].data["earlier"] == (await stage.tickets())[0].id
+        (link,) = (await session.scalars(select(TicketLink))).all()
+    first, second = await stage.tickets()
+    assert (link.kind, link.ticket_id, link.other_id) == ("earlier", second.id, first.id)
 
 
 async def test_orders_are_told_with_parcel_and_link_in_the_language_of_the_customer(stage: Stage) -> None:

@@ -40,6 +40,7 @@ async def to(
     """
     assert status in STATUSES and ticket.id is not None
     assert (until is not None) == (status == "snoozed")
+    await session.flush()  # what was changed and not written yet would be read anew
     await session.refresh(ticket, with_for_update=True)
     old = ticket.status
     if old == status and (status != "snoozed" or (ticket.snoozed_until, ticket.snooze_keeps) == (until, keep)):
