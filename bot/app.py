@@ -39,6 +39,7 @@ from bot.shops import inbox as webhooks
 from bot.shops import record
 from bot.support import stages
 from bot.support.desk import Desk
+from bot.support.feedback import complaints
 from bot.support.self_service import codes
 from bot.support.sla import clocks as sla
 from bot.support.tickets.waking import Waking
@@ -214,7 +215,13 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
             await inbox.forget(session, clock.now())
             await codes.forget(session, clock.now())
 
-    return {"birthdays": sweep, "old updates": forget_updates}
+    async def end_complaints() -> None:
+        whole = True
+        while whole:
+            async with house.database.transaction() as session:
+                whole = await complaints.end_unconfirmed(session, house.desk, clock.now())
+
+    return {"birthdays": sweep, "old updates": forget_updates, "complaints": end_complaints}
 
 
 async def _take_updates(house: _House, bot: "Bot", stop: asyncio.Event) -> None:

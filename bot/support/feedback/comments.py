@@ -97,9 +97,12 @@ async def _waiting(
         return None
     if now - question.at > (_QUOTED_WITHIN if quoted else _WITHIN):
         return None
-    rating = await session.get(Rating, int(question.provider_key.rpartition(":")[2]), with_for_update=True)
-    ticket = await session.get(Ticket, rating.ticket_id) if rating else None
-    if rating is None or ticket is None or rating.comment:
+    rating = await session.get(Rating, int(question.provider_key.rpartition(":")[2]))
+    if rating is None:
+        return None
+    ticket = await session.get_one(Ticket, rating.ticket_id, with_for_update=True)
+    await session.refresh(rating, with_for_update=True)
+    if rating.comment:
         return None
     return rating, ticket, quoted
 

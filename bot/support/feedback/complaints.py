@@ -84,9 +84,12 @@ async def answered(
     session: AsyncSession, desk: Desk, contact: Contact, asked_id: int, said: str, now: datetime
 ) -> str | None:
     """The customer pressed yes or no; they may change their mind. Returns the words for the passing note."""
-    asked = await session.get(Confirmation, asked_id, with_for_update=True, populate_existing=True)
-    ticket = await session.get(Ticket, asked.ticket_id, with_for_update=True) if asked else None
-    if asked is None or ticket is None or asked.contact_id != contact.id or ticket.spam:
+    asked = await session.get(Confirmation, asked_id)
+    if asked is None or asked.contact_id != contact.id:
+        return desk.say(desk.language(contact), "pressed.gone")
+    ticket = await session.get_one(Ticket, asked.ticket_id, with_for_update=True, populate_existing=True)
+    await session.refresh(asked, with_for_update=True)
+    if ticket.spam:
         return desk.say(desk.language(contact), "pressed.gone")
     words = desk.say(ticket.language, f"complaint.{said}.noted")
     if asked.answer == said:
@@ -136,24 +139,26 @@ async def _call(session: AsyncSession, desk: Desk, ticket: Ticket, name: str, ke
     await post.to_topic(session, ticket, "notice", content, key, now, priority=30)
 
 
-async def end_unconfirmed(session: AsyncSession, desk: Desk, now: datetime) -> int:
+async def end_unconfirmed(session: AsyncSession, desk: Desk, now: datetime) -> bool:
     """Complaints whose customer did not answer in time end as unconfirmed, which counts as neither kept nor missed.
 
-    Returns how many questions were looked at; call again while it is a whole batch.
+    True when it was a whole batch: there may be more.
     """
     until = now - desk.ground.config.support.complaints.confirm_within
-    waiting = sa.select(_ROWS.c.id).where(_ROWS.c.answer == "", _ROWS.c.asked_at <= until)
-    ids = (await session.scalars(waiting.order_by(_ROWS.c.asked_at).limit(_BATCH).with_for_update())).all()
-    for asked_id in ids:
-        asked = await session.get_one(Confirmation, asked_id, populate_existing=True)
-        ticket = await session.get_one(Ticket, asked.ticket_id, with_for_update=True)
+    waiting = sa.select(_ROWS.c.id, _ROWS.c.ticket_id).where(_ROWS.c.answer == "", _ROWS.c.asked_at <= until)
+    rows = (await session.execute(waiting.order_by(_ROWS.c.asked_at).limit(_BATCH))).all()
+    for asked_id, ticket_id in rows:
+        ticket = await session.get_one(Ticket, ticket_id, with_for_update=True, populate_existing=True)
+        asked = await session.get_one(Confirmation, asked_id, with_for_update=True, populate_existing=True)
+        if asked.answer:
+            continue  # just now
         over = ticket.status == "resolved" and ticket.merged_into is None
         asked.answer, asked.answered_at = "unconfirmed" if over else "reopened", now
         await session.flush()
         if over:
             await sla.happened(session, desk, ticket, "clock", "unconfirmed", now, cycle=asked.cycle)
             await post.card(session, ticket, "unconfirmed", now)
-    return len(ids)
+    return len(rows) == _BATCH
 
 
 async def _complaint(session: AsyncSession, said: typed.Typed) -> str | None:

@@ -28,8 +28,8 @@ async def rate(
     session: AsyncSession, desk: Desk, rating: Rating, score: int, now: datetime, *, comment: str = ""
 ) -> bool:
     """Store the score; pressing again corrects it within ten minutes. False when nothing changes."""
+    ticket = await session.get(Ticket, rating.ticket_id, with_for_update=True, populate_existing=True)
     await session.refresh(rating, with_for_update=True)
-    ticket = await session.get(Ticket, rating.ticket_id)
     if ticket is None or score not in SCORES or not is_open(rating, now):
         return False
     if rating.score == score and comment in ("", rating.comment):
@@ -49,7 +49,7 @@ async def pressed(
     session: AsyncSession, desk: Desk, contact: Contact, rating_id: int, score: int, now: datetime
 ) -> str:
     """A star was pressed. Returns the words for the passing note."""
-    rating = await session.get(Rating, rating_id, with_for_update=True)
+    rating = await session.get(Rating, rating_id)
     ticket = await session.get(Ticket, rating.ticket_id) if rating else None
     if rating is None or ticket is None or rating.contact_id != contact.id:
         return desk.say(desk.language(contact), "pressed.gone")
