@@ -39,9 +39,10 @@ from bot.shops import inbox as webhooks
 from bot.shops import record
 from bot.support import stages
 from bot.support.desk import Desk
+from bot.support.escalation.timers import Timers
 from bot.support.feedback import complaints
+from bot.support.routing.rounds import Rounds
 from bot.support.self_service import codes
-from bot.support.sla import clocks as sla
 from bot.support.tickets.waking import Waking
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ log = logs.get(__name__)
 
 PARTS = frozenset({"web", "telegram", "work"})
 """What runs when nothing is named. There is no mailbox door yet: replies by mail go to your mail program."""
+
+_LANDING = 10.0  # seconds that messages on their way have when the program stops
 
 _Part = Callable[[], Coroutine[Any, Any, Any]]
 """Runs until the program stops."""
@@ -174,13 +177,16 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
         **stages.stages(house.desk),
         "marketing": Marketing(house.ground, house.mails, house.care, house.versions),
     }
+    outbox = Outbox(house.database, senders, asked, house.worker)
+    stack.push_async_callback(outbox.landed, _LANDING)
     kinds = [
         webhooks.Inbox(house.database, house.worker, secret=house.ground.secret).kind(),
         Applier(house.database, handlers, house.worker, secret=house.ground.secret).kind(),
         Enrolments(house.database, house.ground, house.worker, house.versions).kind(),
-        sla.Timers(house.database, house.desk, house.worker).kind(),
+        Timers(house.database, house.desk, house.worker).kind(),
         Waking(house.database, house.desk, house.worker).kind(),
-        *Outbox(house.database, senders, asked, house.worker).kinds(),
+        Rounds(house.database, house.desk).kind(),
+        *outbox.kinds(),
     ]
     if house.telegram is not None:
         from bot.inbound.telegram.each_update import EachUpdate  # noqa: PLC0415 - imports aiogram
@@ -221,7 +227,18 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
             async with house.database.transaction() as session:
                 whole = await complaints.end_unconfirmed(session, house.desk, clock.now())
 
-    return {"birthdays": sweep, "old updates": forget_updates, "complaints": end_complaints}
+    async def look_at_groups() -> None:
+        if house.telegram is not None:
+            from bot.inbound.telegram.group_health import GroupHealth  # noqa: PLC0415 - imports aiogram
+
+            await GroupHealth(house.database, house.telegram, house.desk).look()
+
+    return {
+        "birthdays": sweep,
+        "complaints": end_complaints,
+        "staff groups": look_at_groups,
+        "old updates": forget_updates,
+    }
 
 
 async def _take_updates(house: _House, bot: "Bot", stop: asyncio.Event) -> None:

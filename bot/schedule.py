@@ -39,6 +39,8 @@ class Line:
 TABLE = (
     Line("birthdays", "2 * * * *", "whoever has a birthday soon, in zones where a day began, enters the flow"),
     Line("complaints", "17 * * * *", "complaints whose customer never said whether they are fixed end as unconfirmed"),
+    Line("staff groups", "*/10 * * * *", "whether the bot may still work in each; who leads is told what changed"),
+    Line("retention", "43 2 * * *", "words older than the shop keeps go, if it says so"),
     Line("old updates", "23 3 * * *", "Telegram updates dealt with a week ago go, and codes of the day before"),
 )
 """What repeats. `app.py` says which function does it."""

@@ -3,27 +3,23 @@
 from collections.abc import Collection, Sequence
 
 from aiogram import Bot
-from aiogram.exceptions import (
-    AiogramError,
-    TelegramAPIError,
-    TelegramNetworkError,
-    TelegramNotFound,
-    TelegramRetryAfter,
-    TelegramServerError,
-    TelegramUnauthorizedError,
-)
-from aiogram.methods import GetChat, GetChatMember, GetMe, SetMyCommands, SetWebhook
+from aiogram.exceptions import AiogramError, TelegramNotFound, TelegramUnauthorizedError
+from aiogram.methods import GetMe, SetMyCommands, SetWebhook
 from aiogram.types import BotCommand, BotCommandScopeAllPrivateChats, BotCommandScopeChat
 
 from bot.base import logs
 from bot.base.errors import Finding
 from bot.base.texts import Texts
-from bot.inbound.telegram import webhook
+from bot.inbound.telegram import group_health, webhook
 from bot.outbound.telegram_bot import ask, field
 
 log = logs.get(__name__)
 
-_STAFF_COMMANDS = ("take", "note", "close", "sla")
+_STAFF_COMMANDS = (
+    "take", "note", "m", "suggest", "snooze", "prio", "noreply", "close", "orders", "whois", "sla", "history", "undo",
+    "queue", "mine", "away", "back", "help",
+)  # fmt: skip
+"""The useful ones; /help names them all."""
 
 
 async def check(bot: Bot, staff_chat_id: int | None, departments: Collection[int] = ()) -> list[Finding]:
@@ -39,34 +35,15 @@ async def check(bot: Bot, staff_chat_id: int | None, departments: Collection[int
         if not groups:
             return [_finding("not set: questions that need a human reach nobody", "staff_chat_id", warning=True)]
         my_id, reads_all = int(field(me, "id")), bool(field(me, "can_read_all_group_messages"))
-        return [one for group, key in groups.items() for one in await check_group(bot, group, my_id, reads_all, key)]
+        return [
+            Finding(words, key=key)
+            for group, key in groups.items()
+            for words in (await group_health.troubles(bot, group, my_id, reads_all)).values()
+        ]
     except (TelegramUnauthorizedError, TelegramNotFound):
         return [_finding("Telegram does not know this token; ask BotFather for a new one", "token")]
     except AiogramError as error:
         return [_finding(f"no useful answer from the Bot API: {logs.clean(str(error))[:200]}", "api_base")]
-
-
-async def check_group(bot: Bot, chat_id: int, me: int, reads_all: bool, key: str) -> list[Finding]:
-    """What keeps the bot from working in this staff group. Raises aiogram's errors when Telegram does not answer."""
-    try:
-        chat = await ask(bot, GetChat(chat_id=chat_id))
-        standing = await ask(bot, GetChatMember(chat_id=chat_id, user_id=me))
-    except (TelegramNetworkError, TelegramServerError, TelegramRetryAfter, TelegramUnauthorizedError):
-        raise
-    except TelegramAPIError as error:
-        words = f"the bot cannot see the chat {chat_id}; add it to the staff group ({error.message})"
-        return [Finding(words, key=key)]
-    findings = []
-    if not field(chat, "is_forum"):
-        findings.append(Finding(f"topics are off in the group {chat_id}; switch them on in its settings", key=key))
-    admin = field(standing, "status") == "administrator"
-    if not admin or not field(standing, "can_manage_topics"):
-        words = f"the bot may not manage topics in the group {chat_id}; make it an admin with that right"
-        findings.append(Finding(words, key=key))
-    if not admin and not reads_all:
-        words = "privacy mode hides what staff write; switch it off with BotFather's /setprivacy"
-        findings.append(Finding(words, key=key))
-    return findings
 
 
 def _finding(message: str, key: str, *, warning: bool = False) -> Finding:
