@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.commands import checking, flows, importing, reports, running, setting_up, templates
+from bot.commands import checking, feedback_reports, flows, importing, reports, running, setting_up, templates
 
 cli = typer.Typer(
     name="aftercart",
@@ -21,6 +21,8 @@ cli.command()(setting_up.migrate)
 cli.command("import")(importing.import_file)
 cli.add_typer(flows.cli, name="flow")
 cli.add_typer(templates.cli, name="template")
+reports.cli.command("ratings")(feedback_reports.ratings)
+reports.cli.command("improvements")(feedback_reports.improvements)
 cli.add_typer(reports.cli, name="report")
 
 

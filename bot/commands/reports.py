@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.commands import tables
 from bot.commands.ending import in_words
 from bot.commands.options import ConfigFile
 
@@ -48,11 +49,11 @@ def sla(
         return
     heads = ("kept", "met", "breached", "overdue", "running", "left out", "p50", "p90", "p95")
     rows: list[tuple[Any, ...]] = [(one.channel, one.metric, *_cells(one)) for one in kept]
-    _print(f"SLA, last {days} days", ("channel", "metric", *heads), rows)
+    tables.show(f"SLA, last {days} days", ("channel", "metric", *heads), rows)
     rows = [(one.agent or "nobody", one.channel, one.metric, *_cells(one)) for one in agents]
-    _print("By colleague", ("colleague", "channel", "metric", *heads), rows)
+    tables.show("By colleague", ("colleague", "channel", "metric", *heads), rows)
     rows = [_goal_row(one) for one in goals]
-    _print("Goals", ("goal", "promised", "kept", "of", "more may be missed"), rows)
+    tables.show("Goals", ("goal", "promised", "kept", "of", "more may be missed"), rows)
 
 
 @cli.command("flows")
@@ -72,7 +73,7 @@ def flows(as_json: AsJson = False, config: ConfigFile = None) -> None:
         typer.echo(json.dumps({"flows": rows}, default=str))
         return
     heads = ("flow", "entered", "waiting", "sent", "not sent", "clicked", "orders", "revenue", "left early", "else")
-    _print("Flows", heads, [_flow_row(row) for row in rows])
+    tables.show("Flows", heads, [_flow_row(row) for row in rows])
 
 
 _ELSE = ("failed", "planned", "withheld", "unknown", "undelivered", "unsubscribed")
@@ -141,18 +142,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {count}" for key, count in value.items()) or "-"
     return "-" if value is None else f"{value}"
-
-
-def _print(title: str, heads: tuple[str, ...], rows: Any) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(width=None if Console().is_terminal else 160)
-    console.print(f"{title}{'' if rows else ': nothing yet'}", style="bold", markup=False, highlight=False)
-    if not rows:
-        return
-    table = Table(*heads, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
-    console.print(table)
