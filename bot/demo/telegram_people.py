@@ -198,13 +198,22 @@ class Shopper(Person):
 class Staff(Person):
     """A colleague in the staff group; `thread` is the topic, None is General."""
 
+    other: Chat | None = None
+
     @property
     def chat(self) -> Chat:
-        return self.telegram.group
+        return self.group
 
     @property
     def group(self) -> Chat:
-        return self.telegram.group
+        return self.other or self.telegram.group
+
+    def in_group(self, chat: Chat, status: str = "member") -> "Staff":
+        """The same colleague in another group, which they join by that."""
+        there = Staff(self.telegram, self.user)
+        there.other = chat
+        chat.members[self.id] = status
+        return there
 
     def says(self, text: str, thread: int | None = None, reply_to: int | None = None, quote: str = "") -> int:
         return self._write({**self._text(text), **self._in_topic(thread, reply_to, quote)}, thread)
