@@ -19,6 +19,7 @@ from bot.outbound.sender import Receipt
 from bot.support import answers, conversation, hours
 from bot.support.desk import Desk
 from bot.support.escalation.timers import Timers
+from bot.support.routing.rounds import Rounds
 from bot.support.staff_room import registry, speaking
 from bot.support.stages import stages
 from bot.support.tickets import answering, claiming, closing, staff_card
@@ -164,6 +165,10 @@ class Stage:
     async def tickets_run(self, at: datetime, worker: int = 1) -> int:
         """The loop looks at tickets whose time has come."""
         return await Waking(self.database, self.desk, worker).run(at)
+
+    async def rounds_run(self, at: datetime) -> int:
+        """The loop ends absences and gives what waits."""
+        return await Rounds(self.database, self.desk).run(at)
 
     async def timers_run(self, at: datetime) -> int:
         return await Timers(self.database, self.desk, 1).run(at)

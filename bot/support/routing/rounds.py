@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock, work
 from bot.base.database import Database, table
-from bot.support import hours
 from bot.support.desk import Desk
 from bot.support.routing import presence, turn
 from bot.tables.chat import StaffMember
@@ -21,12 +20,8 @@ _STAFF = table(StaffMember)
 
 def kick(session: AsyncSession, desk: Desk) -> None:
     """Somebody may have room now."""
-    if _has_rounds(desk):
+    if turn.rounds(desk):
         work.kick(session, KIND)
-
-
-def _has_rounds(desk: Desk) -> bool:
-    return any(one.give == "round_robin" for one in desk.ground.config.support.departments)
 
 
 class Rounds:
@@ -51,5 +46,5 @@ class Rounds:
             away = sa.select(sa.func.min(_STAFF.c.away_until, type_=_STAFF.c.away_until.type))
             ends: datetime | None = await session.scalar(away.where(_STAFF.c.presence == presence.AWAY))
         now = clock.now()
-        opens = hours.opens_at(self.desk.calendar, now) if _has_rounds(self.desk) else now
-        return min((at for at in (ends, opens if opens > now else None) if at is not None), default=None)
+        opens = [at for one in turn.rounds(self.desk) if (at := turn.opens_at(self.desk, one, now)) > now]
+        return min([*opens, *([ends] if ends is not None else [])], default=None)

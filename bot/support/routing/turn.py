@@ -87,15 +87,23 @@ async def offer(
     here has as many as they may, the topic says so once.
     """
     department = round_of(desk, ticket)
-    if department is None or not _is_open(desk, now):
+    if department is None or not _is_open(desk, department, now):
         return None
     await lock(session, now)
     return await _give(session, desk, department, ticket, now, but, why)
 
 
-def _is_open(desk: Desk, now: datetime) -> bool:
-    """Nobody is given a ticket at night; the first minute of the next morning does it."""
-    return hours.opens_at(desk.calendar, now) - now < _A_MOMENT
+def opens_at(desk: Desk, department: Department, now: datetime) -> datetime:
+    """When the department gives again: nobody is given a ticket at night. Now, while it is open."""
+    return hours.opens_at(desk.calendar_of(department.calendar), now)
+
+
+def _is_open(desk: Desk, department: Department, now: datetime) -> bool:
+    return opens_at(desk, department, now) - now < _A_MOMENT
+
+
+def rounds(desk: Desk) -> list[Department]:
+    return [one for one in desk.ground.config.support.departments if one.give == "round_robin"]
 
 
 async def _give(
@@ -141,13 +149,12 @@ def mention(staff: StaffMember) -> str:
 
 async def serve(session: AsyncSession, desk: Desk, now: datetime, department: str | None = None) -> int:
     """Give what waits unclaimed in the rounds (of one department), what is due first at first. Returns how many."""
-    rounds = [one for one in desk.ground.config.support.departments if one.give == "round_robin"]
-    rounds = [one for one in rounds if department in (None, one.name)]
-    if not rounds or not _is_open(desk, now):
+    now_open = [one for one in rounds(desk) if department in (None, one.name) and _is_open(desk, one, now)]
+    if not now_open:
         return 0
     await lock(session, now)
     given = 0
-    for one in rounds:
+    for one in now_open:
         for ticket in await _waiting(session, one.name):
             if await _give(session, desk, one, ticket, now, (), "queue") is None:
                 break
