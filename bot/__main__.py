@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.commands import checking, feedback_reports, flows, importing, reports, running, setting_up, templates
+from bot.commands import checking, contacts, feedback_reports, flows, importing, reports, running, setting_up, templates
 
 cli = typer.Typer(
     name="aftercart",
@@ -23,6 +23,7 @@ cli.add_typer(flows.cli, name="flow")
 cli.add_typer(templates.cli, name="template")
 reports.cli.command("ratings")(feedback_reports.ratings)
 reports.cli.command("improvements")(feedback_reports.improvements)
+cli.add_typer(contacts.cli, name="contact")
 cli.add_typer(reports.cli, name="report")
 
 

@@ -11,13 +11,14 @@ from bot.base import ids
 from bot.base.database import table
 from bot.contacts import consent
 from bot.tables.automations import Click, Enrolment
-from bot.tables.chat import TelegramUpdate
+from bot.tables.chat import TelegramUpdate, Topic
 from bot.tables.events import Event, RejectedEvent, WebhookDelivery
 from bot.tables.feedback import Rating
 from bot.tables.outbox import Message
 from bot.tables.people import Consent, Contact, DeviceUser, Identity, Proof, Suppression
 from bot.tables.shop import Cart, Order
-from bot.tables.support import TicketMessage
+from bot.tables.staff_room import Draft
+from bot.tables.support import MessageRevision, Ticket, TicketMessage
 
 _GONE: dict[str, Any] = {"due_at": None, "lease_until": None, "lease_by": None}
 
@@ -87,6 +88,9 @@ async def _stop(session: AsyncSession, people: Sequence[int], now: datetime) -> 
     dropped = {"status": "skipped", "skip_reason": "erased", "settled_at": now, **_GONE}
     await session.execute(sa.update(messages).where(ours, waiting).values(**dropped))
     await session.execute(sa.update(messages).where(ours).values(payload={}, receiver="erased", error=None))
+    theirs = messages.c.ticket_id.in_(sa.select(table(Ticket).c.id).where(table(Ticket).c.contact_id.in_(people)))
+    await session.execute(sa.update(messages).where(theirs, waiting).values(**dropped))
+    await session.execute(sa.update(messages).where(theirs).values(payload={}, error=None))
 
 
 async def _blank(session: AsyncSession, people: Sequence[int]) -> None:
@@ -102,6 +106,19 @@ async def _blank(session: AsyncSession, people: Sequence[int]) -> None:
         (sa.update(clicks).where(clicks.c.contact_id.in_(people)), {"url": ""}),
     ):
         await session.execute(update.values(**values))
+    await _blank_topics(session, people)
+
+
+async def _blank_topics(session: AsyncSession, people: Sequence[int]) -> None:
+    """Earlier wordings, words that were never sent, and the card and name of the topic as they were last shown."""
+    tickets, said, topics = table(Ticket), table(TicketMessage), table(Topic)
+    revisions, drafts = table(MessageRevision), table(Draft)
+    theirs = sa.select(tickets.c.id).where(tickets.c.contact_id.in_(people))
+    lines = sa.select(said.c.id).where(said.c.contact_id.in_(people))
+    await session.execute(sa.delete(revisions).where(revisions.c.said_id.in_(lines)))
+    await session.execute(sa.delete(drafts).where(drafts.c.ticket_id.in_(theirs)))
+    await session.execute(sa.update(tickets).where(tickets.c.contact_id.in_(people)).values(tags=[]))
+    await session.execute(sa.update(topics).where(topics.c.ticket_id.in_(theirs)).values(card={}, title=""))
 
 
 async def _forget_raw(session: AsyncSession, pairs: Sequence[tuple[str, str]]) -> None:

@@ -8,7 +8,14 @@ from weakref import WeakValueDictionary
 import msgspec
 from aiogram import Bot
 from aiogram.exceptions import AiogramError, TelegramAPIError, TelegramBadRequest, TelegramMigrateToChat
-from aiogram.methods import CloseForumTopic, EditForumTopic, PinChatMessage, ReopenForumTopic, TelegramMethod
+from aiogram.methods import (
+    CloseForumTopic,
+    DeleteForumTopic,
+    EditForumTopic,
+    PinChatMessage,
+    ReopenForumTopic,
+    TelegramMethod,
+)
 
 from bot.base import clock, logs
 from bot.base.database import Database
@@ -141,6 +148,10 @@ class StaffTopicSender:
             if not telegram_actions.is_new(payload):
                 return await self._outside(Place(before), payload)
             payload = {key: value for key, value in payload.items() if key not in ("reply_to", "quote")}
+        if payload.get("topic") == "delete":
+            await self._turn(DeleteForumTopic(chat_id=place.chat_id, message_thread_id=found.thread_id))
+            await self.topics.deleted(found)
+            return telegram_actions.receipt(place, payload, [], clock.now())
         if payload.get("topic") == "reopen":
             await self._turn(ReopenForumTopic(chat_id=place.chat_id, message_thread_id=found.thread_id))
         if payload.get("card"):

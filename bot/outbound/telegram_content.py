@@ -11,15 +11,22 @@ from aiogram.methods import (
     CopyMessage,
     EditMessageReplyMarkup,
     EditMessageText,
+    SendDocument,
     SendMessage,
     SetMessageReaction,
 )
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, ReactionTypeEmoji, ReplyParameters
+from aiogram.types import (
+    BufferedInputFile,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    ReactionTypeEmoji,
+    ReplyParameters,
+)
 
 from bot.outbound import telegram_limits
 from bot.outbound.telegram_bot import ask, field
 from bot.outbound.telegram_errors import says
-from bot.outbound.telegram_sizes import TEXT, below_caption, parts, quotation, units, without_markup
+from bot.outbound.telegram_sizes import CAPTION, TEXT, below_caption, parts, quotation, units, without_markup
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,23 @@ async def _put(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]:
         return await _edit(bot, place, payload)
     if payload.get("copy"):
         return await _copy(bot, place, payload)
+    if payload.get("document"):
+        return await _document(bot, place, payload)
     return await _text(bot, place, payload)
+
+
+async def _document(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]:
+    """A file that we made: `{name, data}`; the data is in memory only, rows of the outbox never hold it."""
+    file = payload["document"]
+    send = SendDocument(
+        chat_id=place.chat_id,
+        message_thread_id=place.thread_id,
+        document=BufferedInputFile(file["data"], filename=file["name"]),
+        caption=str(payload.get("text") or "")[:CAPTION] or None,
+        parse_mode=None,
+        reply_parameters=reply(payload),
+    )
+    return [int(field(await ask(bot, send), "message_id"))]
 
 
 def _quoted_in_words(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +90,7 @@ def _quoted_in_words(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 def has_content(payload: Mapping[str, Any]) -> bool:
     """Whether a message comes of it, not only a reaction or a change of the topic."""
-    return bool(payload.get("text") or payload.get("copy") or payload.get("edit"))
+    return bool(payload.get("text") or payload.get("copy") or payload.get("edit") or payload.get("document"))
 
 
 async def _text(bot: Bot, place: Place, payload: Mapping[str, Any]) -> list[int]:

@@ -154,6 +154,10 @@ class Topics:
             chat_id = await staff_group.current(session, in_chat)
         return None if chat_id == found.chat_id else chat_id
 
+    async def deleted(self, found: Found) -> None:
+        """We deleted it ourselves, with all that stood there: nothing is repeated in another one."""
+        await self._set(found.row_id, state="gone", card_message_id=None, card={}, title="", thread_id=None)
+
     async def keep_card(self, found: Found, message_id: int, card: Mapping[str, Any]) -> None:
         await self._set(found.row_id, card_message_id=message_id, card=dict(card), card_at=clock.now())
 

@@ -9,16 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
 from bot.base.database import table
-from bot.outbound import outbox
 from bot.outbound.outbox import Defer, Outcome, Send, Skip, Stage
-from bot.support import lines, post
+from bot.support import into_topics, lines, post
 from bot.support.desk import Desk
 from bot.support.feedback import questions, telling
+from bot.support.privacy import exporting
 from bot.support.self_service import codes
 from bot.support.sla import clocks as sla
 from bot.support.staff_room import drafts, registry
-from bot.support.tickets import floods, relay, staff_card, statuses, unsent
-from bot.tables.chat import Topic
+from bot.support.tickets import changes, floods, mirrors, relay, statuses, unsent
 from bot.tables.outbox import Message
 from bot.tables.support import SlaTimer, Ticket, TicketMessage
 
@@ -35,10 +34,12 @@ def stages(desk: Desk) -> dict[str, Stage]:
         "auto_answer": to_customer,
         "rating": Questions(desk),
         telling.PURPOSE: Told(desk),
-        "relay": Relays(desk),
-        "card": Cards(desk),
+        "relay": into_topics.Relays(desk),
+        "card": into_topics.Cards(desk),
         "notice": Notices(desk),
+        changes.PURPOSE: Changes(desk),
         "code": codes.Codes(),
+        exporting.PURPOSE: exporting.Exports(desk),
         floods.PURPOSE: floods.Notices(desk),
     }
 
@@ -56,6 +57,7 @@ class ToCustomer:
 
     async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
         if outcome.receipt is not None and row["said_id"]:
+            await mirrors.keep(session, row, outcome.receipt)
             at = outcome.receipt.accepted_at
             await lines.accepted(session, row["said_id"], at)
             if row["purpose"] == "auto_answer" and (ticket := await _held(session, row)) is not None:
@@ -106,6 +108,11 @@ class Told(ToCustomer):
 class Answers(ToCustomer):
     """Answers of staff: acceptance by the channel decides the clock, a refusal is told in the topic."""
 
+    async def prepare(
+        self, session: AsyncSession, rows: Sequence[Row], now: datetime
+    ) -> Mapping[int, Send | Skip | Defer]:
+        return {row["id"]: await relay.leaving(session, self.desk, row, now) for row in rows}
+
     async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
         await super().settled(session, row, outcome)
         ticket = await _held(session, row)
@@ -132,8 +139,8 @@ class Answers(ToCustomer):
         await drafts.arrived(session, self.desk, line, registry.run, now)
 
 
-class Relays:
-    """Words of the customer into the topic: what cannot be copied is at least told."""
+class Changes:
+    """What was said changed: edited, taken back, reacted to."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -141,60 +148,10 @@ class Relays:
     async def prepare(
         self, session: AsyncSession, rows: Sequence[Row], now: datetime
     ) -> Mapping[int, Send | Skip | Defer]:
-        return {}
+        return {row["id"]: await changes.look(session, self.desk, row, now) for row in rows}
 
     async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
-        if outcome.status != "failed" or not row["payload"].get("copy"):
-            return
-        text = "\n".join(part for part in (self.desk.staff("staff.not_copied"), row["payload"].get("text")) if part)
-        await outbox.queue(
-            session,
-            channel=row["channel"],
-            purpose="relay",
-            receiver=row["receiver"],
-            payload={"ticket_id": row["ticket_id"], "text": text},
-            key=f"{row['key']}:told",
-            now=outcome.at,
-            priority=10,
-            ticket_id=row["ticket_id"],
-            said_id=row["said_id"],
-        )
-
-
-class Cards:
-    """Cards show the rows as they are when they leave; an older state is not worth one of the group's few messages."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-
-    async def prepare(
-        self, session: AsyncSession, rows: Sequence[Row], now: datetime
-    ) -> Mapping[int, Send | Skip | Defer]:
-        return {row["id"]: await self._look(session, row, now) for row in rows}
-
-    async def _look(self, session: AsyncSession, row: Row, now: datetime) -> Send | Skip:
-        ticket = await session.get(Ticket, row["ticket_id"], populate_existing=True)
-        if ticket is None:
-            return Skip("gone")
-        turn = row["payload"].get("topic")
-        if not turn and await self._outdated(session, row):
-            return Skip("superseded")
-        fresh = await staff_card.content(session, self.desk, ticket, now)
-        return Send({"ticket_id": ticket.id, **fresh, **({"topic": turn} if turn else {})})
-
-    async def _outdated(self, session: AsyncSession, row: Row) -> bool:
-        """A newer card waits, and there is a pinned one to look at until then."""
-        newer = sa.select(_OUTBOX.c.id).where(
-            _OUTBOX.c.ticket_id == row["ticket_id"],
-            _OUTBOX.c.purpose == "card",
-            _OUTBOX.c.id > row["id"],
-            _OUTBOX.c.due_at.is_not(None),
-        )
-        pinned = sa.select(table(Topic).c.card_message_id).where(table(Topic).c.ticket_id == row["ticket_id"])
-        return await session.scalar(newer.limit(1)) is not None and await session.scalar(pinned) is not None
-
-    async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
-        """A card that did not arrive is replaced by the next one."""
+        await changes.settled(session, self.desk, row, outcome)
 
 
 class Notices:

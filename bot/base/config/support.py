@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bot.base import clock
 from bot.base.config.feedback import Complaints, Ratings
+from bot.base.config.privacy import Retention
 from bot.base.config.routing import Department
 from bot.base.config.routing import check as check_departments
 from bot.base.config.tickets import DurationOrOff, Flood, Reopen
@@ -140,6 +141,7 @@ class Support(Section):
     low_score: Annotated[int, Field(ge=1, le=4)] = 2
     ratings: Ratings = Ratings()
     complaints: Complaints = Complaints()
+    retention: Retention = Retention()
 
     def reopen_window(self, channel: str) -> timedelta:
         """How long after it was resolved a ticket of this channel may be taken up again."""

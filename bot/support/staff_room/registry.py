@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.support import typed
 from bot.support.desk import Desk
 from bot.support.feedback import board_room, complaints, noting, ratings
+from bot.support.privacy import exporting, forgetting
 from bot.support.routing import departments, transfer
-from bot.support.sla import clocks
+from bot.support.sla import explain
 from bot.support.staff_room import (
     attendance,
     drafts,
@@ -32,6 +33,7 @@ from bot.support.tickets import (
     merge_room,
     snooze,
     splitting,
+    taking_back,
 )
 
 _FEATURES = (
@@ -41,12 +43,13 @@ _FEATURES = (
     transfer,
     attendance,
     queues,
-    clocks,
+    explain,
     snooze,
     marking,
     links,
     merge_room,
     splitting,
+    taking_back,
     blocking,
     floods,
     drafts,
@@ -59,6 +62,8 @@ _FEATURES = (
     complaints,
     noting,
     board_room,
+    exporting,
+    forgetting,
 )
 
 

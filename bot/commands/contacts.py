@@ -1,0 +1,90 @@
+"""`contact export` and `contact forget`: what a person may ask of the shop about their data."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.commands.ending import in_words
+from bot.commands.options import ConfigFile
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from bot.tables.people import Contact
+
+cli = typer.Typer(help="What is kept of a person: a copy of it, or its end.", no_args_is_help=True)
+
+Whom = Annotated[str, typer.Argument(metavar="WHO", help="A mail address, or KIND:VALUE such as telegram:12345.")]
+
+
+@cli.command("export")
+@in_words
+def export(
+    who: Whom,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The zip to write.")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Write everything that is kept of a person into a zip."""
+    from bot import start
+    from bot.base import clock
+    from bot.base import config as settings
+    from bot.contacts import audit
+    from bot.contacts import export as copies
+
+    async def make() -> tuple[int, bytes]:
+        async with start.ready(settings.load(config)) as (database, _), database.transaction() as session:
+            contact = await _find(session, who)
+            assert contact.id is not None
+            now = clock.now()
+            await audit.write(session, "operator", "export", f"contact:{contact.id}", now)
+            return contact.id, await copies.zipped(session, contact.id, now)
+
+    number, data = asyncio.run(make())
+    file = output or Path(f"contact-{number}.zip")
+    file.write_bytes(data)
+    typer.echo(f"{file} ({len(data):,} bytes)")
+
+
+@cli.command("forget")
+@in_words
+def forget(
+    who: Whom,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Erase what names a person, for good. A hash stays, so that nobody writes to them again."""
+    from bot import contacts, start
+    from bot.base import clock
+    from bot.base import config as settings
+    from bot.contacts import audit
+    from bot.contacts import export as copies
+
+    async def run() -> None:
+        async with start.ready(settings.load(config)) as (database, ground):
+            async with database.reading() as session:
+                found = await _find(session, who)
+                assert found.id is not None
+                whose = await copies.person(session, found.id)
+            told = f"contact {found.id}: {len(whose.tickets)} tickets with {len(whose.lines)} messages"
+            if not yes and not typer.confirm(f"Forget {told} for good?"):
+                raise typer.Exit(1)
+            async with database.transaction() as session:
+                await contacts.erase(session, ground.secret, found.id, clock.now())
+                await audit.write(session, "operator", "forget", f"contact:{found.id}", clock.now())
+            typer.echo(f"forgotten: {told}. Topics in the staff group: /forget in the topic deletes them too.")
+
+    asyncio.run(run())
+
+
+async def _find(session: "AsyncSession", who: str) -> "Contact":
+    """Raises FindingsError when nobody is known by it."""
+    from bot import contacts
+    from bot.base.errors import Finding, FindingsError
+
+    kind, _, value = who.partition(":") if ":" in who else ("email", "", who)
+    found = await contacts.find(session, kind, value)
+    if found is None or found.id is None:
+        raise FindingsError(Finding(f"nobody is known by this {kind}", "WHO"))
+    return found

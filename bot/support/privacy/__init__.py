@@ -1,0 +1,1 @@
+"""What a customer may ask of us about their data: a copy of it, and to be forgotten."""
