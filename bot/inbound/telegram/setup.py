@@ -15,7 +15,7 @@ from bot.outbound.telegram_bot import ask, field
 
 log = logs.get(__name__)
 
-_STAFF_COMMANDS = (
+STAFF_COMMANDS = (
     "take", "note", "m", "suggest", "snooze", "prio", "noreply", "close", "orders", "whois", "sla", "history", "undo",
     "queue", "mine", "away", "back", "help",
 )  # fmt: skip
@@ -64,7 +64,7 @@ async def set_commands(bot: Bot, texts: Texts, groups: Collection[int]) -> None:
             )
             for group in groups:
                 scope = BotCommandScopeChat(chat_id=group)
-                menu = _commands(texts, language, _STAFF_COMMANDS)
+                menu = _commands(texts, language, STAFF_COMMANDS)
                 await bot(SetMyCommands(commands=menu, scope=scope, language_code=code))
     except AiogramError as error:
         log.warning("the menu of commands was not set", reason=logs.clean(str(error))[:200])

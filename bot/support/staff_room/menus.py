@@ -9,7 +9,7 @@ from bot.base import ids
 from bot.support import post, typed
 from bot.support.desk import Desk
 from bot.support.staff_room import macro_use
-from bot.support.tickets import keyboard, staff_card
+from bot.support.tickets import keyboard, merge_room, merging, staff_card
 from bot.tables.support import Ticket
 
 _MERGES = 6
@@ -55,8 +55,10 @@ async def _merge(session: AsyncSession, desk: Desk, ticket: Ticket) -> keyboard.
         col(Ticket.merged_into).is_(None),
     )
     others = await session.scalars(mine.order_by(col(Ticket.id).desc()).limit(_MERGES))
-    words = {one.number: f"{staff_card.SIGNS[one.status]} #{one.number}" for one in others}
-    choices = [keyboard.button(desk, ticket, "merge", str(number), words=shown) for number, shown in words.items()]
+    choices = [
+        keyboard.button(desk, ticket, "mergewith", str(one.id), words=f"{staff_card.SIGNS[one.status]} #{one.number}")
+        for one in others
+    ]
     return [*keyboard.in_rows(choices), [keyboard.menu(desk, ticket, "more", "back")]]
 
 
@@ -80,4 +82,20 @@ async def _pressed(session: AsyncSession, press: typed.Pressed) -> str | None:
     return None
 
 
-BUTTONS: typed.Buttons = {"menu": _pressed}
+async def _merge_with(session: AsyncSession, press: typed.Pressed) -> str | None:
+    """As `/merge #NUMBER`: the direction is asked first."""
+    ticket = await session.get(Ticket, press.id)
+    other = await session.get(Ticket, int(press.extra)) if press.extra.isdecimal() else None
+    if ticket is None or other is None:
+        return press.desk.staff("pressed.gone")
+    no = merging.refused(press.desk, ticket, other, press.now)
+    if no is not None:
+        return press.desk.staff(f"staff.merge.{no.name}", number=no.number)
+    key = f"pressed:{press.chat_id}:{press.message_id}"
+    place = press.chat_id, press.message_id
+    said = typed.Typed(press.desk, press.staff, f"#{other.number}", *place, key, press.now, ticket)
+    await merge_room.ask(session, said, ticket, other)
+    return None
+
+
+BUTTONS: typed.Buttons = {"menu": _pressed, "mergewith": _merge_with}

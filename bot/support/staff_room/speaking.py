@@ -1,6 +1,5 @@
 """What a colleague wrote in a topic: a note, a command or an answer. Decides what may leave and what never does."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,14 +8,13 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from bot.support import typed
+from bot.support import lines, typed
 from bot.support.desk import Desk
 from bot.support.staff_room import registry
-from bot.support.tickets import answering, relay
+from bot.support.tickets import answering, marks, mirrors, relay
 from bot.tables.chat import StaffMember
-from bot.tables.support import Mirror, Ticket, TicketMessage
+from bot.tables.support import Ticket, TicketMessage
 
-_NOTE = re.compile(r"//|/note(?:@\w+)?(?=\s|$)", re.IGNORECASE)
 _SAME_ALBUM = timedelta(minutes=2)
 
 
@@ -30,6 +28,7 @@ class Wrote:
     at: datetime
     attachment: Mapping[str, Any] = field(default_factory=dict)
     reply_to: str | None = None
+    quote: str = ""
 
 
 async def wrote(
@@ -39,37 +38,51 @@ async def wrote(
 
     Whatever begins with a slash stays inside: `//` is a note, anything else a command, known or not.
     """
-    text = _plain(said.text)
-    if (marked := _NOTE.match(text)) and (text[marked.end() :].strip() or said.attachment):
-        await _note(session, desk, ticket, staff, said, text[marked.end() :].strip(), now)
+    text, inside = marks.plain(said.text), marks.noted(said.text)
+    if inside or (inside is not None and said.attachment):
+        await _note(session, desk, ticket, staff, said, inside, now)
         return None
     if await _to_a_note(session, said) or await _album_of_a_note(session, ticket, said, now):
         await _note(session, desk, ticket, staff, said, text, now)
         return None
     if text.startswith("/"):
         return await command(session, desk, ticket, staff, said, now)
+    if said.attachment.get("words") not in (None, "dice"):
+        return desk.staff("staff.cannot_go")
+    answered = await _answered(session, said)
     await answering.staff_said(
-        session, desk, ticket, staff, said.text, said.attachment, said.provider_key, said.source, said.at, now
+        session,
+        desk,
+        ticket,
+        staff,
+        said.text,
+        said.attachment,
+        said.provider_key,
+        said.source,
+        said.at,
+        now,
+        reply_to_id=answered.id if answered else None,
+        quote=said.quote if answered else "",
     )
     return None
+
+
+async def _answered(session: AsyncSession, said: Wrote) -> TicketMessage | None:
+    """The words that these answer, if the customer knows them."""
+    place = lines.place(said.reply_to or "")
+    line = await mirrors.line_at(session, place["chat_id"], place["message_id"]) if place else None
+    return line if line is not None and line.author in ("customer", "staff") else None
 
 
 async def command(
     session: AsyncSession, desk: Desk, ticket: Ticket | None, staff: StaffMember, said: Wrote, now: datetime
 ) -> str | None:
     """`/name words`, in a topic or (without ticket) in General. Returns words to answer with."""
-    word, *rest = _plain(said.text).split(maxsplit=1)
+    word, *rest = marks.plain(said.text).split(maxsplit=1)
     name = word.partition("@")[0].removeprefix("/").lower()
     place = said.source["chat_id"], said.source["message_id"]
     asked = typed.Typed(desk, staff, "".join(rest), *place, said.provider_key, now, ticket, said.reply_to)
     return await registry.run(session, name, asked)
-
-
-def _plain(text: str) -> str:
-    """Without space around; a Chinese keyboard's slash is a slash."""
-    text = text.strip()
-    slashes = len(text) - len(text.lstrip("/／"))
-    return "/" * slashes + text[slashes:]
 
 
 async def _note(
@@ -87,13 +100,9 @@ async def _to_a_note(session: AsyncSession, said: Wrote) -> bool:
     """An answer to a note stays among staff."""
     if said.reply_to is None:
         return False
-    asked = select(TicketMessage.author).where(col(TicketMessage.provider_key) == said.reply_to)
-    author = await session.scalar(asked)
-    if author is None and said.reply_to.startswith("telegram:"):
-        chat, message = said.reply_to.split(":")[1:3]
-        shown = select(TicketMessage.author).join(Mirror, col(Mirror.said_id) == col(TicketMessage.id))
-        author = await session.scalar(shown.where(Mirror.chat_id == int(chat), Mirror.message_id == int(message)))
-    return author == "note"
+    chat_id, _, message_id = said.reply_to.removeprefix("telegram:").partition(":")
+    asked = await mirrors.line_at(session, int(chat_id), int(message_id))
+    return asked is not None and asked.author == "note"
 
 
 async def _album_of_a_note(session: AsyncSession, ticket: Ticket, said: Wrote, now: datetime) -> bool:

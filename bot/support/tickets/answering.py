@@ -8,17 +8,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from bot.base.database import table
 from bot.support import lines, post, typed
 from bot.support.desk import Desk
 from bot.support.sla import clocks as sla
-from bot.support.tickets import claiming, relay, unsent
+from bot.support.tickets import albums, claiming, mirrors, relay, unsent
 from bot.tables.chat import StaffMember
-from bot.tables.outbox import Message
 from bot.tables.support import Ticket, TicketMessage
 
 NOTE_MARK = "✍"  # a lock would say it better, but Telegram lets bots react with a fixed set only
@@ -36,6 +33,9 @@ async def staff_said(
     source: Mapping[str, int],
     at: datetime,
     now: datetime,
+    *,
+    reply_to_id: int | None = None,
+    quote: str = "",
 ) -> None:
     """Plain words in the topic: to the customer if this colleague has the ticket, else it is asked first.
 
@@ -55,6 +55,8 @@ async def staff_said(
         received_at=now,
         attachment=attachment,
         staff_id=staff.id,
+        reply_to_id=reply_to_id,
+        quote=quote,
     )
     if line is None:
         return
@@ -63,6 +65,8 @@ async def staff_said(
         return
     line.asked_at = now
     await session.flush()
+    if len(await _asked_together(session, line)) > 1:
+        return  # asked once for the whole album
     verbs = [{"text": desk.staff(f"staff.button.{verb}"), "data": f"1:{verb}:{line.id}"} for verb in ("send", "keep")]
     content = {"text": question, "buttons": [verbs], "reply_to": source["message_id"]}
     await post.to_topic(session, ticket, "notice", content, f"ask:{line.id}", now, priority=10, said_id=line.id)
@@ -140,22 +144,31 @@ async def _line_pressed(session: AsyncSession, press: typed.Pressed) -> str | No
         return desk.staff("staff.undone" if undone else "staff.too_late")
     if line.asked_at is None or line.author != "note":
         return desk.staff("staff.kept" if line.author == "note" else "staff.sent_already")
-    line.asked_at = None
+    album = await _asked_together(session, line)
+    for one in album:
+        one.asked_at = None
     if press.verb == "keep":
         await session.flush()
-        await sla.happened(session, desk, ticket, press.by, "noted", now, said=line.id)
+        for one in album:
+            await sla.happened(session, desk, ticket, press.by, "noted", now, said=one.id)
         await _mark(session, ticket, line, now)
         await _replace(session, ticket, press, desk.staff("staff.kept"), f"kept:{line.id}")
         return None
     await session.refresh(ticket, with_for_update=True)
     if ticket.assignee_id is None:
         await claiming.claim(session, desk, ticket, press.staff, now)
-    # The answer is given now: before, it was not meant for the customer.
-    line.author, line.staff_id, line.at = "staff", press.staff.id, now
+    for one in album:  # the answer is given now: before, it was not meant for the customer
+        one.author, one.staff_id, one.at = "staff", press.staff.id, now
     await session.flush()
     await _replace(session, ticket, press, desk.staff("staff.sent", who=press.staff.name), f"sent:{line.id}")
-    await relay.to_customer(session, desk, ticket, line, now)
+    for one in album:
+        await relay.to_customer(session, desk, ticket, one, now)
     return None
+
+
+async def _asked_together(session: AsyncSession, line: TicketMessage) -> list[TicketMessage]:
+    """The files of an album that one question is about."""
+    return [one for one in await albums.of(session, line) if one.asked_at is not None and one.author == "note"]
 
 
 async def answer(
@@ -200,21 +213,21 @@ async def _note_typed(session: AsyncSession, said: typed.Typed) -> str | None:
 async def _undo_typed(session: AsyncSession, said: typed.Typed) -> str:
     """`/undo` as a reply to one's words, else one's last words here: the way that needs no button."""
     desk, ticket = said.desk, said.case
-    mine = select(TicketMessage).where(TicketMessage.ticket_id == ticket.id, TicketMessage.author == "staff")
     if said.reply_to is not None:
-        mine = mine.where(TicketMessage.provider_key == said.reply_to)
+        chat_id, _, message_id = said.reply_to.removeprefix("telegram:").partition(":")
+        line = await mirrors.line_at(session, int(chat_id), int(message_id))
     else:
-        mine = mine.where(TicketMessage.staff_id == said.staff.id)
-    line = (await session.scalars(mine.order_by(col(TicketMessage.id).desc()).limit(1))).first()
-    if line is None:
+        mine = select(TicketMessage).where(
+            TicketMessage.ticket_id == ticket.id,
+            TicketMessage.author == "staff",
+            TicketMessage.staff_id == said.staff.id,
+        )
+        line = (await session.scalars(mine.order_by(col(TicketMessage.id).desc()).limit(1))).first()
+    if line is None or line.ticket_id != ticket.id or line.author != "staff":
         return desk.staff("staff.nothing_to_undo")
     if not await relay.undo(session, desk, ticket, line, said.by, said.now):
         return desk.staff("staff.too_late")
-    shown = sa.select(table(Message).c.provider_id).where(table(Message).c.key == f"undo:{line.id}")
-    number = await session.scalar(shown)
-    if number and number.isdigit():  # the button's message says so too, and its button goes
-        content = {"edit": int(number), "text": desk.staff("staff.undone")}
-        await post.to_topic(session, ticket, "notice", content, f"undone:{line.id}", said.now, priority=30)
+    await relay.show_undone(session, desk, ticket, line, said.now)
     return desk.staff("staff.undone")
 
 

@@ -1,10 +1,8 @@
 """The buttons of the card: a short row, and more of them behind "More…", all with the ticket's id in their data."""
 
 from bot.support.desk import Desk
+from bot.support.routing import departments as routing
 from bot.tables.support import PRIORITIES, Ticket
-
-LONGEST = 64
-"""Bytes of a button's data; Telegram takes no more."""
 
 SNOOZES = ("1h", "3h", "morning", "1d", "7d")
 _A_ROW = 3
@@ -17,10 +15,6 @@ def button(desk: Desk, ticket: Ticket, verb: str, extra: str = "", *, words: str
     """`verb:ticket[:extra]` with the words `staff.button.VERB`, or those given."""
     data = f"1:{verb}:{ticket.id}" + (f":{extra}" if extra else "")
     return {"text": desk.staff(f"staff.button.{verb}") if words is None else words, "data": data}
-
-
-def fits(button: Button) -> bool:
-    return len(button["data"].encode()) <= LONGEST
 
 
 def menu(desk: Desk, ticket: Ticket, which: str, name: str = "") -> Button:
@@ -72,9 +66,11 @@ def snoozes(desk: Desk, ticket: Ticket) -> Rows:
 
 
 def departments(desk: Desk, ticket: Ticket) -> Rows:
+    """Empty but for the way back where there are none."""
+    known = routing.names(desk) if desk.ground.config.support.departments else []
     choices = [
-        button(desk, ticket, "dept", one.name, words=_marked(one.title or one.name, one.name == ticket.department))
-        for one in desk.ground.config.support.departments
+        button(desk, ticket, "dept", name or "-", words=_marked(routing.title(desk, name), name == ticket.department))
+        for name in known
     ]
     return [*in_rows(choices, 2), [menu(desk, ticket, "more", "back")]]
 
