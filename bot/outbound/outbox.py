@@ -30,7 +30,7 @@ _LINGER = 0.2  # seconds that a look waits for what it sent off: who must wait l
 ALONE = "alone"
 """Kept with a row that was refused together with others: it is not joined with any again."""
 
-_UNCERTAIN = "answer_lost"
+UNCERTAIN = "answer_lost"
 _OUR_FAULT = (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError)
 _rows = table(Message)
 
@@ -270,7 +270,7 @@ class Outbox:
             if message.riders and refused:
                 await _again(session, row, now, ALONE)
             elif isinstance(result, NotNow):
-                why = _UNCERTAIN if message.uncertain else "rate_limit"
+                why = UNCERTAIN if message.uncertain else "rate_limit"
                 tried = max(0, row["attempts"] - 1)
                 await _again(session, row, now + timedelta(seconds=result.seconds), why, attempts=tried)
             else:
@@ -286,7 +286,7 @@ class Outbox:
         elif isinstance(result, DeliveryError) and result.permanent:
             await self._settle(session, row, Outcome("failed", now, result.reason or "rejected"), error=str(result))
         elif row["once"] and (not isinstance(result, DeliveryError) or result.uncertain):
-            await self._settle(session, row, Outcome("unknown", now, _UNCERTAIN), error=str(result))
+            await self._settle(session, row, Outcome("unknown", now, UNCERTAIN), error=str(result))
         else:
             await self._later(session, row, result, now)
 
@@ -300,7 +300,7 @@ class Outbox:
         # Where we were told when to come back nobody gives up: staff may need a long weekend to let us in again.
         counted = row["attempts"] if wait is None else max(0, row["attempts"] - 1)
         lost = not isinstance(result, DeliveryError) or result.uncertain
-        why = _UNCERTAIN if lost else "provider"
+        why = UNCERTAIN if lost else "provider"
         await _again(session, row, until, why, error=logs.clean(str(result))[:500], attempts=counted)
 
     async def _settle(
@@ -338,7 +338,7 @@ class Outbox:
 
 def _outgoing(row: Mapping[str, Any], word: Send) -> Outgoing:
     # Claimed before, and nobody wrote what became of it: its worker vanished, or the answer was lost.
-    uncertain = row["status"] == "claimed" or row["skip_reason"] == _UNCERTAIN
+    uncertain = row["status"] == "claimed" or row["skip_reason"] == UNCERTAIN
     about = (row["id"], row["key"], row["purpose"], row["priority"], row["receiver"])
     return Outgoing(*about, word.payload, row, word.riders, uncertain)
 

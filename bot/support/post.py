@@ -8,14 +8,16 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
-from bot.base import ids
+from bot.base import ids, work
 from bot.base.database import table
-from bot.outbound import outbox
+from bot.outbound import lanes, outbox
 from bot.tables.chat import Topic
+from bot.tables.outbox import Message
 from bot.tables.support import Ticket
 
 Buttons = Sequence[Sequence[Mapping[str, str]]]
 
+_OUTBOX = table(Message)
 _TOPICS = table(Topic)
 _NAMES_MESSAGES = frozenset({"edit", "edits", "delete", "react", "reply_to"})
 
@@ -68,7 +70,7 @@ async def to_topic(
     key: str,
     now: datetime,
     *,
-    priority: int = 40,
+    priority: int = lanes.NOTICES,
     **references: Any,
 ) -> int | None:
     """Queue `content` for the topic of the ticket; the sender makes the topic when there is none."""
@@ -90,10 +92,36 @@ async def to_topic(
     )
 
 
-async def card(session: AsyncSession, ticket: Ticket, why: str, now: datetime, *, topic: str | None = None) -> None:
-    """Bring the pinned card up to date; what it shows is read when it leaves. `topic` closes or reopens the topic."""
-    content = {"card": True, **({"topic": topic} if topic else {})}
-    await to_topic(session, ticket, "card", content, ids.stable("card", ticket.id, why, now.isoformat()), now)
+async def card(
+    session: AsyncSession,
+    ticket: Ticket,
+    why: str,
+    now: datetime,
+    *,
+    topic: str | None = None,
+    due_at: datetime | None = None,
+) -> None:
+    """Bring the pinned card up to date; what it shows is read when it leaves. `topic` closes or reopens the topic.
+
+    One that waits already is enough. `due_at`: it need not be looked at before.
+    """
+    content = {"ticket_id": ticket.id, "card": True, **({"topic": topic} if topic else {})}
+    waiting = sa.update(_OUTBOX).where(
+        _OUTBOX.c.ticket_id == ticket.id,
+        _OUTBOX.c.purpose == "card",
+        _OUTBOX.c.due_at.is_not(None),
+        sa.or_(_OUTBOX.c.lease_until.is_(None), _OUTBOX.c.lease_until <= now),
+        _OUTBOX.c.status.in_(("planned", "deferred")),
+    )
+    soon = sa.case((_OUTBOX.c.due_at < (due_at or now), _OUTBOX.c.due_at), else_=due_at or now)
+    values: dict[str, Any] = {"due_at": soon, **({"payload": content} if topic else {})}
+    if (await session.execute(waiting.values(values).returning(_OUTBOX.c.id))).first() is not None:
+        work.kick(session, "messages:staff_topic")
+        return
+    await to_topic(
+        session, ticket, "card", content, ids.stable("card", ticket.id, why, now.isoformat()), now,
+        priority=lanes.CARDS, due_at=due_at,
+    )  # fmt: skip
 
 
 async def to_staff(

@@ -59,6 +59,7 @@ class Telegram(Section):
     webhook_secret: SecretStr | None = None
     messages_per_second: Annotated[int, Field(ge=1)] = 28
     group_messages_per_minute: Annotated[int, Field(ge=1)] = 19
+    card_every: Duration = timedelta(seconds=10)
 
     @model_validator(mode="after")
     def _complete(self) -> "Telegram":

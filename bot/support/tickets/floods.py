@@ -140,9 +140,9 @@ async def show(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime)
             await relay.to_topic(session, ticket, first, now)
             continue
         text = "\n".join(f"{desk.when(line.at, now)} {line.text}" for line in together)
-        await post.to_topic(
-            session, ticket, "relay", {"text": text}, f"relay:{first.id}", now, priority=10, said_id=first.id
-        )
+        content = {"text": text, "told": True}
+        key = relay.relay_key(first)
+        await post.to_topic(session, ticket, "relay", content, key, now, priority=10, said_id=first.id)
     for line in found:
         line.held = False
     await session.flush()

@@ -73,6 +73,13 @@ def is_fresh(desk: Desk, ticket: Ticket | None, at: datetime) -> bool:
     return at - ticket.resolved_at <= desk.ground.config.support.reopen_window(ticket.channel)
 
 
+async def thanked(session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage) -> bool:
+    """Nothing but thanks, so soon after the end that it belongs to the ticket and not to the bot."""
+    if contact.id is None or not guards.only_thanks(line.text):
+        return False
+    return is_fresh(desk, await last_resolved(session, contact.id, line.channel), line.at)
+
+
 async def belongs(
     session: AsyncSession, contact_id: int, channel: str, at: datetime, quoted: int | None = None
 ) -> Ticket | None:
@@ -132,7 +139,7 @@ async def hand_over(
 ) -> Ticket:
     """Give the customer to the staff. `line` is what they just said (None: they pressed the button).
 
-    `why` is human, complaint, unsure, attachment, order or flood; it stays in the history.
+    `why` is human, complaint, unsure, attachment, order, thanks or flood; it stays in the history.
     """
     assert contact.id is not None
     at = line.at if line else now
@@ -215,17 +222,17 @@ async def _say_earlier(
     for one in loose:
         one.ticket_id = ticket.id
     await session.flush()
-    if earlier:
-        text = recap(desk, contact, earlier)
-        await post.to_topic(
-            session, ticket, "notice", {"text": text}, f"recap:{ticket.id}:{earlier[-1].id}", now, priority=10
-        )
+    text = recap(desk, contact, earlier) if earlier else ""
+    held = line is not None and await floods.too_much(session, desk, contact, line.at)
+    if text and (line is None or held):
+        key = f"recap:{ticket.id}:{earlier[-1].id}"
+        await post.to_topic(session, ticket, "notice", {"text": text}, key, now, priority=10)
     if line is None:
         return
-    if await floods.too_much(session, desk, contact, line.at):
+    if held:
         await floods.hold(session, desk, contact, ticket, line, now)
     else:
-        await relay.to_topic(session, ticket, line, now)
+        await relay.to_topic(session, ticket, line, now, before=text)
     await _heard(session, desk, ticket, line, now)
 
 

@@ -10,12 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import work
 from bot.base.database import table
 from bot.outbound import staff_group
+from bot.outbound.sender import Receipt
 from bot.outbound.stage import Defer, Send, Skip
 from bot.outbound.telegram_sizes import CAPTIONED
 from bot.support import lines, post
 from bot.support.desk import Desk
 from bot.support.sla import clocks as sla
-from bot.support.tickets import albums, mirrors, quoting
+from bot.support.tickets import albums, bursts, mirrors, quoting
 from bot.tables.outbox import Message
 from bot.tables.support import Ticket, TicketMessage
 
@@ -24,9 +25,16 @@ _OUTBOX = table(Message)
 Row = Mapping[str, Any]
 
 
-async def to_topic(session: AsyncSession, ticket: Ticket, line: TicketMessage, now: datetime) -> None:
-    """The customer's words as they stand, media by copy."""
-    await post.to_topic(session, ticket, "relay", _content(line), relay_key(line), now, priority=10, said_id=line.id)
+async def to_topic(
+    session: AsyncSession, ticket: Ticket, line: TicketMessage, now: datetime, before: str = ""
+) -> None:
+    """The customer's words as they stand, media by copy. `before` is said ahead of them, with words in one message."""
+    content = _content(line)
+    if before and content.get("text") and not content.get("copy"):
+        content["before"] = before
+    elif before:
+        await post.to_topic(session, ticket, "notice", {"text": before}, f"before:{line.id}", now, priority=10)
+    await post.to_topic(session, ticket, "relay", content, relay_key(line), now, priority=10, said_id=line.id)
 
 
 def _content(line: TicketMessage) -> dict[str, Any]:
@@ -51,7 +59,12 @@ async def leaving(session: AsyncSession, desk: Desk, row: Row, now: datetime) ->
     side = await mirrors.side_of(session, row)
     content = await _together(session, [line, *(one for _, one in riders)], side, ours)
     if content is None:
-        riders, content = [], await said_as(session, desk, line, side)
+        riders = await bursts.together(session, row, line, now)
+        content = await said_as(session, desk, line, side)
+        if riders:
+            content["text"] = bursts.text([line, *(one for _, one in riders)])
+    if before := row["payload"].get("before"):
+        content["text"] = f"{before}\n\n{content['text']}"
     kept = {key: value for key, value in row["payload"].items() if key not in ("text", "copy")}
     return Send({**kept, **content}, riders=[one for one, _ in riders])
 
@@ -70,12 +83,25 @@ async def said_as(session: AsyncSession, desk: Desk, line: TicketMessage, side: 
     """How a line reads on that side, alone."""
     content = _content(line)
     if name := line.attachment.get("words"):
-        what = desk.staff(f"staff.shown.{name}", what=line.attachment.get("name") or "")
+        about = line.attachment.get("name") or ""
+        what = about if name == "dice" else desk.staff(f"staff.shown.{name}", what=about)
         content = {"text": f"{what}\n{line.text}".strip()}
     elif line.author == "staff" and line.attachment.get("kind") in CAPTIONED:
         # The words as we have them: what stands at the original may have become a note since.
         content = {**content, "caption": line.text}
     return await quoting.added(session, line, side, content)
+
+
+async def counted(session: AsyncSession, desk: Desk, row: Row, receipt: Receipt, now: datetime) -> None:
+    """Of an album Telegram passes over what cannot be copied: say so, once for the album."""
+    sources, shown = receipt.extra.get("sources"), receipt.extra.get("message_ids") or ()
+    line = await session.get(TicketMessage, row["said_id"]) if row["said_id"] else None
+    if not sources or len(sources) == len(shown) or line is None:
+        return
+    ticket = await session.get(Ticket, line.ticket_id) if line.ticket_id else None
+    if ticket is not None and lines.place(line.provider_key).get("message_id") == sources[0]:
+        text = desk.staff("staff.album.parts", shown=len(shown), sent=len(sources))
+        await post.to_topic(session, ticket, "notice", {"text": text}, f"passed_over:{line.id}", now, priority=30)
 
 
 async def still_waits(session: AsyncSession, key: str, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from bot.base import money
 from bot.base.database import table
 from bot.shops import facts
 from bot.support.desk import Desk
+from bot.support.routing import departments
 from bot.support.self_service import order_status
 from bot.support.tickets import keyboard, pointing
 from bot.tables.chat import StaffMember
@@ -22,6 +23,10 @@ from bot.tables.support import SlaTimer, Ticket, TicketLink, TicketMessage
 
 SIGNS = {
     "new": "🆕", "open": "⏳", "waiting_customer": "💬", "waiting_supplier": "🏭", "snoozed": "💤", "resolved": "✅",
+}  # fmt: skip
+STATES = {
+    "new": "new", "open": "waiting_us", "waiting_customer": "waiting_customer", "waiting_supplier": "waiting_customer",
+    "snoozed": "waiting_customer", "resolved": "solved",
 }  # fmt: skip
 _NAME = 60
 _OTHERS = 3
@@ -35,16 +40,36 @@ async def content(session: AsyncSession, desk: Desk, ticket: Ticket, now: dateti
     return {
         "card": True,
         "html": True,
-        "title": title(desk, ticket, contact),
+        **await head(session, desk, ticket, now),
         "text": "\n".join(await _lines(session, desk, ticket, contact, now)),
         "buttons": keyboard.main(desk, ticket),
     }
 
 
-def title(desk: Desk, ticket: Ticket, contact: Contact) -> str:
-    """The name of the topic."""
-    department = f" · {ticket.department}" if ticket.department else ""
-    return f"{SIGNS[ticket.status]} #{ticket.number} {customer_name(desk, contact)[:_NAME]}{department}"[:128]
+async def head(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime) -> dict[str, str]:
+    """Name and icon of the topic: its `title`, the `state` that the icon shows, the `sign` where there are no icons."""
+    contact = await session.get(Contact, ticket.contact_id)
+    assert contact is not None
+    department = f" · {departments.title(desk, ticket.department)}" if ticket.department else ""
+    name = f"#{ticket.number} {customer_name(desk, contact)[:_NAME]}{department}"
+    state = "overdue" if await _is_overdue(session, ticket, now) else STATES[ticket.status]
+    return {"title": name[:120], "sign": SIGNS[ticket.status], "state": state}
+
+
+async def _is_overdue(session: AsyncSession, ticket: Ticket, now: datetime) -> bool:
+    """An answer was due and is still owed."""
+    if ticket.status not in ("new", "open"):
+        return False
+    owed = select(SlaTimer.id).where(
+        SlaTimer.ticket_id == ticket.id,
+        col(SlaTimer.metric).in_(("first_response", "next_response")),
+        col(SlaTimer.answered_at).is_(None),
+        sa.or_(
+            col(SlaTimer.state) == "breached",
+            sa.and_(col(SlaTimer.state) == "running", col(SlaTimer.target_at) < now),
+        ),
+    )
+    return await session.scalar(owed.limit(1)) is not None
 
 
 def customer_name(desk: Desk, contact: Contact) -> str:
@@ -62,7 +87,8 @@ async def _lines(session: AsyncSession, desk: Desk, ticket: Ticket, contact: Con
     lines = [f"<b>{_say(desk, 'staff.card.title', number=ticket.number, who=who)}</b>"]
     lines.append(" · ".join(_state(desk, ticket, now)))
     has_it = _say(desk, "staff.card.assignee", who=staff.name) if staff else _say(desk, "staff.card.nobody")
-    lines.append(" · ".join([has_it, *([escape(ticket.department, quote=False)] if ticket.department else [])]))
+    where = [escape(departments.title(desk, ticket.department), quote=False)] if ticket.department else []
+    lines.append(" · ".join([has_it, *where]))
     lines += [line async for line in _promises(session, desk, ticket, now)]
     lines.append(await _customer(session, desk, ticket, contact))
     if ticket.tags:
