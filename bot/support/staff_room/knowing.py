@@ -14,7 +14,7 @@ from bot.shops import facts
 from bot.support import typed
 from bot.support.desk import Desk
 from bot.support.self_service import order_status
-from bot.support.tickets import find, staff_card
+from bot.support.tickets import find, staff_card, story
 from bot.tables.feedback import Rating
 from bot.tables.people import Contact, Identity
 from bot.tables.shop import Order
@@ -101,6 +101,13 @@ async def _whois(session: AsyncSession, said: typed.Typed) -> str:
     return "\n".join(lines)
 
 
+async def _history(session: AsyncSession, said: typed.Typed) -> str:
+    ticket = await ticket_of(session, said)
+    if ticket is None:
+        return said.desk.staff("staff.history.how")
+    return "\n".join(await story.lines(session, said.desk, ticket, said.now))
+
+
 async def _past(session: AsyncSession, desk: Desk, contact: Contact) -> str:
     tickets, ratings = table(Ticket), table(Rating)
     open_ones = sa.func.count().filter(tickets.c.status != "resolved")
@@ -112,4 +119,8 @@ async def _past(session: AsyncSession, desk: Desk, contact: Contact) -> str:
     return desk.staff("staff.whois.past", tickets=count, still=still, score=rated)
 
 
-COMMANDS = (typed.Command("orders", _orders, "anywhere"), typed.Command("whois", _whois, "anywhere"))
+COMMANDS = (
+    typed.Command("orders", _orders, "anywhere"),
+    typed.Command("whois", _whois, "anywhere"),
+    typed.Command("history", _history, "anywhere"),
+)

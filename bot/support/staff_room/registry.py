@@ -92,6 +92,8 @@ async def run(session: AsyncSession, name: str, said: typed.Typed) -> str | None
     if command.where == "topic" and said.ticket is None:
         return said.desk.staff("group.topic_only", command=f"/{name}")
     if command.lead and not departments.is_lead(said.desk, said.staff):
+        return said.desk.staff("group.leads_only", command=f"/{name}")
+    if command.lead and not departments.is_lead(said.desk, said.staff):
         return said.desk.staff("staff.lead_only", command=f"/{name}")
     return await command.run(session, said)
 
