@@ -31,7 +31,7 @@ def ratings(
     from bot.support.desk import Desk
     from bot.support.feedback import satisfaction
 
-    async def read() -> "tuple[dict[str, list[Satisfaction]], Complaints]":
+    async def read() -> "tuple[dict[satisfaction.Slice, list[Satisfaction]], Complaints]":
         async with start.ready(settings.load(config)) as (database, ground), database.reading() as session:
             desk, now = Desk.build(ground), clock.now()
             since = now - timedelta(days=days)
