@@ -1,28 +1,28 @@
 """What customers write to the bot in private: words, files, /start, and changes of what they wrote."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from aiogram import F, Router
 from aiogram.filters import CommandStart
-from aiogram.types import Message, User
+from aiogram.types import Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col, select
 
 from bot import contacts
 from bot.contacts import profile
 from bot.inbound.telegram import content
 from bot.support import conversation
 from bot.support.desk import Desk
+from bot.support.tickets import edits, mirrors, reactions
 from bot.tables.people import Contact
-from bot.tables.support import TicketMessage
 
 
 def router() -> Router:
     made = Router(name="customer")
     private = F.chat.type == "private"
     made.message.register(started, private, CommandStart())
-    made.message.register(said, private, content.says_something)
+    made.message.register(said, private, content.says_anything)
     made.edited_message.register(changed, private, content.says_something)
+    made.message_reaction.register(reacted, private)
     return made
 
 
@@ -53,35 +53,50 @@ async def started(message: Message, session: AsyncSession, desk: Desk, now: date
 async def said(message: Message, session: AsyncSession, desk: Desk, now: datetime, received_at: datetime) -> None:
     assert message.from_user is not None
     contact = await contact_of(session, message.from_user, now)
-    words = _said(message, contact, content.text(message), received_at)
-    await conversation.customer_said(session, desk, words, now)
-
-
-async def changed(message: Message, session: AsyncSession, desk: Desk, now: datetime, received_at: datetime) -> None:
-    """Staff are told what a message was changed to; before there is a ticket, a change is not a new question."""
-    assert message.from_user is not None
-    original = select(TicketMessage).where(col(TicketMessage.provider_key) == content.key(message))
-    known = await session.scalar(original)
-    if known is None or known.ticket_id is None or known.text == content.text(message):
-        return
-    contact = await contact_of(session, message.from_user, now)
-    told = desk.staff("customer.edited", text=content.text(message))
-    words = _said(message, contact, told, received_at, edit=int(message.edit_date or 0))
-    await conversation.customer_said(session, desk, words, now)
-
-
-def _said(
-    message: Message, contact: Contact, text: str, received_at: datetime, edit: int | None = None
-) -> conversation.Said:
     assert contact.id is not None
-    first_time = edit is None
-    return conversation.Said(
+    reply_to_id, quote = await _answers(session, message)
+    words = conversation.Said(
         contact_id=contact.id,
         channel="telegram",
-        text=text,
-        attachment=content.attachment(message) if first_time else {},
-        provider_key=content.key(message) if first_time else f"{content.key(message)}:{edit}",
-        at=message.date if first_time else received_at,
+        text=content.text(message),
+        attachment=content.of_any_kind(message),
+        provider_key=content.key(message),
+        at=message.date,
         received_at=received_at,
-        source=content.source(message) if first_time else {},
+        source=content.source(message),
+        reply_to_id=reply_to_id,
+        quote=quote,
     )
+    await conversation.customer_said(session, desk, words, now)
+
+
+async def _answers(session: AsyncSession, message: Message) -> tuple[int | None, str]:
+    """The line that it answers, and the words that it takes up; of a message that is no line its own words."""
+    quote, original = content.quote(message), message.reply_to_message
+    if original is None:
+        return None, quote
+    line = await mirrors.line_at(session, original.chat.id, original.message_id)
+    return (line.id, quote) if line is not None else (None, quote or content.text(original))
+
+
+async def changed(message: Message, event_update: Update, session: AsyncSession, desk: Desk, now: datetime) -> None:
+    await edits.customer_edited(session, desk, edited(message, event_update, now), now)
+
+
+def edited(message: Message, update: Update, now: datetime) -> edits.Edited:
+    """The message as it is now."""
+    at = datetime.fromtimestamp(message.edit_date, UTC) if message.edit_date else now
+    return edits.Edited(content.key(message), content.text(message), at, update.update_id, content.attachment(message))
+
+
+async def reacted(change: MessageReactionUpdated, event_update: Update, session: AsyncSession, now: datetime) -> None:
+    signs, others = emojis(change)
+    await reactions.customer_reacted(
+        session, change.chat.id, change.message_id, signs, others, event_update.update_id, now
+    )
+
+
+def emojis(change: MessageReactionUpdated) -> tuple[list[str], bool]:
+    """The signs that stand there now, and whether there are some that no bot may set."""
+    signs = [sign.emoji for sign in change.new_reaction if isinstance(sign, ReactionTypeEmoji)]
+    return signs, len(signs) < len(change.new_reaction)

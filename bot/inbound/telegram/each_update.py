@@ -47,8 +47,10 @@ class EachUpdate:
         return _One(self, update, await self._is_member(update))
 
     async def _is_member(self, update: Update) -> bool:
-        """Whether whoever pressed a button in a group belongs to it: a public group can be read by everybody."""
-        query = update.callback_query
+        """Whether who pressed a button or reacted in a group belongs to it: a public one can be read by everybody."""
+        query, change = update.callback_query, update.message_reaction
+        if change is not None and change.user is not None and change.chat.type != "private":
+            return await self.members.include(change.chat.id, change.user.id)
         if query is None or query.message is None or query.message.chat.type == "private":
             return False
         return await self.members.include(query.message.chat.id, query.from_user.id)

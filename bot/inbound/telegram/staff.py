@@ -10,7 +10,6 @@ from datetime import datetime
 from aiogram import F, Router
 from aiogram.types import CallbackQuery, Message, MessageReactionUpdated, Update, User
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col, select
 
 from bot.inbound.telegram import content, customer
 from bot.outbound import outbox, staff_group
