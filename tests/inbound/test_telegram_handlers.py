@@ -1,78 +1,26 @@
 """What customers and staff do in Telegram, unpacked for the desk: real updates from the stand-in, real rows."""
 
-import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import select
-from telegram_world import World, world
+from telegram_office import Office, hurried
+from telegram_world import world
 
 from bot import contacts
 from bot.base import clock
 from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.demo.telegram_people import Shopper, Staff
-from bot.inbound.telegram import inbox
-from bot.inbound.telegram.each_update import EachUpdate
-from bot.inbound.telegram.inbox import Inbox
-from bot.outbound.telegram_limits import Limits
-from bot.support.desk import Desk
-from bot.support.stages import stages
 from bot.tables.chat import StaffMember, TelegramChat, TelegramUpdate
 from bot.tables.people import Contact, Identity
 from bot.tables.support import Ticket, TicketMessage
 
 
-def _hurried() -> Limits:
-    """Telegram's limits as if a minute were less than a second: these tests are about something else."""
-    return Limits(lambda: time.monotonic() * 100)
-
-
-class Office:
-    """The desk with its doors; `settle` lets everything that was said take effect."""
-
-    def __init__(self, here: World) -> None:
-        self.here = here
-        self.telegram = here.telegram
-        self.desk = Desk.build(here.ground)
-        here.stages.update(stages(self.desk))
-        self.inbox = Inbox(here.database, EachUpdate(here.bot, self.desk), 1)
-
-    async def settle(self) -> None:
-        async with self.here.database.transaction() as session:
-            await inbox.store(session, self.telegram.updates.pending, clock.now())
-        self.telegram.updates.pending.clear()
-        while await self.inbox.run():
-            pass
-        await self.here.deliver()
-
-    async def rows(self, model: type[Any]) -> list[Any]:
-        async with self.here.database.reading() as session:
-            key = next(iter(table(model).primary_key))
-            return list((await session.scalars(select(model).order_by(key))).all())
-
-    async def ticket(self) -> Ticket:
-        (found,) = await self.rows(Ticket)
-        return found  # type: ignore[no-any-return]
-
-    async def topic(self) -> int:
-        number = (await self.ticket()).number
-        topic = self.telegram.topic_of(f"#{number}")
-        assert topic is not None
-        return topic.thread_id
-
-    async def shown(self) -> list[str]:
-        """What stands in the topic of the only ticket."""
-        messages = self.telegram.messages(self.telegram.group.id, await self.topic())
-        return [one.text or one.kind for one in messages]
-
-
 @pytest.fixture
 async def office(database: Database, texts: Texts) -> AsyncIterator[Office]:
-    async with world(database, texts, limits=_hurried(), support={"undo": "0s"}) as here:
+    async with world(database, texts, limits=hurried(), support={"undo": "0s"}) as here:
         yield Office(here)
 
 
@@ -120,7 +68,7 @@ async def test_every_kind_of_file_reaches_the_topic(office: Office, opened: Tick
 
 async def test_every_item_of_an_album_arrives_in_order(office: Office, opened: Ticket, ada: Shopper) -> None:
     numbers = ada.sends_album(4, "All the pieces")
-    await office.settle()
+    await office.albums()
     messages = office.telegram.messages(office.telegram.group.id, await office.topic())
     assert [one.copied_from for one in messages if one.copied_from][1:] == [(7, number) for number in numbers]
 
@@ -250,34 +198,6 @@ async def test_who_blocks_the_bot_is_unreachable_until_they_write_or_unblock(off
         await office.settle()
         async with office.here.database.reading() as session:
             assert await reachable(session) is expected
-
-
-async def test_staff_are_told_what_a_customer_changed_a_message_to(
-    office: Office, opened: Ticket, ada: Shopper
-) -> None:
-    number = ada.says("Order 1001")
-    await office.settle()
-    ada.edits(number, "Order 1002")
-    await office.settle()
-    assert (await office.shown())[-1].endswith("Order 1002")
-    before = len(await office.rows(TicketMessage))
-    ada.edits(number, "Order 1002")
-    await office.settle()
-    assert len(await office.rows(TicketMessage)) <= before + 1
-
-
-async def test_staff_are_told_that_a_change_of_their_answer_is_not_sent(
-    office: Office, opened: Ticket, ada: Shopper, anna: Staff
-) -> None:
-    topic = await office.topic()
-    anna.says("/take", topic)
-    await office.settle()
-    answer = anna.says("It comes on Monday", topic)
-    await office.settle()
-    anna.edits(answer, "It comes on Tuesday")
-    await office.settle()
-    assert "It comes on Tuesday" not in [one.text for one in ada.received]
-    assert any("not sent" in one for one in await office.shown())
 
 
 async def test_a_migration_of_the_group_is_followed_from_its_service_message(
