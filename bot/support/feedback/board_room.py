@@ -133,7 +133,7 @@ async def _answer(session: AsyncSession, said: typed.Typed, content: dict[str, A
 
 async def _instead(session: AsyncSession, press: typed.Pressed, content: dict[str, Any]) -> None:
     """In place of the message whose button was pressed, wherever in the group it stands."""
-    key = ids.stable("board", press.chat_id, press.message_id, press.verb, press.now.isoformat())
+    key = ids.stable("board", press.chat_id, press.message_id, press.verb, press.id, press.extra, press.now.isoformat())
     await post.to_staff(session, press.chat_id, {"edit": press.message_id, **content}, key, press.now)
 
 
