@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
@@ -38,7 +39,8 @@ class StaffTopicSender:
 
     `ticket_id` (None: General, or the topic `thread_id` that a ticket left), `card` (pinned at first, edited
     afterwards), `topic` (close or reopen), `in_chat` (where the messages stand that it names: numbers of messages mean
-    others in another group), `spare` (left out in a busy group). `title` is that of the topic, with `state` (one of
+    others in another group), `spare` (left out in a busy group, or `instead` done, which costs nothing).
+    `title` is that of the topic, with `state` (one of
     `topic_icons.STATES`, shown by the icon) and `sign` (ahead of it where there are no icons); of anything but a card
     they only serve to make the topic.
     """
@@ -59,9 +61,13 @@ class StaffTopicSender:
     async def send(self, message: Outgoing) -> Receipt:
         telegram_limits.begin(message.priority, message.key, spare=bool(message.payload.get("spare")))
         try:
-            receipt = await self._follow_the_group(message)
-        except telegram_limits.Busy:
-            return Receipt(clock.now())
+            try:
+                receipt = await self._follow_the_group(message)
+            except telegram_limits.Busy:
+                if not message.payload.get("instead"):
+                    return Receipt(clock.now())
+                telegram_limits.begin(message.priority, message.key)
+                receipt = await self._follow_the_group(_instead(message))
         except AiogramError as error:
             if telegram_errors.group_mends(error):
                 self.shut.refused(error, message.key)
@@ -241,6 +247,11 @@ class StaffTopicSender:
         except TelegramBadRequest as error:
             if not telegram_errors.says(error, "topic_not_modified"):
                 raise
+
+
+def _instead(message: Outgoing) -> Outgoing:
+    kept = {key: message.payload[key] for key in ("ticket_id", "in_chat") if key in message.payload}
+    return replace(message, payload={**kept, **message.payload["instead"]})
 
 
 def _same(content: Mapping[str, Any], shown: Mapping[str, Any]) -> bool:

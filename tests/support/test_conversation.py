@@ -51,15 +51,16 @@ async def test_chinese_is_answered_in_chinese(stage: Stage) -> None:
     assert "运费取决于" in (await stage.texts("auto_answer"))[0]
 
 
-async def test_a_hand_over_gives_staff_the_card_the_talk_so_far_and_the_words_in_this_order(stage: Stage) -> None:
+async def test_a_hand_over_gives_staff_the_card_and_the_talk_so_far_with_the_words_in_one_message(stage: Stage) -> None:
     await stage.customer_says("do you ship internationally", NOON)
     await stage.customer_says("no, let me speak to a person", seconds(30))
     rows = [row for row in await stage.queued("card", "notice", "relay") if row["channel"] == "staff_topic"]
-    assert [row["purpose"] for row in rows] == ["card", "notice", "relay"]
-    card, recap, relay = (row["payload"] for row in rows)
-    assert card["card"] and card["title"] == "🆕 #1001 Ada" and "Answer by 12:01:00" in card["text"]
+    assert [row["purpose"] for row in rows] == ["card", "relay"]
+    card, relay = (row["payload"] for row in rows)
+    assert card["card"] and card["title"] == "#1001 Ada" and "Answer by 12:01:00" in card["text"]
+    assert (card["sign"], card["state"]) == ("🆕", "new")
     assert [button["data"].split(":")[1] for button in card["buttons"][0]] == ["take", "note", "close"]
-    assert "do you ship internationally" in recap["text"] and "no, let me speak" not in recap["text"]
+    assert "do you ship internationally" in relay["before"] and "no, let me speak" not in relay["before"]
     assert relay["text"] == "no, let me speak to a person"
     assert "#1001" in (await stage.texts("auto_answer"))[-1]
 

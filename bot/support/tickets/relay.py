@@ -146,7 +146,7 @@ async def to_customer(session: AsyncSession, desk: Desk, ticket: Ticket, line: T
     elif undo and await albums.leads(session, line):
         button = {"text": desk.staff("staff.button.undo"), "data": f"1:undo:{line.id}"}
         text = desk.staff("staff.undo", seconds=round(undo.total_seconds()))
-        content = {"text": text, "buttons": [[button]], **beside(line), "said_id": line.id}
+        content = {"text": text, "buttons": [[button]], **beside(line), "said_id": line.id, "spare": True}
         await post.to_topic(session, ticket, "notice", content, f"undo:{line.id}", now, priority=10, said_id=line.id)
 
 
@@ -198,6 +198,7 @@ async def acknowledge(session: AsyncSession, desk: Desk, ticket: Ticket, line: T
         button = {"text": desk.staff("staff.button.del"), "data": f"1:del:{line.id}"}
         text = desk.staff("staff.delivered", at=desk.when(now, now))
         content: dict[str, Any] = {"edit": number, "text": text, "buttons": [[button]]}
+        content |= {"spare": True, "instead": {"delete": [number]}}
     elif place:
         content = {"react": {"message_id": place["message_id"], "emoji": DELIVERED}, "in_chat": place["chat_id"]}
     else:
