@@ -109,7 +109,7 @@ async def queue(session: AsyncSession, desk: Desk, now: datetime, more: Iterable
             ("waiting", [row for row in of_it if row.assignee_id is not None]),
         ):
             if some:
-                parts.append((title + desk.staff(f"staff.list.{heading}", count=len(some)), some))
+                parts.append((title + desk.staff(f"staff.list.{heading}", n=len(some)), some))
                 title = ""
     text = fitted(desk, parts, now) if parts else desk.staff("staff.list.empty")
     return "\n\n".join([text, *more])
@@ -119,14 +119,14 @@ async def mine(session: AsyncSession, desk: Desk, staff: StaffMember, now: datet
     rows = await of(session, staff)
     if not rows:
         return desk.staff("staff.list.mine_none")
-    return fitted(desk, [(desk.staff("staff.list.mine", count=len(rows)), rows)], now, who=False)
+    return fitted(desk, [(desk.staff("staff.list.mine", n=len(rows)), rows)], now, who=False)
 
 
 async def overdue(session: AsyncSession, desk: Desk, now: datetime) -> str:
     rows = [row for row in await waiting(session) if row.due is not None and row.due < now]
     if not rows:
         return desk.staff("staff.list.overdue_none")
-    return fitted(desk, [(desk.staff("staff.list.overdue", count=len(rows)), rows)], now)
+    return fitted(desk, [(desk.staff("staff.list.overdue", n=len(rows)), rows)], now)
 
 
 def fitted(desk: Desk, parts: Sequence[tuple[str, Sequence[Row]]], now: datetime, *, who: bool = True) -> str:
@@ -145,7 +145,7 @@ def fitted(desk: Desk, parts: Sequence[tuple[str, Sequence[Row]]], now: datetime
             used += len(shown) + 1
             left -= 1
         if left:
-            lines.append(desk.staff("staff.list.more", count=left))
+            lines.append(desk.staff("staff.list.more", n=left))
             used += 24
         texts.append("\n".join(lines))
         room -= used

@@ -25,8 +25,10 @@ async def who(session: AsyncSession, desk: Desk, department: str) -> list[StaffM
 def find(among: Sequence[StaffMember], asked: str) -> list[StaffMember]:
     """Whom `@username`, a name or a part of one may mean: one when it is clear, several when not, none."""
     words = asked.strip().removeprefix("@").casefold()
+    if not words:
+        return []
     exact = [one for one in among if words in ((one.username or "").casefold(), one.name.casefold())]
-    if exact or not words:
+    if exact:
         return exact
     if asked.strip().startswith("@"):
         return []  # a username is exact, or somebody else's

@@ -50,9 +50,12 @@ async def seen(
 
 async def change(session: AsyncSession, staff: StaffMember, here: bool, until: datetime | None, now: datetime) -> None:
     """Keep that they are here, or away (`until` then, None: until they say so)."""
-    if here != is_here(staff, now) or staff.presence_at is None:
-        staff.presence_at = now
-    staff.presence, staff.away_until = (HERE, None) if here else (AWAY, until)
+    assert staff.id is not None
+    row = await session.get(StaffMember, staff.id, populate_existing=True, with_for_update={"key_share": True})
+    assert row is not None
+    if here != is_here(row, now) or row.presence_at is None:
+        row.presence_at = now
+    row.presence, row.away_until = (HERE, None) if here else (AWAY, until)
     await session.flush()
 
 

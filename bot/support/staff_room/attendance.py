@@ -25,13 +25,13 @@ async def _away(session: AsyncSession, said: typed.Typed) -> str | None:
     passed = await leaving.away(session, desk, said.staff, until, now)
     name = "staff.away.done" if until else "staff.away.open"
     words = desk.staff(name, who=said.staff.name, until=desk.when(until, now)[:-3] if until else "")
-    return f"{words}\n{desk.staff('staff.away.passed', count=passed)}" if passed else words
+    return f"{words}\n{desk.staff('staff.away.passed', n=passed)}" if passed else words
 
 
 async def _back(session: AsyncSession, said: typed.Typed) -> str | None:
     await leaving.back(session, said.desk, said.staff, said.now)
     count = await lists.open_of(session, said.staff)
-    return said.desk.staff("staff.back.done", who=said.staff.name, count=count)
+    return said.desk.staff("staff.back.done", who=said.staff.name, n=count)
 
 
 async def _who(session: AsyncSession, said: typed.Typed) -> str | None:
@@ -42,7 +42,7 @@ async def _who(session: AsyncSession, said: typed.Typed) -> str | None:
     ordered = sorted(people, key=lambda one: (not presence.is_here(one, said.now), one.name.casefold()))
     lines = [_line(said.desk, one, having.get(one.id or 0, 0), said) for one in ordered[:_MOST]]
     if len(ordered) > _MOST:
-        lines.append(said.desk.staff("staff.list.more", count=len(ordered) - _MOST))
+        lines.append(said.desk.staff("staff.list.more", n=len(ordered) - _MOST))
     await saying.html(session, said, "\n".join([f"<b>{said.desk.staff('staff.who.title')}</b>", *lines]))
     return None
 
@@ -52,13 +52,13 @@ def _line(desk: Desk, one: StaffMember, count: int, said: typed.Typed) -> str:
     if presence.is_here(one, said.now):
         since = one.away_until if one.presence == presence.AWAY else one.presence_at
         if since is None:
-            return desk.staff("staff.who.here_plain", name=name, count=count)
-        return desk.staff("staff.who.here", name=name, count=count, at=desk.when(since, said.now)[:-3])
+            return desk.staff("staff.who.here_plain", name=name, n=count)
+        return desk.staff("staff.who.here", name=name, n=count, at=desk.when(since, said.now)[:-3])
     if one.away_until is not None:
         until = desk.when(one.away_until, said.now)[:-3]
-        return desk.staff("staff.who.away_until", name=name, count=count, at=until)
+        return desk.staff("staff.who.away_until", name=name, n=count, at=until)
     at = desk.when(one.presence_at, said.now)[:-3] if one.presence_at else "?"
-    return desk.staff("staff.who.away", name=name, count=count, at=at)
+    return desk.staff("staff.who.away", name=name, n=count, at=at)
 
 
 COMMANDS = (
