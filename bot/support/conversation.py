@@ -47,7 +47,7 @@ async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: date
     """Store it once and answer it. A replay of the same original changes nothing."""
     contact = await _hold(session, said.contact_id)
     at = sla.counted_at(said.at, said.received_at)
-    ticket = await opening.belongs(session, _id(contact), said.channel, at)
+    ticket = await opening.belongs(session, _id(contact), said.channel, at, said.reply_to_id)
     line = await lines.write(
         session,
         contact_id=_id(contact),
@@ -96,6 +96,9 @@ def _id(contact: Contact) -> int:
 
 async def _reply(session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, now: datetime) -> None:
     language = await _language(session, desk, contact, line.text)
+    if await opening.thanked(session, desk, contact, line):
+        await opening.hand_over(session, desk, contact, line.channel, language, line, "thanks", now)
+        return
     if order_status.is_only_a_number(line.text):
         await _order(session, desk, contact, line, language, now)
         return
