@@ -76,7 +76,7 @@ async def give(
 
 async def _say(session: AsyncSession, ticket: Ticket, text: str, about: str, now: datetime) -> None:
     key = ids.stable("claim", ticket.id, about, now.isoformat())
-    await post.to_topic(session, ticket, "notice", {"text": text}, key, now)
+    await post.to_topic(session, ticket, "notice", {"text": text, "spare": True}, key, now)  # the card shows it, too
 
 
 async def _take(session: AsyncSession, said: typed.Typed) -> str | None:
