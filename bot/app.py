@@ -30,7 +30,7 @@ from bot.events.apply import Handler
 from bot.inbound.telegram import inbox, webhook
 from bot.inbound.web import each_request, events_api, health, links, metrics, ratings, server, shop_webhooks
 from bot.inbound.web.pages import Pages
-from bot.outbound import staff_group
+from bot.outbound import practice, staff_group
 from bot.outbound.email.sender import EmailSender
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
@@ -196,7 +196,7 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
 
 
 def _senders(house: _House) -> dict[str, Sender]:
-    senders: dict[str, Sender] = {}
+    senders: dict[str, Sender] = {practice.CHANNEL: practice.PracticeSender()}
     if house.ground.config.mail.server is not None:
         senders["email"] = EmailSender(house.ground)
     if house.telegram is not None:

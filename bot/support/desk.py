@@ -12,9 +12,10 @@ from bot.base import clock, paths
 from bot.base import texts as texts_of
 from bot.base.ground import Ground
 from bot.outbound.email.templates import MailTemplates
-from bot.support import answers, hours, macros
+from bot.support import answers, hours, macros, scripts
 from bot.support.answers.catalogue import Catalogue
 from bot.support.macros import Macros
+from bot.support.scripts import Scripts
 from bot.tables.people import Contact
 
 CHAT_CHANNELS = ("telegram", "widget", "whatsapp", "sms")
@@ -28,6 +29,10 @@ def _macros() -> Macros:
     return macros.shipped()
 
 
+def _drills() -> Scripts:
+    return scripts.shipped()
+
+
 @dataclass(frozen=True)
 class Desk:
     ground: Ground
@@ -36,6 +41,7 @@ class Desk:
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False)
     mails: MailTemplates = field(default_factory=_shipped, repr=False)
     macros: Macros = field(default_factory=_macros, repr=False)
+    drills: Scripts = field(default_factory=_drills, repr=False)
     calendars: Mapping[str, hours.Calendar] = field(default_factory=dict, repr=False)
     """By name, those of departments and policies; `calendar` is the one without a name."""
 
@@ -51,6 +57,7 @@ class Desk:
             calendars[""],
             mails=MailTemplates(folders, config.shop.language),
             macros=macros.load(folders),
+            drills=scripts.load(folders),
             calendars=calendars,
         )
 

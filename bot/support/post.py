@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import contacts
 from bot.base import ids, work
 from bot.base.database import table
-from bot.outbound import lanes, outbox
+from bot.outbound import lanes, outbox, practice
 from bot.tables.chat import Topic
 from bot.tables.outbox import Message
 from bot.tables.support import Ticket
@@ -45,14 +45,15 @@ async def to_customer(
     """
     kind = ADDRESS_KIND.get(channel)
     address = await contacts.address(session, contact_id, kind) if kind else None
-    if address is None:
+    if address is None and channel != practice.CHANNEL:
         return None
+    where = address.value if address else str(contact_id)
     return await outbox.queue(
         session,
         channel=channel,
         purpose=purpose,
-        receiver=f"{channel}:{address.value}" + (f"#{lane}" if lane else ""),
-        payload={"chat_id": int(address.value), **content},
+        receiver=f"{channel}:{where}" + (f"#{lane}" if lane else ""),
+        payload={"chat_id": int(where), **content},
         key=key,
         now=now,
         due_at=due_at,

@@ -18,6 +18,7 @@ from bot.support.self_service import codes
 from bot.support.sla import clocks as sla
 from bot.support.staff_room import drafts, registry
 from bot.support.tickets import changes, floods, mirrors, relay, statuses, unsent
+from bot.support.training import drills
 from bot.tables.outbox import Message
 from bot.tables.support import SlaTimer, Ticket, TicketMessage
 
@@ -40,6 +41,7 @@ def stages(desk: Desk) -> dict[str, Stage]:
         changes.PURPOSE: Changes(desk),
         "code": codes.Codes(),
         exporting.PURPOSE: exporting.Exports(desk),
+        drills.PURPOSE: drills.Turns(desk),
         floods.PURPOSE: floods.Notices(desk),
     }
 
@@ -137,6 +139,8 @@ class Answers(ToCustomer):
         if first and not turned:
             await post.card(session, ticket, f"answered:{line.id}", now)
         await drafts.arrived(session, self.desk, line, registry.run, now)
+        if ticket.kind == "drill":
+            await drills.answered(session, self.desk, ticket, now)
 
 
 class Changes:

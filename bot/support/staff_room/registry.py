@@ -35,6 +35,7 @@ from bot.support.tickets import (
     splitting,
     taking_back,
 )
+from bot.support.training import drills
 
 _FEATURES = (
     answering,
@@ -64,6 +65,7 @@ _FEATURES = (
     board_room,
     exporting,
     forgetting,
+    drills,
 )
 
 

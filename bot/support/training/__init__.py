@@ -1,1 +1,1 @@
-"""Practice with scripted customers."""
+"""Practice with scripted customers: a ticket like any other, that no report knows of."""
