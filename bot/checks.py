@@ -15,7 +15,7 @@ from bot.base.database import Database
 from bot.base.errors import Finding, FindingsError
 from bot.base.texts import Texts
 from bot.outbound.email.templates import MailTemplates
-from bot.support import answers, hours, macros
+from bot.support import answers, hours, macros, scripts
 
 _ANSWER_WITHIN = 10.0
 
@@ -44,6 +44,7 @@ def files(config: Config) -> list[Finding]:
         lambda: care.load(folders),
         lambda: answers.load(folders),
         lambda: macros.load(folders),
+        lambda: scripts.load(folders),
         lambda: hours.calendar(config.support.hours, config.shop.timezone, clock.now()),
     ):
         findings += _of(part)
