@@ -184,7 +184,9 @@ def test_a_broken_macro_stops_the_start_with_its_file_and_line(
 
 def test_the_shops_own_macro_replaces_ours_and_may_take_one_away(tmp_path: Path) -> None:
     (tmp_path / "macros").mkdir()
-    (tmp_path / "macros" / "ask_photo.toml").write_text('[en]\ntitle = "Picture?"\ntext = "A picture, please."\n', "utf-8")
+    (tmp_path / "macros" / "ask_photo.toml").write_text(
+        '[en]\ntitle = "Picture?"\ntext = "A picture, please."\n', "utf-8"
+    )
     (tmp_path / "macros" / "sorry_delay.toml").write_text("off = true\n", "utf-8")
     found = macros.load([paths.templates(), tmp_path])
     assert found["ask_photo"].title("zh_CN") == "Picture?" and "sorry_delay" not in found
