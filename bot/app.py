@@ -39,6 +39,7 @@ from bot.shops import inbox as webhooks
 from bot.shops import record
 from bot.support import stages
 from bot.support.desk import Desk
+from bot.support.escalation import queue_alarm
 from bot.support.escalation.timers import Timers
 from bot.support.feedback import complaints
 from bot.support.routing.rounds import Rounds
@@ -216,6 +217,10 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
     async def sweep() -> None:
         await birthdays.run()
 
+    async def queue_delay() -> None:
+        async with house.database.transaction() as session:
+            await queue_alarm.look(session, house.desk, clock.now())
+
     async def forget_updates() -> None:
         async with house.database.transaction() as session:
             await inbox.forget(session, clock.now())
@@ -238,6 +243,7 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
         "complaints": end_complaints,
         "staff groups": look_at_groups,
         "old updates": forget_updates,
+        "queue delay": queue_delay,
     }
 
 

@@ -68,11 +68,13 @@ class NotNow(Exception):  # noqa: N818 - not an error: our own rate limit says l
 class Sender(Protocol):
     """One channel. `send` raises DeliveryError or NotNow; anything else counts as a failure of that row alone."""
 
-    ordered: bool | Literal["lanes"]
-    """Messages to one receiver leave one after another (a chat), or side by side (mail).
+    @property
+    def ordered(self) -> bool | Literal["lanes"]:
+        """Messages to one receiver leave one after another (a chat), or side by side (mail).
 
-    `lanes`: one after another, and what matters more goes first (see `lanes`).
-    """
+        `lanes`: one after another, and what matters more goes first (see `lanes`).
+        """
+        ...
 
     @property
     def exclusive(self) -> bool | str:

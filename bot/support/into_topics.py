@@ -87,7 +87,8 @@ class Relays:
 async def _topic(session: AsyncSession, ticket_id: int | None) -> Mapping[str, Any] | None:
     """The topic of a ticket if there is one to write into."""
     ready = sa.select(_TOPICS).where(_TOPICS.c.ticket_id == ticket_id, _TOPICS.c.state.in_(("ready", "bare")))
-    return (await session.execute(ready)).mappings().first()
+    found = (await session.execute(ready)).mappings().first()
+    return dict(found) if found is not None else None
 
 
 class Cards:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import clock
 from bot.base.database import Database, table
 from bot.inbound.web import health
+from bot.outbound import queue_delay
 from bot.tables.events import Event, RejectedEvent
 from bot.tables.outbox import Message
 from bot.tables.support import SlaTimer
@@ -58,6 +59,8 @@ async def _metrics(session: AsyncSession, now: datetime) -> Any:
         "messages", f"The newest {RECENT} messages", ["channel", "status"], await _recent(session, Message, "channel")
     )
     yield _gauge("sla_timers", f"The newest {RECENT} SLA clocks", ["metric", "state"], await _recent(session, SlaTimer))
+    late_groups = [((str(one.chat_id or ""),), one.worst) for one in await queue_delay.queue_delay(session, now)]
+    yield _gauge("staff_queue_seconds", "How late words and alerts reach a staff group", ["group"], late_groups)
     yield await _counter(session, "events_received", "Events taken", Event)
     yield await _counter(session, "events_rejected", "Events that could not be used", RejectedEvent)
 
