@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import select
-from telegram_world import World
+from telegram_world import ROWS, World
 
 from bot.base import clock
 from bot.base.database import table
@@ -68,6 +68,13 @@ class Office:
         """Let albums arrive: they wait a second for more of them."""
         await self.settle()
         await asyncio.sleep(1.05)
+        await self.here.deliver()
+
+    async def answers_leave(self) -> None:
+        """As if the time to call them back were over."""
+        async with self.here.database.transaction() as session:
+            waiting = sa.and_(ROWS.c.purpose == "answer", ROWS.c.due_at.is_not(None))
+            await session.execute(sa.update(ROWS).where(waiting).values(due_at=clock.now()))
         await self.here.deliver()
 
     async def posted(self) -> list[Posted]:
