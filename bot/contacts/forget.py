@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import ids
 from bot.base.database import table
-from bot.contacts import consent
+from bot.contacts import consent, wishes
 from bot.tables.automations import Click, Enrolment
 from bot.tables.chat import TelegramUpdate, Topic
 from bot.tables.events import Event, RejectedEvent, WebhookDelivery
@@ -38,6 +38,7 @@ async def erase(session: AsyncSession, secret: str, contact_id: int, now: dateti
             await consent.suppress(session, secret, channel, value, "erased", now)
     await _forget_profile(session, people, [(kind, value) for kind, value in pairs])
     await _stop(session, people, now)
+    await wishes.forget(session, people)
     await _blank(session, people)
     await _forget_raw(session, [(kind, value) for kind, value in pairs])
     for person in people:

@@ -7,7 +7,7 @@ from bot.base import paths
 from bot.base.database import Database
 from bot.base.errors import FindingsError
 from bot.base.texts import Texts
-from bot.tables.feedback import Rating
+from bot.tables.feedback import Confirmation, Rating
 from bot.tables.support import Ticket
 
 LAMP = {"product_id": "lamp", "name": "Lamp", "price": 20, "quantity": 1, "category": "Electronics"}
@@ -92,6 +92,23 @@ async def test_an_unhappy_customer_is_left_in_peace_for_a_week_at_most(shop: Sho
     assert shop.templates() == [] and await shop.skipped() == []
     async with shop.database.transaction() as session:
         await session.execute(shop_world.table(Ticket).update().values(status="resolved"))
+    await shop.passes(3 * DAY)
+    assert shop.templates() == ["care_tips"]
+
+
+async def test_a_complaint_that_nobody_called_fixed_holds_tips_even_when_it_is_closed(shop: ShopWorld) -> None:
+    await shop.orders(products=[FERN])
+    person = (await shop.enrolled())[0]["contact_id"]
+    async with shop.database.transaction() as session:
+        fields = {"number": 1, "contact_id": person, "channel": "telegram", "opened_at": shop.now}
+        ticket = Ticket(**fields, kind="complaint", status="resolved")
+        session.add(ticket)
+        await session.flush()
+        session.add(Confirmation(ticket_id=ticket.id or 0, contact_id=person, asked_at=shop.now))
+    await shop.passes(12 * DAY)
+    assert shop.templates() == []
+    async with shop.database.transaction() as session:
+        await session.execute(shop_world.table(Confirmation).update().values(answer="yes"))
     await shop.passes(3 * DAY)
     assert shop.templates() == ["care_tips"]
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot.base.database import insert, table
+from bot.contacts import wishes
 from bot.support.answers import ranking
 from bot.tables.feedback import Improvement, ImprovementEvent, Voice
 
@@ -19,7 +20,6 @@ ENDS = ("shipped", "declined")
 """What customers are told of."""
 KINDS = ("suggestion", "complaint")
 
-LONGEST_TITLE = 200
 _CARDS = table(Improvement)
 _VOICES = table(Voice)
 _ALIKE = 62.0  # of 100; below it staff would be shown cards that share a word or two
@@ -48,10 +48,9 @@ async def put_up(session: AsyncSession, kind: str, department: str, words: str, 
     """A new card. The next number is taken by whoever commits it first; the other looks again."""
     assert kind in KINDS
     highest = sa.select(sa.func.coalesce(sa.func.max(_CARDS.c.number), 0) + 1).scalar_subquery()
-    title = " ".join(words.split())
     row = insert(session, _CARDS).values(
         number=highest, kind=kind, department=department, status="noted", note="", outcome={}, made_by=by, made_at=now,
-        changed_at=now, title=title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…",
+        changed_at=now, title=wishes.title(words),
     )  # fmt: skip
     made = None
     while made is None:

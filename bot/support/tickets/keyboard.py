@@ -38,13 +38,18 @@ def main(desk: Desk, ticket: Ticket) -> Rows:
 
 def more(desk: Desk, ticket: Ticket) -> Rows:
     if ticket.status == "resolved":
-        return [[menu(desk, ticket, "merge"), button(desk, ticket, "block")], [menu(desk, ticket, "main", "back")]]
+        return [
+            [button(desk, ticket, verb) for verb in ("csat", "feedback", "complaint")],
+            [menu(desk, ticket, "merge"), button(desk, ticket, "block")],
+            [menu(desk, ticket, "main", "back")],
+        ]
     last = [button(desk, ticket, "block"), menu(desk, ticket, "main", "back")]
     if ticket.assignee_id is not None:
         last = [button(desk, ticket, "drop"), *last]
     return [
         [menu(desk, ticket, "prio"), menu(desk, ticket, "dept"), menu(desk, ticket, "snooze")],
         [button(desk, ticket, "noreply"), button(desk, ticket, "suggest")],
+        [button(desk, ticket, "feedback"), button(desk, ticket, "complaint")],
         [menu(desk, ticket, "merge"), *last[:-1]],
         [last[-1]],
     ]

@@ -14,6 +14,8 @@ from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.support.feedback import board
 from bot.support.feedback.board import Said
+from bot.support.staff_room import registry
+from bot.support.tickets import keyboard
 from bot.tables.feedback import Improvement, ImprovementEvent, Voice
 from bot.tables.support import Mirror, Ticket, TicketMessage
 
@@ -194,3 +196,21 @@ async def test_what_does_not_go_is_said(stage: Stage, words: str) -> None:
     await _put_up(stage, "Gift wrapping")
     assert await stage.staff_writes(f"/idea {words}", seconds(20), general=True)
     assert [card.status for card in await _cards(stage)] == ["noted"]
+
+
+async def test_who_is_forgotten_keeps_a_vote_and_no_words(stage: Stage) -> None:
+    await stage.staff_writes("/feedback suggestion", seconds(20))
+    await _put_up(stage, "An app")
+    async with stage.database.transaction() as session:
+        await contacts.erase(session, stage.desk.ground.secret, stage.contact.id or 0, NOON)
+    assert [card.title for card in await _cards(stage)] == ["…", "An app"]
+    assert len(await _voices(stage)) == 2
+
+
+async def test_the_menu_of_a_ticket_leads_to_the_board_to_stars_and_to_complaints(stage: Stage) -> None:
+    ticket = await stage.ticket()
+    verbs = {button["data"].split(":")[1] for row in keyboard.more(stage.desk, ticket) for button in row}
+    assert {"feedback", "complaint"} <= verbs <= set(registry.BUTTONS)
+    await stage.staff_closes(seconds(20))
+    verbs = {button["data"].split(":")[1] for row in keyboard.more(stage.desk, await stage.ticket()) for button in row}
+    assert {"feedback", "complaint", "csat"} <= verbs
