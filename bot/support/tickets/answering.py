@@ -74,23 +74,26 @@ async def staff_said(
 
 
 async def doubt(session: AsyncSession, desk: Desk, ticket: Ticket, staff: StaffMember, now: datetime) -> str | None:
-    """Why it should be asked before this goes to the customer: nobody has it, it is closed, somebody else answers."""
+    """Why it should be asked before this goes to the customer: nobody has it, it is closed, somebody else answers.
+
+    Whoever answered in the last minute counts, whether the ticket is theirs or not.
+    """
     if ticket.status == "resolved":
         return desk.staff("staff.ask.resolved")
     if ticket.assignee_id is None:
         return desk.staff("staff.ask.unclaimed")
-    if ticket.assignee_id == staff.id:
-        return None
-    recent = select(TicketMessage.id).where(
-        TicketMessage.ticket_id == ticket.id,
-        TicketMessage.author == "staff",
-        TicketMessage.staff_id == ticket.assignee_id,
-        TicketMessage.received_at > now - _BUSY,
+    recent = (
+        select(StaffMember.name)
+        .join(TicketMessage, col(TicketMessage.staff_id) == col(StaffMember.id))
+        .where(
+            TicketMessage.ticket_id == ticket.id,
+            TicketMessage.author == "staff",
+            TicketMessage.staff_id != staff.id,
+            TicketMessage.received_at > now - _BUSY,
+        )
     )
-    if await session.scalar(recent.limit(1)) is None:
-        return None
-    other = await session.get(StaffMember, ticket.assignee_id)
-    return desk.staff("staff.ask.busy", who=other.name if other else "")
+    other = await session.scalar(recent.order_by(col(TicketMessage.received_at).desc()).limit(1))
+    return desk.staff("staff.ask.busy", who=other) if other is not None else None
 
 
 async def note(

@@ -145,3 +145,13 @@ async def test_commands_of_leads_are_for_leads(database: Database, texts: Texts)
             assert await registry.run(session, "secret", replace(said, staff=stage.anna)) == "done"
     finally:
         del registry.COMMANDS["secret"]  # type: ignore[attr-defined]
+
+
+async def test_whoever_answered_in_the_last_minute_is_named_to_the_next_author(stage: Stage) -> None:
+    await stage.staff_takes(seconds(1))
+    await stage.staff_says("First", seconds(2))
+    await stage.staff_says("Second", seconds(63), who=stage.ben)
+    assert [row["payload"]["text"] for row in await stage.queued("answer")] == ["First", "Second"]
+    await stage.staff_says("Third", seconds(70), who=stage.anna)
+    assert len(await stage.queued("answer")) == 2
+    assert any("Ben" in text for text in await stage.texts("notice")), "although the case is Anna's"

@@ -7,6 +7,7 @@ from deskwork import GROUP, Stage, seconds
 
 from bot.base.database import Database
 from bot.base.texts import Texts
+from bot.outbound import outbox
 from bot.support.routing import lists
 from bot.tables.chat import Topic
 from bot.tables.support import SlaTimer
@@ -81,3 +82,13 @@ async def test_lists_are_in_the_language_of_the_shop(database: Database, texts: 
     stage = await Stage.set(database, texts, shop={"language": "zh_CN"})
     await _waits(stage, 1042, 120)
     assert "没人负责" in await _typed(stage, "/queue")
+
+
+async def test_the_queue_says_how_late_messages_reach_a_group(stage: Stage) -> None:
+    assert "late" not in await _typed(stage, "/queue")
+    async with stage.database.transaction() as session:
+        await outbox.queue(
+            session, channel="staff_topic", purpose="notice", receiver=f"staff:{GROUP}", payload={"text": "hi"},
+            key="waits", now=seconds(40), priority=10,
+        )  # fmt: skip
+    assert "General desk: messages arrive up to 60 s late" in await _typed(stage, "/queue")
