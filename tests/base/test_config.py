@@ -35,6 +35,7 @@ def _with(path: tuple[str, ...], value: str) -> str:
     needed = {
         "support.sla": {"name": '"x"'},
         "support.departments": {"name": '"x"'},
+        "support.ladder": {"when": '"warn"', "action": '"ping_assignee"'},
         "support.goals": {"channel": '"chat"', "within": '"30s"', "share": "0.9"},
         "support.hours.special": {"date": "2026-12-24"},
         "support.calendars": {"name": '"x"'},

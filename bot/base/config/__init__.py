@@ -4,6 +4,7 @@
 every section has defaults, and `Config.off()` says what does not run because of them.
 """
 
+from bot.base.config.escalation import LadderStep
 from bot.base.config.reading import keys, load, section_of
 from bot.base.config.routing import Department
 from bot.base.config.sections import Cap, Config, SmtpServer
@@ -16,6 +17,7 @@ __all__ = [
     "Config",
     "Department",
     "Hours",
+    "LadderStep",
     "NamedHours",
     "SlaGoal",
     "SlaPolicy",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from bot.base import clock
+from bot.base.config.escalation import HOUSE_LADDER, LadderStep
 from bot.base.config.feedback import Complaints, Ratings
 from bot.base.config.privacy import Retention
 from bot.base.config.routing import Department
@@ -130,6 +131,7 @@ class Support(Section):
         "waiting_supplier",
         "snoozed",
     )
+    ladder: tuple[LadderStep, ...] = HOUSE_LADDER
     goals: tuple[SlaGoal, ...] = _HOUSE_GOALS
     undo: Duration = timedelta(seconds=5)
     reopen_within: Duration = timedelta(hours=72)
