@@ -204,7 +204,7 @@ def _senders(house: _House) -> dict[str, Sender]:
         from bot.outbound.staff_topics import StaffTopicSender  # noqa: PLC0415 - imports aiogram
         from bot.outbound.telegram import TelegramSender  # noqa: PLC0415
 
-        senders["telegram"] = TelegramSender(house.telegram)
+        senders["telegram"] = TelegramSender(house.database, house.telegram)
         senders["staff_topic"] = StaffTopicSender(house.database, house.telegram, house.ground, house.worker)
     return senders
 

@@ -38,7 +38,7 @@ class World:
 
     def __post_init__(self) -> None:
         senders = {
-            "telegram": TelegramSender(self.bot),
+            "telegram": TelegramSender(self.database, self.bot),
             "staff_topic": StaffTopicSender(self.database, self.bot, self.ground, self.worker),
         }
         self.outbox = Outbox(self.database, senders, self.stages, self.worker)

@@ -21,7 +21,15 @@ from aiogram.methods import (
 from bot.base import clock, logs
 from bot.base.database import Database
 from bot.base.ground import Ground
-from bot.outbound import staff_group, telegram_actions, telegram_content, telegram_errors, telegram_limits, topics
+from bot.outbound import (
+    staff_group,
+    telegram_actions,
+    telegram_content,
+    telegram_errors,
+    telegram_limits,
+    topics,
+    twins,
+)
 from bot.outbound.sender import DeliveryError, Outgoing, Receipt
 from bot.outbound.shut_groups import ShutGroups
 from bot.outbound.telegram import LANE
@@ -104,7 +112,7 @@ class StaffTopicSender:
             if found is None:
                 return Receipt(clock.now())
             try:
-                return await self._into(found, payload)
+                return await self._arrived(found, message) or await self._into(found, payload)
             except TelegramBadRequest as error:
                 if telegram_errors.says(error, "topic_closed"):
                     await self._turn(ReopenForumTopic(chat_id=found.chat_id, message_thread_id=found.thread_id))
@@ -113,6 +121,14 @@ class StaffTopicSender:
                 else:
                     raise
         raise DeliveryError("the topic does not stay", retry_after=60)
+
+    async def _arrived(self, found: Found, message: Outgoing) -> Receipt | None:
+        """A message whose answer was lost may stand there already."""
+        place = Place(found.chat_id, found.thread_id)
+        if not message.uncertain or message.payload.get("card"):
+            return None
+        number = await twins.find(self.bot, self.database, message, place)
+        return telegram_actions.receipt(place, message.payload, [number], clock.now()) if number else None
 
     async def _outside(self, place: Place, payload: Mapping[str, Any]) -> Receipt:
         """Into General, or into a topic that a ticket left: when that is gone, nobody is there to read it."""

@@ -4,7 +4,8 @@ from aiogram import Bot
 from aiogram.exceptions import AiogramError
 
 from bot.base import clock
-from bot.outbound import telegram_actions, telegram_content, telegram_errors, telegram_limits
+from bot.base.database import Database
+from bot.outbound import telegram_actions, telegram_content, telegram_errors, telegram_limits, twins
 from bot.outbound.sender import DeliveryError, Outgoing, Receipt
 
 LANE = "telegram"
@@ -19,7 +20,8 @@ class TelegramSender:
     batch = 1
     claim = 30
 
-    def __init__(self, bot: Bot) -> None:
+    def __init__(self, database: Database, bot: Bot) -> None:
+        self.database = database
         self.bot = bot
 
     async def send(self, message: Outgoing) -> Receipt:
@@ -28,7 +30,8 @@ class TelegramSender:
         if not telegram_actions.asks_for_something(message.payload):
             raise DeliveryError("nothing to send: no text and no copy", permanent=True, reason="empty")
         try:
-            numbers = await telegram_actions.put(self.bot, place, message.payload)
+            there = await twins.find(self.bot, self.database, message, place) if message.uncertain else None
+            numbers = [there] if there else await telegram_actions.put(self.bot, place, message.payload)
         except AiogramError as error:
             raise telegram_errors.to_person(error) from error
         return telegram_actions.receipt(place, message.payload, numbers, clock.now())

@@ -26,13 +26,16 @@ async def together(
     if not _plain(row, line):
         return []
     found: list[tuple[Row, TicketMessage]] = []
+    lost = _lost(row)
     size, last = units(line.text), row["created_at"]
     for one in await lanes.behind(session, row, now, _MOST):
         other = await session.get(TicketMessage, one["said_id"], populate_existing=True) if one["said_id"] else None
         size += units(other.text) + 1 if other else 0
         if other is None or not _plain(one, other) or one["purpose"] != row["purpose"] or size > TEXT:
             break
-        if one["created_at"] - last > _TOGETHER and now - one["created_at"] < _JAMMED:
+        if _lost(one) != lost:
+            break  # what may have arrived together is looked for as it left
+        if not lost and one["created_at"] - last > _TOGETHER and now - one["created_at"] < _JAMMED:
             break
         found.append((one, other))
         last = one["created_at"]
@@ -46,5 +49,10 @@ def text(said: Sequence[TicketMessage]) -> str:
 def _plain(row: Row, line: TicketMessage) -> bool:
     """Nothing but words of the customer, and nothing that stands before or beside them."""
     special = any(row["payload"].get(key) for key in ("copy", "told", "before"))
-    alone = row["skip_reason"] in (outbox.ALONE, outbox.UNCERTAIN) or row["status"] == "claimed"
+    alone = row["skip_reason"] == outbox.ALONE
     return line.author == "customer" and not (line.attachment or line.reply_to_id or line.held or special or alone)
+
+
+def _lost(row: Row) -> bool:
+    """Nobody knows whether it arrived."""
+    return bool(row["status"] == "claimed" or row["skip_reason"] == outbox.UNCERTAIN)

@@ -1,0 +1,128 @@
+"""Did a message arrive whose answer was lost? Telegram knows no key that would make it the same message twice.
+
+What can be known: numbers of messages in a chat only grow, so the lost one stands at a number after those known when it
+was queued, and at none that we know. Whether anything stands there costs nothing to ask (taking away a reaction that
+is not there). What stands there is read by sending the words again as an answer to it: the result carries what is
+answered. If these are the same words of ours in the same topic, the second copy is taken back; it lived for a moment.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.methods import DeleteMessage, SendMessage, SetMessageReaction
+from aiogram.types import ReplyParameters
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base import logs
+from bot.base.database import Database, table
+from bot.outbound.sender import Outgoing
+from bot.outbound.telegram_bot import ask, field
+from bot.outbound.telegram_content import Place
+from bot.outbound.telegram_sizes import TEXT, units
+from bot.tables.chat import TelegramUpdate, Topic
+from bot.tables.outbox import Message
+from bot.tables.support import Mirror
+
+log = logs.get(__name__)
+
+_NEWEST = 300  # rows that are looked at for numbers
+_BEYOND = 5  # numbers after the last known one
+_MOST = 60
+_MESSAGES, _TOPICS, _MIRRORS, _UPDATES = table(Message), table(Topic), table(Mirror), table(TelegramUpdate)
+
+
+async def find(bot: Bot, database: Database, message: Outgoing, place: Place) -> int | None:
+    """The number of the message if it is there already. Only plain words can be told; None for everything else."""
+    text = str(message.payload.get("text") or "")
+    if not text or units(text) > TEXT or set(message.payload) & {"edit", "copy", "album", "files", "edits", "delete"}:
+        return None
+    async with database.reading() as session:
+        known = await _known(session, place)
+        last = max([*known, await _newest_private(session) if place.chat_id > 0 else 0], default=0)
+    before = max((number for number, at in known.items() if at and at < message.row["created_at"]), default=0)
+    asked = 0
+    for number in range(before + 1, last + _BEYOND + 1):
+        if number in known:
+            continue
+        asked += 1
+        if asked > _MOST:
+            break
+        if await _stands(bot, place, number) and await _says(bot, place, number, message.payload, text):
+            log.info("a message whose answer was lost had arrived", message_id=message.id)
+            return number
+    return None
+
+
+async def _stands(bot: Bot, place: Place, number: int) -> bool:
+    try:
+        await ask(bot, SetMessageReaction(chat_id=place.chat_id, message_id=number, reaction=[]))
+    except TelegramBadRequest:
+        return False
+    return True
+
+
+async def _says(bot: Bot, place: Place, number: int, payload: Mapping[str, Any], text: str) -> bool:
+    probe = SendMessage(
+        chat_id=place.chat_id,
+        message_thread_id=place.thread_id,
+        text=text,
+        parse_mode="HTML" if payload.get("html") else None,
+        reply_parameters=ReplyParameters(message_id=number, allow_sending_without_reply=True),
+        disable_notification=True,
+    )
+    sent = await ask(bot, probe)
+    await ask(bot, DeleteMessage(chat_id=place.chat_id, message_id=int(field(sent, "message_id"))))
+    other = field(sent, "reply_to_message")
+    if other is None or field(other, "message_id") != number:
+        return False
+    author = field(other, "from_user") or field(other, "from")
+    same_topic = place.thread_id is None or field(other, "message_thread_id") == place.thread_id
+    return bool(same_topic and author and field(author, "is_bot") and field(other, "text") == field(sent, "text"))
+
+
+async def _known(session: AsyncSession, place: Place) -> dict[int, datetime | None]:
+    """Numbers of messages in the chat that we know, and since when: ours, and those of people."""
+    known: dict[int, datetime | None] = {}
+    in_chat = sa.or_(_TOPICS.c.chat_id == place.chat_id, _MESSAGES.c.receiver == _receiver(place))
+    ours = sa.select(_MESSAGES.c.provider_id, _MESSAGES.c.settled_at).outerjoin(
+        _TOPICS, sa.and_(_TOPICS.c.ticket_id == _MESSAGES.c.ticket_id, _MESSAGES.c.channel == "staff_topic")
+    )
+    ours = ours.where(
+        _MESSAGES.c.channel.in_(("telegram", "staff_topic")), _MESSAGES.c.provider_id.is_not(None), in_chat
+    )
+    for number, at in await session.execute(ours.order_by(_MESSAGES.c.id.desc()).limit(_NEWEST)):
+        if str(number).isdigit():
+            known[int(number)] = at
+    mirrored = sa.select(_MIRRORS.c.message_id).where(_MIRRORS.c.chat_id == place.chat_id)
+    for number in await session.scalars(mirrored.order_by(_MIRRORS.c.id.desc()).limit(_NEWEST)):
+        known.setdefault(number, None)
+    made = sa.select(_TOPICS.c.thread_id, _TOPICS.c.card_message_id).where(_TOPICS.c.chat_id == place.chat_id)
+    for row in await session.execute(made.order_by(_TOPICS.c.id.desc()).limit(_NEWEST)):
+        known |= {number: known.get(number) for number in row if number}
+    updates = sa.select(_UPDATES.c.body, _UPDATES.c.received_at).where(_UPDATES.c.chat_id == place.chat_id)
+    for body, at in await session.execute(updates.order_by(_UPDATES.c.update_id.desc()).limit(_NEWEST)):
+        if (number := _number(msgspec.json.decode(body))) is not None:
+            known[number] = at
+    return known
+
+
+async def _newest_private(session: AsyncSession) -> int:
+    """Private chats share their numbers: the newest that we know of any of them."""
+    newest = sa.select(_MIRRORS.c.message_id).where(_MIRRORS.c.chat_id > 0).order_by(_MIRRORS.c.id.desc()).limit(1)
+    return int(await session.scalar(newest) or 0)
+
+
+def _receiver(place: Place) -> str:
+    return f"staff:{place.chat_id}" if place.chat_id < 0 else f"telegram:{place.chat_id}"
+
+
+def _number(update: Mapping[str, Any]) -> int | None:
+    for name in ("message", "edited_message"):
+        if name in update:
+            return int(update[name]["message_id"])
+    return None
