@@ -10,6 +10,7 @@ from bot import contacts
 from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.support.sla import clocks as sla
+from bot.support.sla import explain
 
 PROBLEM = "I want to talk to a human"
 BERLIN = {
@@ -159,7 +160,7 @@ async def test_the_explanation_tells_start_budget_due_and_why(stage: Stage) -> N
     await stage.staff_says("Here I am", seconds(25))
     await stage.arrive(seconds(33))
     async with stage.database.reading() as session:
-        text = await sla.explain(session, stage.desk, await stage.ticket(), seconds(60))
+        text = await explain.explain(session, stage.desk, await stage.ticket(), seconds(60))
     for part in ("12:00:00", "0:00:33 of 0:00:30", "Due: 12:00:30", "missed", "written in time, delivered late"):
         assert part in text
 

@@ -1,0 +1,112 @@
+"""One clock: when it runs out, paused or not, and its verdict when something ends it. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.support import hours
+from bot.support.sla.values import Calendars, Clock, Event, Pause, Promise
+
+
+def calendar_of(clock: Clock, calendars: Calendars) -> hours.Calendar:
+    return hours.ALWAYS if clock.always_open else calendars[clock.calendar_version]
+
+
+def made(
+    metric: str, cycle: int, start: datetime, promise: Promise, pauses: Sequence[Pause], calendars: Calendars
+) -> Clock:
+    """A clock of `metric` that has run since `start` by what the promise says."""
+    fresh = Clock(metric, cycle, start, start, promise.policy or "", 0, False, "", "")
+    return by(fresh, promise, pauses, calendars)
+
+
+def by(clock: Clock, promise: Promise, pauses: Sequence[Pause], calendars: Calendars) -> Clock:
+    """The clock with another promise: start and pauses stay, it runs out when the new one says."""
+    changed = replace(
+        clock,
+        policy=promise.policy or "",
+        target_seconds=promise.seconds[clock.metric],
+        always_open=promise.always_open,
+        calendar=promise.calendar,
+        calendar_version=promise.version,
+    )
+    return paused(changed, pauses, calendars)
+
+
+def promises(clock: Clock, promise: Promise) -> bool:
+    """The clock is measured by this promise already."""
+    theirs = (clock.policy, clock.target_seconds, clock.always_open, clock.calendar, clock.calendar_version)
+    ours = (promise.policy, promise.seconds.get(clock.metric), promise.always_open, promise.calendar, promise.version)
+    return theirs == ours
+
+
+def paused(clock: Clock, pauses: Sequence[Pause], calendars: Calendars) -> Clock:
+    """The clock with these pauses. While one lasts, `target_at` is what it would be if it ended at once."""
+    mine = tuple((start, end) for start, end in pauses if end is None or end > max(start, clock.start_at))
+    open_ended = any(end is None for _, end in mine)
+    return replace(
+        clock,
+        pauses=mine,
+        target_at=runs_out(clock, mine, calendars),
+        state="paused" if open_ended else "running",
+    )
+
+
+def runs_out(clock: Clock, pauses: Sequence[Pause], calendars: Calendars) -> datetime:
+    ended = [(start, end) for start, end in pauses if end is not None]
+    return hours.due(calendar_of(clock, calendars), clock.start_at, timedelta(seconds=clock.target_seconds), ended)
+
+
+def breach(clock: Clock, at: datetime | None = None, cause: str | None = None) -> Clock:
+    """It ran out: at its time, or `at` when a change made it so. Nothing takes an earlier breach back."""
+    if clock.state == "breached":
+        return clock
+    return replace(clock, state="breached", breached_at=at or clock.target_at, cause=cause)
+
+
+def answered(clock: Clock, event: Event, late: float, calendars: Calendars) -> Clock:
+    """Settled by an answer. Equality is met; a miss of our own making is named, `late` are the seconds that the
+    customer's words needed to reach the staff."""
+    done = replace(
+        clock, answered_at=event.at, agent_at=event.agent_at, staff_id=event.staff, settled_at=event.at, reason=None
+    )
+    if clock.state != "breached" and event.at <= clock.target_at:
+        return replace(done, state="met", breached_at=None)
+    missed = breach(done)
+    if missed.cause is None:
+        missed = replace(missed, cause=_ours(missed, event, late, calendars))
+    return replace(missed, detected_at=missed.detected_at or event.at)
+
+
+def _ours(clock: Clock, event: Event, late: float, calendars: Calendars) -> str | None:
+    if event.agent_at <= clock.target_at:
+        return "delivery_delay"
+    if late <= 0:
+        return None
+    shown = replace(clock, start_at=clock.start_at + timedelta(seconds=late))
+    return "queue_delay" if event.agent_at <= runs_out(shown, clock.pauses, calendars) else None
+
+
+def refused(clock: Clock, event: Event) -> Clock:
+    """The customer cannot be reached: left out if staff tried in time, whenever anybody looked."""
+    tried = replace(clock, agent_at=event.agent_at, settled_at=event.at)
+    if event.agent_at <= clock.target_at and clock.cause is None:
+        return replace(tried, state="cancelled", reason="unreachable", breached_at=None)
+    return replace(breach(tried), detected_at=clock.detected_at or event.at)
+
+
+def ended(clock: Clock, at: datetime, reason: str) -> Clock:
+    """It does not run any more: left out with its reason, but what had run out before is a miss."""
+    if clock.overdue(at):
+        return replace(breach(clock), settled_at=at, detected_at=clock.detected_at or at)
+    return replace(clock, state="cancelled", reason=reason, settled_at=at)
+
+
+def reached(clock: Clock, event: Event, pauses: Sequence[Pause], calendars: Calendars) -> Clock:
+    """The goal of a resolution was reached at the event: met if the budget, without the pauses, had not run out."""
+    if clock.state != "breached":
+        ended_pauses = [(start, end or event.at) for start, end in pauses]
+        clock = paused(clock, ended_pauses, calendars)
+        clock = breach(clock) if clock.target_at < event.at else replace(clock, state="met")
+    done = replace(clock, answered_at=event.at, staff_id=event.staff, settled_at=event.at)
+    return replace(done, detected_at=done.detected_at or event.at) if done.state == "breached" else done
