@@ -35,7 +35,7 @@ _WRONG = ("/nte {}", "/{}", "/ {}", "/noet@shop_bot {}", "／答复 {}", "/note{
 _PLAIN = ("Hello!", "We look into it.", "Done :)", "It left today", "请稍等")
 
 
-class Leak(AssertionError):
+class LeakError(AssertionError):
     """A customer would have read it."""
 
 
@@ -202,11 +202,11 @@ class Room:
         text = msgspec.json.encode(payload).decode()
         for secret in self.secrets:
             if secret in text:
-                raise Leak(f"{secret} in {text}")
+                raise LeakError(f"{secret} in {text}")
         copied = {payload.get("copy", {}).get("message_id"), *payload.get("album", {}).get("message_ids", ())}
         copied |= {file.get("source") for file in payload.get("files", ())}
         if copied & self.messages and payload.get("copy", payload.get("album", {})).get("chat_id", GROUP) == GROUP:
-            raise Leak(f"a copy of message {copied & self.messages}")
+            raise LeakError(f"a copy of message {copied & self.messages}")
 
     async def look(self) -> None:
         """What would leave in the end, looked at without sending it."""

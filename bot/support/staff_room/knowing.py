@@ -68,7 +68,7 @@ def _told(desk: Desk, order: Order, now: datetime) -> str:
 
 async def _spent(session: AsyncSession, ticket: Ticket, desk: Desk) -> list[str]:
     return [
-        desk.staff("staff.card.spent", amount=money.shown(amount, currency, desk.staff_language), count=count)
+        desk.staff("staff.card.spent", amount=money.shown(amount, currency, desk.staff_language), many=count)
         for currency, amount, count in await facts.spent(session, ticket.contact_id)
         if currency
     ]

@@ -50,20 +50,22 @@ class _Case:
     names: tuple[str, ...]
 
 
-async def like(session: AsyncSession, ticket: Ticket, words: str, first_name: str, most: int = 2) -> list[Past]:
-    """The best answers to words like these, in the language of the ticket; poorly rated ones are left out.
+async def like(
+    session: AsyncSession, ticket: Ticket, words: Sequence[str], first_name: str, most: int = 2
+) -> list[Past]:
+    """The best answers to any of these messages, in the language of the ticket; poorly rated ones are left out.
 
     Where the answer named the other customer, it names this one (`first_name`).
     """
     cases = await _cases(session, ticket)
-    asked = bare(normalise(words))
-    if not cases or not asked:
-        return []
     ranking = Ranking([(at, case.asked) for at, case in enumerate(cases)])
-    alike = ranking.alike(asked)
-    likely = sorted(alike, key=lambda at: -alike[at])[:20]
-    scores = {at: (alike[at] + fuzz.token_set_ratio(asked, cases[at].asked) / 100) / 2 for at in likely}
-    ratings = await _ratings(session, [cases[at].ticket_id for at in likely])
+    scores: dict[int, float] = {}
+    for asked in filter(None, (bare(normalise(text)) for text in words)):
+        alike = ranking.alike(asked)
+        for at in sorted(alike, key=lambda one: -alike[one])[:20]:
+            score = (alike[at] + fuzz.token_set_ratio(asked, cases[at].asked) / 100) / 2
+            scores[at] = max(scores.get(at, 0.0), score)
+    ratings = await _ratings(session, [cases[at].ticket_id for at in scores])
     found = []
     for at in sorted(scores, key=lambda at: -scores[at] - _bonus(ratings.get(cases[at].ticket_id))):
         case = cases[at]

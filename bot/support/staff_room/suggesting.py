@@ -1,5 +1,8 @@
 """`/suggest`: what could be answered, from the ready answers and from what colleagues answered before."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -23,13 +26,11 @@ async def offer(session: AsyncSession, said: typed.Typed, ticket: Ticket) -> str
     words, contact = await _asked(session, ticket), await session.get(Contact, ticket.contact_id)
     if not words or contact is None:
         return desk.staff("staff.suggest.nothing")
-    match = desk.answers.match(words, ticket.language, await catalogue.names(session, desk.catalogue, now))
-    entries = [match.entry] if match.entry is not None else list(match.suggestions)
+    entries = await _entries(session, desk, ticket, words, now)
     buttons = [
         keyboard.button(desk, ticket, "propose", f"faq.{entry.id}", words=f"📄 {entry.title(desk.staff_language)}")
-        for entry in entries
-        if entry.action is None and entry.speaks(ticket.language)
-    ][:_MOST]
+        for entry in entries[: _MOST - 1]
+    ]
     for past in await past_answers.like(session, ticket, words, contact.first_name):
         label = f"💬 {_short(past.text)}"
         buttons.append(keyboard.button(desk, ticket, "propose", f"past.{past.line_id}", words=label))
@@ -41,19 +42,28 @@ async def offer(session: AsyncSession, said: typed.Typed, ticket: Ticket) -> str
     return None
 
 
-async def _asked(session: AsyncSession, ticket: Ticket) -> str:
-    """What the customer wants to know: their words since we last answered, else their first ones."""
+async def _entries(
+    session: AsyncSession, desk: Desk, ticket: Ticket, words: Sequence[str], now: datetime
+) -> list[answers.Entry]:
+    """Ready answers to the newest message that any fits."""
+    products = await catalogue.names(session, desk.catalogue, now)
+    for text in words:
+        match = desk.answers.match(text, ticket.language, products)
+        found = [match.entry] if match.entry is not None else list(match.suggestions)
+        if fitting := [entry for entry in found if entry.action is None and entry.speaks(ticket.language)]:
+            return fitting
+    return []
+
+
+async def _asked(session: AsyncSession, ticket: Ticket) -> list[str]:
+    """What the customer wants to know: their messages since we last answered, the newest first."""
     said = select(TicketMessage).where(
         TicketMessage.ticket_id == ticket.id, col(TicketMessage.author).in_(("customer", "staff"))
     )
     newest = (await session.scalars(said.order_by(col(TicketMessage.id).desc()).limit(20))).all()
-    words: list[str] = []
-    for line in newest:
-        if line.author == "staff":
-            break
-        if line.text.strip() and not line.held:
-            words.append(line.text)
-    return " ".join(reversed(words[:_WORDS]))
+    last = next((at for at, line in enumerate(newest) if line.author == "staff"), len(newest))
+    since = newest[:last] or [line for line in newest if line.author == "customer"]
+    return [line.text for line in since if line.text.strip() and not line.held][:_WORDS]
 
 
 def _short(text: str) -> str:

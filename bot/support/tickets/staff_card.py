@@ -118,7 +118,7 @@ async def _customer(session: AsyncSession, desk: Desk, ticket: Ticket, contact: 
         parts.append(_say(desk, "staff.card.tier", tier=ticket.tier))
     for currency, amount, orders in await facts.spent(session, ticket.contact_id):
         worth = money.shown(amount, currency, desk.staff_language) if currency else str(amount)
-        parts.append(_say(desk, "staff.card.spent", amount=worth, count=orders))
+        parts.append(_say(desk, "staff.card.spent", amount=worth, many=orders))
     if contact.blocked_at:
         parts.append(_say(desk, "staff.card.blocked"))
     return " · ".join(parts)
@@ -179,5 +179,5 @@ async def _waiting(session: AsyncSession, desk: Desk, ticket: Ticket) -> list[st
         sa.func.count().filter(_SAID.c.held.is_(True)), sa.func.count().filter(_SAID.c.asked_at.is_not(None))
     ).where(_SAID.c.ticket_id == ticket.id)
     held, asked = (await session.execute(counts)).one()
-    lines = [_say(desk, "staff.card.held", count=held)] if held else []
-    return [*lines, _say(desk, "staff.card.asked", count=asked)] if asked else lines
+    lines = [_say(desk, "staff.card.held", many=held)] if held else []
+    return [*lines, _say(desk, "staff.card.asked", many=asked)] if asked else lines

@@ -7,7 +7,7 @@ import make
 import pytest
 from conftest import NOON
 from deskwork import GROUP
-from roomwork import Leak, Room, open_room
+from roomwork import LeakError, Room, open_room
 
 from bot.base import paths
 from bot.base.database import Database
@@ -72,5 +72,5 @@ def test_the_test_would_notice() -> None:
     room.secrets.add("secret7")
     room.messages.add(12)
     for payload in ({"text": "a secret7 b"}, {"copy": {"chat_id": GROUP, "message_id": 12}}):
-        with pytest.raises(Leak):
+        with pytest.raises(LeakError):
             room.check(payload)
