@@ -79,10 +79,8 @@ async def _say(session: AsyncSession, ticket: Ticket, text: str, about: str, now
     await post.to_topic(session, ticket, "notice", {"text": text, "spare": True}, key, now)  # the card shows it, too
 
 
-async def _take(session: AsyncSession, said: typed.Typed) -> str | None:
-    mine = said.case.assignee_id == said.staff.id
-    words = await take(session, said.desk, said.case, said.staff, said.now)
-    return words if mine else None  # else it stands in the topic already
+async def _take(session: AsyncSession, said: typed.Typed) -> None:
+    await take(session, said.desk, said.case, said.staff, said.now)  # what it says stands in the topic
 
 
 async def _drop(session: AsyncSession, said: typed.Typed) -> str | None:
