@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from aiogram import Bot
-from aiogram.exceptions import TelegramAPIError
+from aiogram.exceptions import TelegramAPIError, TelegramNetworkError
 from aiogram.methods import CreateForumTopic
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -19,7 +19,7 @@ from sqlmodel import col, select
 from bot.base import clock, due, logs
 from bot.base.database import Database, insert, table
 from bot.base.ground import Ground
-from bot.outbound import staff_group
+from bot.outbound import staff_group, twins
 from bot.outbound.sender import DeliveryError, NotNow
 from bot.outbound.telegram_bot import ask, field
 from bot.outbound.telegram_errors import says
@@ -95,20 +95,11 @@ class Topics:
             name = (title or row["title"] or await _name(session, ticket_id))[:LONGEST_NAME]
         if row["state"] in ("ready", "bare"):
             return _found(row)
-        try:
-            made = await ask(
-                self.bot, CreateForumTopic(chat_id=chat_id, name=name, icon_custom_emoji_id=icon[1] if icon else None)
-            )
-        except Exception as error:
-            # Topics may be switched off for a while only: then the old one is there again afterwards.
-            off = isinstance(error, TelegramAPIError) and says(error, "not a forum")
-            off = off and row["thread_id"] is not None and row["was_in"] == chat_id
-            await self._set(row["id"], state="ready" if off else "gone", made_by=None)
-            raise
+        thread_id = await self._made(row, chat_id, name, icon[1] if icon else None)
         # A topic that had a thread before was deleted: its card and words are repeated first.
         values = {
             "state": "bare" if row["thread_id"] else "ready",
-            "thread_id": int(field(made, "message_thread_id")),
+            "thread_id": thread_id,
             "card_message_id": None,
             "title": name,
             "icon": icon[0] if icon else "",
@@ -118,6 +109,25 @@ class Topics:
         await self._set(row["id"], **values)
         log.info("topic made", ticket_id=ticket_id, again=bool(row["thread_id"]))
         return _found({**row, **values})
+
+    async def _made(self, row: Mapping[str, Any], chat_id: int, name: str, icon: str | None) -> int:
+        """A new topic; or the one that was asked for before, if its answer was lost."""
+        try:
+            if row["unheard_since"] is not None:
+                found = await twins.find_topic(self.bot, self.database, chat_id, name, icon, row["unheard_since"])
+                if found is not None:
+                    return found
+            made = await ask(self.bot, CreateForumTopic(chat_id=chat_id, name=name, icon_custom_emoji_id=icon))
+            return int(field(made, "message_thread_id"))
+        except Exception as error:
+            state = "gone"
+            if isinstance(error, TelegramNetworkError):
+                state = "creating"  # it may have been made all the same
+            elif isinstance(error, TelegramAPIError) and says(error, "not a forum") and row["thread_id"]:
+                # Topics may be switched off for a while only: then the old one is there again afterwards.
+                state = "ready" if row["was_in"] == chat_id else "gone"
+            await self._set(row["id"], state=state, made_by=None)
+            raise
 
     async def _begin(self, session: AsyncSession, ticket_id: int, chat_id: int, now: datetime) -> dict[str, Any]:
         fresh = {
@@ -137,7 +147,8 @@ class Topics:
             raise NotNow(5)
         values = {"state": "creating", "made_by": self.worker, "chat_id": chat_id, "changed_at": now}
         await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(**values))
-        return {**row, **values, "was_in": row["chat_id"]}
+        unheard_since = row["changed_at"] if row["state"] == "creating" else None
+        return {**row, **values, "was_in": row["chat_id"], "unheard_since": unheard_since}
 
     async def lost(self, found: Found) -> None:
         """Somebody deleted this thread; unless it was replaced already, a new one is made by the next `open`."""

@@ -6,7 +6,7 @@ is not there). What stands there is read by sending the words again as an answer
 answered. If these are the same words of ours in the same topic, the second copy is taken back; it lived for a moment.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
-from aiogram.methods import DeleteMessage, SendMessage, SetMessageReaction
+from aiogram.methods import DeleteMessage, EditForumTopic, SendMessage, SetMessageReaction
 from aiogram.types import ReplyParameters
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,6 +23,7 @@ from bot.base.database import Database, table
 from bot.outbound.sender import Outgoing
 from bot.outbound.telegram_bot import ask, field
 from bot.outbound.telegram_content import Place
+from bot.outbound.telegram_errors import says
 from bot.outbound.telegram_sizes import TEXT, units
 from bot.tables.chat import TelegramUpdate, Topic
 from bot.tables.outbox import Message
@@ -41,28 +42,49 @@ async def find(bot: Bot, database: Database, message: Outgoing, place: Place) ->
     text = str(message.payload.get("text") or "")
     if not text or units(text) > TEXT or set(message.payload) & {"edit", "copy", "album", "files", "edits", "delete"}:
         return None
-    async with database.reading() as session:
-        known = await _known(session, place)
-        last = max([*known, await _newest_private(session) if place.chat_id > 0 else 0], default=0)
-    before = max((number for number, at in known.items() if at and at < message.row["created_at"]), default=0)
-    asked = 0
-    for number in range(before + 1, last + _BEYOND + 1):
-        if number in known:
-            continue
-        asked += 1
-        if asked > _MOST:
-            break
-        if await _stands(bot, place, number) and await _says(bot, place, number, message.payload, text):
+    async for number in unknown(bot, database, place, message.row["created_at"]):
+        if await _says(bot, place, number, message.payload, text):
             log.info("a message whose answer was lost had arrived", message_id=message.id)
             return number
     return None
 
 
+async def find_topic(
+    bot: Bot, database: Database, chat_id: int, name: str, icon: str | None, since: datetime
+) -> int | None:
+    """A topic that was asked for after `since` and of which nobody heard: given this name it is what was wanted.
+
+    No other can be meant: what people make comes as an update, and what we made stands in our rows.
+    """
+    async for number in unknown(bot, database, Place(chat_id), since):
+        face = EditForumTopic(chat_id=chat_id, message_thread_id=number, name=name, icon_custom_emoji_id=icon)
+        try:
+            await ask(bot, face)
+        except TelegramBadRequest as error:
+            if not says(error, "topic_not_modified"):
+                continue
+        log.info("a topic whose answer was lost had been made", chat_id=chat_id, thread_id=number)
+        return number
+    return None
+
+
+async def unknown(bot: Bot, database: Database, place: Place, since: datetime) -> AsyncIterator[int]:
+    """Messages that stand in the chat, came after `since`, and are none that we know."""
+    async with database.reading() as session:
+        known = await _known(session, place)
+        last = max([*known, await _newest_private(session) if place.chat_id > 0 else 0], default=0)
+    before = max((number for number, at in known.items() if at and at < since), default=0)
+    strange = [number for number in range(before + 1, last + _BEYOND + 1) if number not in known]
+    for number in strange[:_MOST]:
+        if await _stands(bot, place, number):
+            yield number
+
+
 async def _stands(bot: Bot, place: Place, number: int) -> bool:
     try:
         await ask(bot, SetMessageReaction(chat_id=place.chat_id, message_id=number, reaction=[]))
-    except TelegramBadRequest:
-        return False
+    except TelegramBadRequest as error:
+        return not says(error, "not found", "message_id_invalid")
     return True
 
 
