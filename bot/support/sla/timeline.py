@@ -85,7 +85,8 @@ class _Pairs:
         mine = [one for one in self.merged_from if theirs in (None, one.data["ticket"])]
         if mine and not (theirs is None and "merged" in self._open):
             self.merged_from.remove(mine[-1])
-            self.void |= {mine[-1].id, event.id}
+            caused = [one for one in self._turns if one.id > mine[-1].id and one.data.get("why") == "merged_from"]
+            self.void |= {mine[-1].id, event.id, *(one.id for one in caused)}
         elif start := self._open.pop("merged", None):
             self._take_back(start, event)
             self.was_merged.append((start, event))
