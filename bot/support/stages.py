@@ -12,6 +12,7 @@ from bot.base.database import table
 from bot.outbound.outbox import Defer, Outcome, Send, Skip, Stage
 from bot.support import into_topics, lines, post
 from bot.support.desk import Desk
+from bot.support.escalation import paging
 from bot.support.feedback import questions, telling
 from bot.support.privacy import exporting
 from bot.support.self_service import codes
@@ -23,7 +24,7 @@ from bot.tables.outbox import Message
 from bot.tables.support import SlaTimer, Ticket, TicketMessage
 
 _OUTBOX = table(Message)
-_OURS = ("timer_id", "said_id", "unsent")  # what a notice carries for us to look at, not for the sender
+_OURS = ("timer_id", "calls", "later", "said_id", "unsent")  # what a notice carries for us, not for the sender
 Row = Mapping[str, Any]
 
 
@@ -173,14 +174,25 @@ class Notices:
             if await self._pointless(session, row["key"], payload):
                 words[row["id"]] = Skip("settled")
             elif any(name in payload for name in _OURS):
-                words[row["id"]] = Send({key: value for key, value in payload.items() if key not in _OURS})
+                words[row["id"]] = Send(await self._content(session, payload))
         return words
+
+    async def _content(self, session: AsyncSession, payload: Row) -> Row:
+        """What the sender gets. Nobody is called any more about a promise that was settled meanwhile."""
+        content = {key: value for key, value in payload.items() if key not in _OURS}
+        if calls := payload.get("calls"):
+            timer = await session.get(SlaTimer, payload["timer_id"])
+            if timer is not None and timer.settled_at is None:
+                content["text"] = f"{content['text']}\n{calls}"
+        return content
 
     async def _pointless(self, session: AsyncSession, key: str, payload: Row) -> bool:
         if timer_id := payload.get("timer_id"):
             timer = await session.get(SlaTimer, timer_id, populate_existing=True)
             if timer is None:
                 return True
+            if payload.get("later") or key.startswith(paging.KEY):
+                return timer.settled_at is not None
             if ":warning:" not in key:
                 return timer.state != "breached"  # that a promise was missed is said even when the answer came since
             return timer.state != "running" or timer.answered_at is not None
@@ -192,4 +204,10 @@ class Notices:
         return False
 
     async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
-        """Nobody waits for a notice."""
+        """Nobody waits for a notice; but somebody must hear what a lead was to be told."""
+        if outcome.status != "failed" or row["channel"] != "telegram" or not str(row["key"]).startswith(paging.KEY):
+            return
+        await _remember(session, row, outcome)
+        ticket = await session.get(Ticket, row["ticket_id"])
+        if ticket is not None:
+            await paging.refused(session, self.desk, ticket, row["payload"], row["key"], outcome.at)

@@ -1,0 +1,103 @@
+"""Whoever leads hears of a promise that nobody keeps: in their own chat with the bot, else in the staff group."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base.database import table
+from bot.outbound import lanes, outbox
+from bot.support.desk import Desk
+from bot.support.escalation import told
+from bot.support.routing import departments
+from bot.support.tickets import pointing, relay
+from bot.tables.chat import StaffMember
+from bot.tables.people import Identity
+from bot.tables.support import SlaTimer, Ticket
+
+KEY = "ladder:"
+"""How the keys of pages begin; one is not sent any more once its promise is settled."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """The names of the leads who are told in their own chat, and whether the staff group is."""
+
+    directly: Sequence[str]
+    group: bool
+
+
+async def page(session: AsyncSession, desk: Desk, ticket: Ticket, timer: SlaTimer, step: str, now: datetime) -> Told:
+    """Each lead of the department, once for the step; all of them in General who never opened a chat with the bot.
+
+    A page that Telegram refuses goes to General after all (`refused`).
+    """
+    leads = departments.leads(desk, ticket.department)
+    started = await _started(session, leads)
+    names = await _names(session, leads)
+    words = html.escape(told.promise(desk, ticket, timer, now), quote=False)
+    text = f"{words}\n{desk.staff('staff.ladder.page', ticket=await pointing.to(session, ticket))}"
+    for lead in started:
+        await outbox.queue(
+            session,
+            channel="telegram",
+            purpose="notice",
+            receiver=f"telegram:{lead}",
+            payload={"chat_id": lead, "text": text, "html": True, "timer_id": timer.id},
+            key=f"{KEY}{timer.id}:{step}:{lead}",
+            now=now,
+            priority=lanes.ALERTS,
+            ticket_id=ticket.id,
+        )
+    if not started:
+        await _to_group(session, desk, ticket, timer.id, text, leads, f"{KEY}{timer.id}:{step}", now)
+    return Told([names.get(lead, desk.staff("staff.ladder.lead")) for lead in started], group=not started)
+
+
+async def refused(
+    session: AsyncSession, desk: Desk, ticket: Ticket, payload: dict[str, object], key: str, now: datetime
+) -> None:
+    """A page did not reach a lead in their own chat: the staff group hears it."""
+    lead = int(str(payload["chat_id"]))
+    await _to_group(session, desk, ticket, payload["timer_id"], str(payload["text"]), (lead,), f"{key}:group", now)
+
+
+async def _to_group(
+    session: AsyncSession,
+    desk: Desk,
+    ticket: Ticket,
+    timer_id: object,
+    text: str,
+    leads: Sequence[int],
+    key: str,
+    now: datetime,
+) -> None:
+    names = await _names(session, leads)
+    calls = " ".join(mention(lead, names.get(lead, desk.staff("staff.ladder.lead"))) for lead in leads)
+    content = {"text": f"{calls} {text}".strip(), "html": True, "timer_id": timer_id}
+    await relay.to_group(session, desk, ticket, content, key, now)
+
+
+def mention(telegram_id: int, name: str) -> str:
+    return f'<a href="tg://user?id={telegram_id}">{html.escape(name, quote=False)}</a>'
+
+
+async def _started(session: AsyncSession, leads: Sequence[int]) -> list[int]:
+    """Those who opened a chat with the bot and did not block it: Telegram lets us write to nobody else."""
+    rows = table(Identity)
+    known = sa.select(rows.c.value).where(
+        rows.c.kind == "telegram", rows.c.value.in_([str(lead) for lead in leads]), rows.c.unreachable_at.is_(None)
+    )
+    found = set((await session.scalars(known)).all()) if leads else set()
+    return [lead for lead in leads if str(lead) in found]
+
+
+async def _names(session: AsyncSession, leads: Sequence[int]) -> dict[int, str]:
+    rows = table(StaffMember)
+    if not leads:
+        return {}
+    known = sa.select(rows.c.telegram_id, rows.c.name).where(rows.c.telegram_id.in_(leads))
+    return {row[0]: row[1] for row in await session.execute(known)}
