@@ -40,6 +40,7 @@ async def show(
 ) -> Draft:
     """Post the preview with its buttons, or put it in place of the message `edit`."""
     why = await answering.doubt(session, desk, ticket, staff, now) if ticket.assignee_id is not None else None
+    assert ticket.id is not None and staff.id is not None
     draft = Draft(
         ticket_id=ticket.id, staff_id=staff.id, source=source, text=text, actions=list(actions), warned=bool(why),
         made_at=now,

@@ -28,7 +28,7 @@ _PRIVATE = re.compile(
     r"https?://\S+|www\.\S+"  # links lead to parcels, labels, accounts
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
     r"|\+?\d[\d ()/.-]{5,}\d"  # telephone, parcel and card numbers
-    r"|(?<!\w)(?=[A-Za-z0-9-]*\d)#?[A-Za-z0-9-]{4,}(?!\w)"  # order and voucher numbers
+    r"|(?<!\w)#?(?=[A-Za-z0-9-]*\d)[A-Za-z0-9-]{4,}(?!\w)"  # order and voucher numbers
 )
 
 
@@ -66,7 +66,7 @@ async def like(
             score = (alike[at] + fuzz.token_set_ratio(asked, cases[at].asked) / 100) / 2
             scores[at] = max(scores.get(at, 0.0), score)
     ratings = await _ratings(session, [cases[at].ticket_id for at in scores])
-    found = []
+    found: list[Past] = []
     for at in sorted(scores, key=lambda at: -scores[at] - _bonus(ratings.get(cases[at].ticket_id))):
         case = cases[at]
         if scores[at] < _ALIKE or ratings.get(case.ticket_id, _GOOD) <= _POOR:
