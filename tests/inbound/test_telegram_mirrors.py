@@ -128,6 +128,30 @@ async def test_a_changed_message_changes_its_copy_and_keeps_what_it_said(
     assert [event.data["revision"] for event in await history(office, "edited")] == [1]
 
 
+async def test_one_of_several_short_lines_in_one_message_is_changed_in_its_place(
+    office: Office, ada: Shopper, topic: int
+) -> None:
+    numbers = [ada.says(words) for words in ("Hello", "my order is 1001", "and it is late")]
+    await office.settle()
+    together = (await office.posted())[-1]
+    assert together.text == "Hello\nmy order is 1001\nand it is late"
+    ada.edits(numbers[1], "my order is 1002")
+    await office.settle()
+    assert together.text == "Hello\nmy order is 1002\nand it is late"
+
+
+async def test_what_was_said_ahead_of_changed_words_stays(office: Office, ada: Shopper) -> None:
+    ada.says("Do you have a shop in Bern?")
+    await office.settle()
+    number = ada.says("I want to talk to a human")
+    await office.settle()
+    copy = next(one for one in await office.posted() if one.text.endswith("I want to talk to a human"))
+    recap = copy.text.partition("\n\n")[0]
+    ada.edits(number, "I want to talk to Anna")
+    await office.settle()
+    assert copy.text == f"{recap}\n\nI want to talk to Anna"
+
+
 async def test_who_answered_the_earlier_words_is_told_what_changed(
     office: Office, ada: Shopper, anna: Staff, topic: int
 ) -> None:

@@ -50,7 +50,8 @@ def _plain(row: Row, line: TicketMessage) -> bool:
     """Nothing but words of the customer, and nothing that stands before or beside them."""
     special = any(row["payload"].get(key) for key in ("copy", "told", "before"))
     alone = row["skip_reason"] == outbox.ALONE
-    return line.author == "customer" and not (line.attachment or line.reply_to_id or line.held or special or alone)
+    beside = line.attachment or line.reply_to_id or line.quote
+    return line.author == "customer" and not (beside or line.held or special or alone)
 
 
 def _lost(row: Row) -> bool:

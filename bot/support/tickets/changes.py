@@ -139,7 +139,9 @@ async def _texts(
         return pieces(line.text, caption=True) or [""]
     together = await mirrors.sharing(session, copied[0]) if len(copied) == 1 else [line]
     said = [await relay.said_as(session, desk, one, side) for one in together]
-    return parts("\n".join(str(one.get("text", "")) for one in said), TEXT) or [""]
+    text = "\n".join(str(one.get("text", "")) for one in said)
+    before = await relay.ahead(session, together[0]) if side.name == "topic" else ""
+    return parts(f"{before}\n\n{text}" if before else text, TEXT) or [""]
 
 
 def pieces(text: str, *, caption: bool) -> list[str]:

@@ -92,6 +92,12 @@ async def said_as(session: AsyncSession, desk: Desk, line: TicketMessage, side: 
     return await quoting.added(session, line, side, content)
 
 
+async def ahead(session: AsyncSession, line: TicketMessage) -> str:
+    """What was said in the topic ahead of a line, in the same message."""
+    payload = await session.scalar(sa.select(_OUTBOX.c.payload).where(_OUTBOX.c.key == relay_key(line)))
+    return str((payload or {}).get("before") or "")
+
+
 async def counted(session: AsyncSession, desk: Desk, row: Row, receipt: Receipt, now: datetime) -> None:
     """Of an album Telegram passes over what cannot be copied: say so, once for the album."""
     sources, shown = receipt.extra.get("sources"), receipt.extra.get("message_ids") or ()
