@@ -1,7 +1,6 @@
 """People and tickets that staff want to hear no more of: what they write is kept and counted, and rings nobody."""
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -55,7 +54,7 @@ async def block(session: AsyncSession, desk: Desk, contact: Contact, by: str, no
     _audit(session, "blocked", f"contact:{contact.id}", by, now)
     theirs = select(Ticket).where(Ticket.contact_id == contact.id, Ticket.status != "resolved")
     for ticket in (await session.scalars(theirs.order_by(col(Ticket.id)).with_for_update())).all():
-        await sla.happened(session, desk, ticket, by, "blocked", now, **_before(ticket))
+        await sla.happened(session, desk, ticket, by, "blocked", now, status=ticket.status)
         await closing.resolve(session, desk, ticket, by, now, why="blocked")
     return True
 
@@ -77,21 +76,21 @@ async def unblock(session: AsyncSession, desk: Desk, contact: Contact, by: str, 
 
 async def spam(session: AsyncSession, desk: Desk, ticket: Ticket, by: str, now: datetime) -> bool:
     """It counts nowhere and closes without a word. False when it is marked already."""
-    await session.refresh(ticket, with_for_update=True)
+    await statuses.hold(session, ticket)
     if ticket.spam:
         return False
-    before = _before(ticket)
+    was = ticket.status
     ticket.spam = True
     await session.flush()
     _audit(session, "spam", f"ticket:{ticket.id}", by, now)
-    await sla.happened(session, desk, ticket, by, "spam", now, **before)
+    await sla.happened(session, desk, ticket, by, "spam", now, status=was)
     await closing.resolve(session, desk, ticket, by, now, why="spam")
     return True
 
 
 async def not_spam(session: AsyncSession, desk: Desk, ticket: Ticket, by: str, now: datetime) -> bool:
     """As it was before, with its clocks and what came in since. False when it is not marked."""
-    await session.refresh(ticket, with_for_update=True)
+    await statuses.hold(session, ticket)
     if not ticket.spam:
         return False
     ticket.spam = False
@@ -104,11 +103,6 @@ async def not_spam(session: AsyncSession, desk: Desk, ticket: Ticket, by: str, n
     return True
 
 
-def _before(ticket: Ticket) -> dict[str, Any]:
-    since = ticket.waiting_since
-    return {"status": ticket.status, "waiting_since": since.isoformat() if since else None}
-
-
 async def _as_before(
     session: AsyncSession, desk: Desk, ticket: Ticket, marked: str, undone: str, by: str, now: datetime
 ) -> None:
@@ -118,9 +112,6 @@ async def _as_before(
     status = data.get("status") or "open"
     if ticket.status == "resolved" and status != "resolved":
         await statuses.to(session, desk, ticket, "open" if status == "snoozed" else status, by, now, why=undone)
-        since = data.get("waiting_since")
-        ticket.waiting_since = datetime.fromisoformat(since) if since else None
-        await session.flush()
     await sla.happened(session, desk, ticket, by, undone, now)
 
 
@@ -147,11 +138,9 @@ async def _say(session: AsyncSession, desk: Desk, ticket: Ticket, found: list[Ti
     new = [line for line in found if line.id not in heard]
     if not new:
         return
-    ticket.waiting_since = min(ticket.waiting_since or new[0].at, new[0].at)
-    await session.flush()
     for line in new:
         await sla.happened(session, desk, ticket, "customer", "said", now, at=line.at, said=line.id)
-    if ticket.status not in ("new", "open"):
+    if ticket.status not in statuses.OURS:
         await statuses.to(session, desk, ticket, "open", "customer", now, why="said")
 
 

@@ -53,7 +53,7 @@ async def reopen(session: AsyncSession, desk: Desk, ticket: Ticket, staff: Staff
 async def close_with(session: AsyncSession, said: typed.Typed) -> None:
     """`words` go to the customer in place of the usual ones, and like every answer can be called back."""
     desk, ticket = said.desk, said.case
-    await session.refresh(ticket, with_for_update=True)
+    await statuses.hold(session, ticket)
     if ticket.status == "resolved":
         return
     if not await answering.answer(session, desk, ticket, said.staff, said.words, said.provider_key, said.now):

@@ -28,7 +28,7 @@ async def prioritise(
     session: AsyncSession, desk: Desk, ticket: Ticket, priority: str, by: str, now: datetime, *, why: str = ""
 ) -> bool:
     """False when it has it already, or the word is no priority."""
-    await session.refresh(ticket, with_for_update=True)
+    await statuses.hold(session, ticket)
     old = ticket.priority
     if priority not in PRIORITIES or old == priority:
         return False
@@ -44,7 +44,7 @@ async def tag(
     session: AsyncSession, desk: Desk, ticket: Ticket, add: Sequence[str], remove: Sequence[str], by: str, now: datetime
 ) -> bool:
     """False when nothing changes. Tags are small letters, digits, `-` and `_`."""
-    await session.refresh(ticket, with_for_update=True)
+    await statuses.hold(session, ticket)
     added = [one for one in dict.fromkeys(add) if one not in ticket.tags and one not in remove]
     removed = [one for one in dict.fromkeys(remove) if one in ticket.tags]
     added = added[: max(0, _MOST_TAGS - len(ticket.tags) + len(removed))]
@@ -63,16 +63,14 @@ async def no_reply(session: AsyncSession, desk: Desk, ticket: Ticket, by: str, n
     A ticket that only these words had opened again is closed again, and the customer hears nothing. False when it is
     closed already.
     """
-    await session.refresh(ticket, with_for_update=True)
+    await statuses.hold(session, ticket)
     if ticket.status == "resolved":
         return False
-    ticket.waiting_since = None
     again = await _opened_again_by_customer(session, ticket)
-    await session.flush()
     await sla.happened(session, desk, ticket, by, "no_reply_needed", now)
     if again:
         await closing.resolve(session, desk, ticket, by, now, why="no_reply_needed")
-    elif ticket.status in ("new", "open"):
+    elif ticket.status in statuses.OURS:
         await statuses.to(session, desk, ticket, "waiting_customer", by, now, why="no_reply_needed")
     else:
         await post.card(session, ticket, "no_reply", now)

@@ -103,6 +103,8 @@ async def _unmerge(session: AsyncSession, said: typed.Typed) -> str:
             return desk.staff("staff.unmerge.which")
         gone = inside[0] if inside else None
     kept = await session.get(Ticket, gone.merged_into) if gone and gone.merged_into else None
+    if kept is not None and kept.merged_into is not None:
+        return desk.staff("staff.merge.joined")
     many = await merging.unmerge(session, desk, gone, said.staff, said.now) if gone else None
     if gone is None or kept is None or many is None:
         return desk.staff("staff.unmerge.none")

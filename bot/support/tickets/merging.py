@@ -19,9 +19,6 @@ from bot.support.tickets import closing, links, moving, pointing, statuses
 from bot.tables.chat import StaffMember
 from bot.tables.support import Ticket, TicketLink
 
-OURS = ("new", "open")
-"""Statuses in which it is our turn."""
-
 
 @dataclass(frozen=True)
 class Refusal:
@@ -64,13 +61,13 @@ async def merge(
     title = desk.staff("staff.merge.recap", gone=gone.number, who=staff.name)
     told = await moving.recap(session, desk, title, lines)
     moved = await moving.move(session, [line.id or 0 for line in lines], gone, kept)
-    gone.merged_into = kept.id
+    gone.merged_into, waited = kept.id, kept.waiting_since
     await session.flush()
     link = {**before, "lines": moved}
     await links.link(session, desk, gone, kept, "merged", by, now, link)
     await sla.happened(session, desk, gone, by, "merged", now, into=kept.id)
     await sla.happened(session, desk, kept, by, "merged_from", now, ticket=gone.id, lines=moved)
-    await _join(session, desk, gone, kept, by, now)
+    await _join(session, desk, gone, kept, waited, by, now)
     await post.to_topic(
         session, kept, "notice", {"text": told}, f"merged:{gone.id}:{now.isoformat()}", now, priority=20
     )
@@ -89,8 +86,6 @@ def _state(ticket: Ticket) -> dict[str, Any]:
         "until": _iso(ticket.snoozed_until),
         "keep": ticket.snooze_keeps,
         "resolved_at": _iso(ticket.resolved_at),
-        "waiting_since": _iso(ticket.waiting_since),
-        "answered_at": _iso(ticket.answered_at),
     }
 
 
@@ -102,17 +97,14 @@ def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-async def _join(session: AsyncSession, desk: Desk, gone: Ticket, kept: Ticket, by: str, now: datetime) -> None:
-    """What is still to do in the one that goes is to do in the one that stays."""
-    oldest = await moving.waiting_since(session, kept)
-    kept.waiting_since = oldest.at if oldest and (gone.waiting_since or kept.waiting_since) else None
-    kept.answered_at = min(filter(None, (kept.answered_at, gone.answered_at)), default=None)
-    await session.flush()
-    ours = gone.status in OURS and gone.waiting_since is not None
+async def _join(
+    session: AsyncSession, desk: Desk, gone: Ticket, kept: Ticket, waited: datetime | None, by: str, now: datetime
+) -> None:
+    """What is to do in the one that goes is to do in the one that stays. There the customer waited since `waited`."""
     if kept.status == "resolved" and gone.status != "resolved":
         quiet = gone.status in ("waiting_customer", "waiting_supplier")
         await statuses.to(session, desk, kept, gone.status if quiet else "open", by, now, why="merged_from")
-    elif ours and kept.status not in (*OURS, "resolved"):
+    elif kept.waiting_since not in (None, waited) and kept.status not in (*statuses.OURS, "resolved"):
         await statuses.to(session, desk, kept, "open", by, now, why="merged_from")
 
 
@@ -134,7 +126,8 @@ async def unmerge(session: AsyncSession, desk: Desk, gone: Ticket, staff: StaffM
     await sla.happened(session, desk, kept, by, "unmerged", now, **{"from": gone.id})
     await sla.happened(session, desk, gone, by, "unmerged", now, out_of=kept.id)
     await _back(session, desk, gone, before["status"], by, now)
-    await _left(session, desk, kept, before["kept_status"], link.made_at, by, now)
+    if await statuses.since(session, kept) <= link.made_at:  # nothing but the merge changed it
+        await _back(session, desk, kept, before["kept_status"], by, now)
     for one in (gone, kept):
         await post.card(session, one, "unmerged", now)
     return len(moved)
@@ -145,24 +138,6 @@ async def _link(session: AsyncSession, gone: Ticket) -> TicketLink | None:
     return (await session.scalars(asked)).first()
 
 
-async def _left(
-    session: AsyncSession, desk: Desk, kept: Ticket, before: dict[str, Any], merged_at: datetime, by: str, now: datetime
-) -> None:
-    """The ticket that took the other in: what happened in it since stands."""
-    later = {"waiting_since": kept.waiting_since, "answered_at": kept.answered_at}
-    if await statuses.since(session, kept) <= merged_at:
-        await _back(session, desk, kept, before, by, now)
-    for name, at in later.items():
-        own = _time(before[name])
-        setattr(kept, name, at if own is None and at is not None and at > merged_at else own)
-    if any(
-        line.at > merged_at and line.author in ("customer", "staff") for line in await moving.lines_of(session, kept)
-    ):
-        oldest = await moving.waiting_since(session, kept)
-        kept.waiting_since = oldest.at if oldest and later["waiting_since"] else None
-    await session.flush()
-
-
 async def _back(
     session: AsyncSession, desk: Desk, ticket: Ticket, before: dict[str, Any], by: str, now: datetime
 ) -> None:
@@ -171,7 +146,6 @@ async def _back(
     await statuses.to(
         session, desk, ticket, before["status"], by, now, until=until, keep=before["keep"], why="unmerged"
     )
-    ticket.waiting_since, ticket.answered_at = _time(before["waiting_since"]), _time(before["answered_at"])
     if ticket.status == "resolved":
         ticket.resolved_at = _time(before["resolved_at"])
     await session.flush()

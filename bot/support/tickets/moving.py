@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from bot.base.database import table
 from bot.support.desk import Desk
 from bot.support.tickets import staff_card
 from bot.tables.chat import StaffMember
 from bot.tables.people import Contact
 from bot.tables.support import Ticket, TicketMessage
 
-_LINES = table(TicketMessage)
 _TOLD = 30
 _LONGEST = 300
 
@@ -68,18 +65,3 @@ async def _names(session: AsyncSession, desk: Desk, lines: Sequence[TicketMessag
             staff = await session.get(StaffMember, line.staff_id) if line.staff_id else None
             names[key] = staff.name if staff else ""
     return names
-
-
-async def waiting_since(session: AsyncSession, ticket: Ticket) -> TicketMessage | None:
-    """The oldest word of the customer after the last answer that reached them."""
-    answered = (
-        sa.select(sa.func.max(sa.func.coalesce(_LINES.c.accepted_at, _LINES.c.at)))
-        .where(_LINES.c.ticket_id == ticket.id, _LINES.c.author == "staff")
-        .scalar_subquery()
-    )
-    open_words = select(TicketMessage).where(
-        TicketMessage.ticket_id == ticket.id,
-        TicketMessage.author == "customer",
-        sa.or_(answered.is_(None), _LINES.c.at > answered),
-    )
-    return (await session.scalars(open_words.order_by(col(TicketMessage.at), col(TicketMessage.id)).limit(1))).first()

@@ -120,7 +120,6 @@ async def into(
 async def _heard(session: AsyncSession, desk: Desk, ticket: Ticket, line: TicketMessage, now: datetime) -> bool:
     """Keep that the customer waits since this line. True if nothing waited before."""
     first = ticket.waiting_since is None
-    ticket.waiting_since = min(ticket.waiting_since or line.at, line.at)
     await session.flush()
     data: dict[str, Any] = {"reply_to": line.reply_to_id} if line.reply_to_id else {}
     await sla.happened(session, desk, ticket, "customer", "said", now, at=line.at, said=line.id, **data)
@@ -148,7 +147,6 @@ async def hand_over(
         await _again(session, desk, contact, channel, last, line, why, at, now)
         return last
     ticket = await create(session, contact, channel, language, at)
-    ticket.waiting_since = at
     await routing.place(session, desk, ticket, now)
     await session.flush()
     await sla.happened(session, desk, ticket, "customer", "opened", now, at=at, why=why, origin="customer")

@@ -19,7 +19,6 @@ from bot.tables.people import Contact
 from bot.tables.support import Mirror, Ticket, TicketMessage
 
 _OUTBOX = table(Message)
-_OURS = ("new", "open")
 
 
 async def split(
@@ -27,6 +26,7 @@ async def split(
 ) -> Ticket:
     """The lines `moved` of `old`, in the order of time, become a new ticket that the same colleague has."""
     by = f"staff:{staff.id}"
+    was_waiting = old.waiting_since is not None
     contact = await session.get(Contact, old.contact_id)
     assert contact is not None
     new = await opening.create(session, contact, old.channel, old.language, moved[0].at)
@@ -42,7 +42,7 @@ async def split(
     if new.assignee_id is not None:
         await sla.happened(session, desk, new, by, "assigned", now, staff=new.assignee_id, why="split")
     await sla.happened(session, desk, old, by, "split", now, into=new.id, lines=ids)
-    await _turns(session, desk, old, new, by, now)
+    await _turns(session, desk, old, new, was_waiting, by, now)
     await post.card(session, new, "split_from", now)
     await post.to_topic(session, new, "notice", {"text": told}, f"split:{new.id}", now, priority=20)
     content = {"text": desk.staff("staff.split.done", new=f"#{new.number}", who=staff.name, many=len(ids))}
@@ -51,15 +51,11 @@ async def split(
     return new
 
 
-async def _turns(session: AsyncSession, desk: Desk, old: Ticket, new: Ticket, by: str, now: datetime) -> None:
+async def _turns(
+    session: AsyncSession, desk: Desk, old: Ticket, new: Ticket, was_waiting: bool, by: str, now: datetime
+) -> None:
     """Whose turn it is in each of the two now."""
-    was_waiting = old.waiting_since is not None
-    for ticket in (old, new):
-        oldest = await moving.waiting_since(session, ticket)
-        ticket.waiting_since = oldest.at if oldest and was_waiting else None
-    await session.flush()
-    answered = any(line.author == "staff" for line in await moving.lines_of(session, old))
-    if was_waiting and old.waiting_since is None and old.status in _OURS and answered:
+    if was_waiting and old.waiting_since is None and old.status in statuses.OURS and old.answered_at is not None:
         await statuses.to(session, desk, old, "waiting_customer", by, now, why="split")
     if new.waiting_since is None and old.answered_at is not None:
         await statuses.to(session, desk, new, "waiting_customer", by, now, why="split_from")
@@ -91,7 +87,7 @@ async def _sent_as(session: AsyncSession, ticket: Ticket, message_id: int) -> in
 
 async def _split(session: AsyncSession, said: typed.Typed) -> str | None:
     desk, ticket = said.desk, said.case
-    await session.refresh(ticket, with_for_update=True)
+    await statuses.hold(session, ticket)
     lines = await moving.lines_of(session, ticket)
     start = await _first(session, said, lines)
     if start is None or ticket.merged_into is not None:

@@ -11,13 +11,16 @@ from bot.base.database import table
 from bot.support import post, routing
 from bot.support.desk import Desk
 from bot.support.sla import clocks as sla
-from bot.tables.support import STATUSES, Ticket, TicketEvent, TicketMessage
+from bot.tables.support import STATUSES, Ticket, TicketEvent
 
 LOOP = "tickets"
 """The kind of work that looks at tickets whose `due_at` has come."""
 
+OURS = ("new", "open")
+"""Statuses in which it is our turn."""
+
 _EVENTS = table(TicketEvent)
-_LINES = table(TicketMessage)
+_TURNS = ("opened", "status_changed", "resolved", "reopened")  # the last two are of version 0.1
 
 
 async def to(
@@ -40,15 +43,12 @@ async def to(
     """
     assert status in STATUSES and ticket.id is not None
     assert (until is not None) == (status == "snoozed")
-    await session.flush()  # what was changed and not written yet would be read anew
-    await session.refresh(ticket, with_for_update=True)
+    await hold(session, ticket)
     old = ticket.status
     if old == status and (status != "snoozed" or (ticket.snoozed_until, ticket.snooze_keeps) == (until, keep)):
         return False
     ticket.status, ticket.snoozed_until, ticket.snooze_keeps = status, until, keep
     ticket.resolved_at = (at or now) if status == "resolved" else None
-    if status == "resolved":
-        ticket.waiting_since = None
     wake_at(session, ticket, wakes_at(desk, ticket, now))
     data: dict[str, Any] = {"old": old, "new": status, **({"why": why} if why else {})}
     if until is not None:
@@ -62,16 +62,17 @@ async def to(
     return True
 
 
+async def hold(session: AsyncSession, ticket: Ticket) -> None:
+    """Nobody else changes it until the end of the transaction, and it is as it stands now."""
+    await session.flush()  # what was changed and not written yet would be lost
+    await session.refresh(ticket, with_for_update=True)
+
+
 async def answered(
     session: AsyncSession, desk: Desk, ticket: Ticket, by: str, accepted_at: datetime, now: datetime
 ) -> bool:
     """An answer reached the customer: the turn is theirs, unless they wrote again after it. True if it turned."""
-    later = sa.select(sa.func.min(_LINES.c.at)).where(
-        _LINES.c.ticket_id == ticket.id, _LINES.c.author == "customer", _LINES.c.at > accepted_at
-    )
-    ticket.waiting_since = await session.scalar(later)
-    if ticket.waiting_since is not None or ticket.status not in ("new", "open"):
-        await session.flush()
+    if ticket.waiting_since is not None or ticket.status not in OURS:
         return False
     return await to(session, desk, ticket, "waiting_customer", by, now, at=accepted_at)
 
@@ -98,9 +99,7 @@ def wake_at(session: AsyncSession, ticket: Ticket, at: datetime | None) -> None:
 
 async def since(session: AsyncSession, ticket: Ticket) -> datetime:
     """Since when it has its status."""
-    changed = sa.select(sa.func.max(_EVENTS.c.at)).where(
-        _EVENTS.c.ticket_id == ticket.id, _EVENTS.c.name.in_(("status_changed", "opened"))
-    )
+    changed = sa.select(sa.func.max(_EVENTS.c.at)).where(_EVENTS.c.ticket_id == ticket.id, _EVENTS.c.name.in_(_TURNS))
     return await session.scalar(changed) or ticket.opened_at
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import random
+from dataclasses import replace
 from typing import Any
 
 import make
@@ -15,11 +16,12 @@ from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.support import answers, hours, lines
 from bot.support.desk import Desk
-from bot.support.tickets import merging, story
+from bot.support.sla import clocks
+from bot.support.tickets import merging, statuses, story
 from bot.tables.chat import StaffMember
 from bot.tables.outbox import Message
 from bot.tables.people import Identity
-from bot.tables.support import Ticket, TicketEvent, TicketMessage
+from bot.tables.support import SlaTimer, Ticket, TicketEvent, TicketMessage
 
 PROBLEM = "I want to talk to a human"
 
@@ -208,37 +210,52 @@ async def test_the_history_is_told_in_lines(stage: Stage) -> None:
 _STATUSES = ("new", "open", "waiting_customer", "waiting_supplier", "snoozed", "resolved")
 
 
-async def _two(database: Database, stage: Stage, seed: int, statuses: tuple[str, str]) -> tuple[int, int]:
-    """Two tickets of a customer with some words in each."""
+async def _two(stage: Stage, seed: int, ends: tuple[str, str]) -> tuple[int, int]:
+    """Two tickets of a customer with some words in each, that stand as `ends` says."""
     dice = random.Random(seed)
-    async with database.transaction() as session:
-        start = 2000 + 2 * len(await stage.tickets())
-        ids = []
-        for place, status in enumerate(statuses):
-            values: dict[str, Any] = {"status": status, "contact_id": stage.contact.id}
-            if status == "snoozed":
-                values |= {"snoozed_until": seconds(9000), "due_at": seconds(9000), "snooze_keeps": dice.random() < 0.5}
-            if status == "resolved":
-                values["resolved_at"] = seconds(50)
-            if dice.random() < 0.5 and status != "resolved":
-                values["waiting_since"] = seconds(dice.randrange(50))
-            ticket = await make.ticket(session, start + place, **values)
-            assert ticket.id is not None
-            ids.append(ticket.id)
-            for number in range(dice.randrange(4)):
-                at = seconds(dice.randrange(50))
-                await lines.write(
-                    session,
-                    contact_id=stage.contact.id or 0,
-                    ticket_id=ticket.id,
-                    channel="telegram",
-                    author=dice.choice(("customer", "staff", "note", "bot")),
-                    text=f"{ticket.number}/{number}",
-                    provider_key=f"made:{ticket.number}:{number}",
-                    at=at,
-                    received_at=at,
-                )
-    return ids[0], ids[1]
+    start = 2000 + 2 * len(await stage.tickets())
+    first, second = [await _one(stage, dice, start + place, status) for place, status in enumerate(ends)]
+    return first, second
+
+
+async def _one(stage: Stage, dice: random.Random, number: int, status: str) -> int:
+    by = f"staff:{stage.anna.id}"
+    async with stage.database.transaction() as session:
+        opened = seconds(dice.randrange(10))
+        ticket = await make.ticket(session, number, contact_id=stage.contact.id, opened_at=opened)
+        assert ticket.id is not None
+        await clocks.happened(session, stage.desk, ticket, "customer", "opened", opened, origin="customer")
+        for step in sorted(dice.sample(range(10, 50), 4)):
+            author, at = dice.choice(("customer", "staff", "note", "bot")), seconds(step)
+            line = await lines.write(
+                session,
+                contact_id=ticket.contact_id,
+                ticket_id=ticket.id,
+                channel="telegram",
+                author=author,
+                text=f"{number}/{step}",
+                provider_key=f"made:{number}:{step}",
+                at=at,
+                received_at=at,
+            )
+            assert line is not None
+            if author == "customer":
+                await clocks.happened(session, stage.desk, ticket, "customer", "said", at, said=line.id)
+            if author == "staff":
+                answer = {"said": line.id, "agent_at": at.isoformat(), "staff": stage.anna.id}
+                await clocks.happened(session, stage.desk, ticket, by, "answered", at, **answer)
+        until = seconds(9000) if status == "snoozed" else None
+        keep = until is not None and dice.random() < 0.5
+        await statuses.to(session, stage.desk, ticket, status, by, seconds(60), until=until, keep=keep)
+    return ticket.id
+
+
+async def _clocks(stage: Stage) -> list[tuple[Any, ...]]:
+    """What is promised and how it stands; open time that passed while they were one has passed."""
+    async with stage.database.reading() as session:
+        timers = (await session.scalars(select(SlaTimer))).all()
+    names = ("ticket_id", "metric", "cycle", "start_at", "state", "reason", "answered_at")
+    return sorted(tuple(str(getattr(one, name)) for name in names) for one in timers)
 
 
 def _state(tickets: list[Ticket]) -> list[tuple[Any, ...]]:
@@ -256,11 +273,11 @@ def test_merging_and_unmerging_gives_the_same_lines_and_statuses_back(
     asyncio.run(_there_and_back(database_url, texts, seed, (one, other)))
 
 
-async def _there_and_back(url: str, texts: Texts, seed: int, statuses: tuple[str, str]) -> None:
+async def _there_and_back(url: str, texts: Texts, seed: int, ends: tuple[str, str]) -> None:
     database = Database(url)
     stage = await _stage_again(database, texts)
-    gone_id, kept_id = await _two(database, stage, seed, statuses)
-    tickets, said = _state(await stage.tickets()), await _lines(stage)
+    gone_id, kept_id = await _two(stage, seed, ends)
+    tickets, said, promises = _state(await stage.tickets()), await _lines(stage), await _clocks(stage)
     async with database.transaction() as session:
         both = await merging.hold(session, gone_id, kept_id)
         assert both is not None and merging.refused(stage.desk, *both, seconds(100)) is None
@@ -274,6 +291,8 @@ async def _there_and_back(url: str, texts: Texts, seed: int, statuses: tuple[str
         await merging.unmerge(session, stage.desk, gone, stage.anna, seconds(200))
     assert _state(await stage.tickets()) == tickets
     assert await _lines(stage) == said
+    if "resolved" not in ends:  # one that was opened again by it has been open meanwhile
+        assert await _clocks(stage) == promises
     await database.close()
 
 
@@ -285,14 +304,15 @@ async def _stage_again(database: Database, texts: Texts) -> Stage:
     async with database.reading() as session:
         members = (await session.scalars(select(StaffMember).order_by(col(StaffMember.id)))).all()
     if not members:
-        return await Stage.set(database, texts)
+        return replace(await Stage.set(database, texts), desk=_desk(texts))
     async with database.transaction() as session:
         contact = await make.telegram_contact(session)
     return Stage(database, _desk(texts), contact, members[0], members[1])
 
 
 def _desk(texts: Texts) -> Desk:
-    ground = make.ground(texts, telegram={"staff_chat_id": GROUP})
+    promise = {"name": "all", "first_response": "30s", "next_response": "2m", "resolution": "1h"}
+    ground = make.ground(texts, telegram={"staff_chat_id": GROUP}, support={"sla": [promise]})
     return Desk(
         ground,
         answers.load([paths.templates()]),
