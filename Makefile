@@ -16,7 +16,7 @@ demo: $(VENV)/.program ## A day of the sample shop, without account or network (
 	@$(BIN)/aftercart demo $(ARGS)
 
 test: $(VENV)/.developer ## All tests, on SQLite and a real PostgreSQL (ARGS="tests/base -k clock" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist worksteal)
 
 check: $(VENV)/.developer ## Format, lint, types, direction of imports, documentation
 	@$(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
 """What every test may ask for: a real database (SQLite and PostgreSQL in turn) and the two languages' texts."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -20,6 +21,10 @@ assert tables
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 """A Wednesday without surprises, for tests that need a `now`."""
+
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+"""Databases on a server that several test processes share have this in their names."""
 
 
 async def _create(url: str) -> None:
@@ -43,9 +48,9 @@ def postgres_server() -> Iterator[str]:
         pytest.skip(reason)
     with postgres.server() as url:
         asyncio.run(
-            _sql(f"{url}/postgres", "DROP DATABASE IF EXISTS aftercart_template", "CREATE DATABASE aftercart_template")
+            _sql(f"{url}/postgres", f"DROP DATABASE IF EXISTS aftercart_template{WORKER}", f"CREATE DATABASE aftercart_template{WORKER}")
         )
-        asyncio.run(_create(f"{url}/aftercart_template"))
+        asyncio.run(_create(f"{url}/aftercart_template{WORKER}"))
         yield url
 
 
@@ -64,10 +69,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
         yield f"sqlite:///{file}"
         return
-    server, name = request.getfixturevalue("postgres_server"), "aftercart_test"
+    server, name = request.getfixturevalue("postgres_server"), f"aftercart_test{WORKER}"
     drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
     asyncio.run(
-        _sql(f"{server}/postgres", drop, f"CREATE DATABASE {name} TEMPLATE aftercart_template STRATEGY file_copy")
+        _sql(f"{server}/postgres", drop, f"CREATE DATABASE {name} TEMPLATE aftercart_template{WORKER} STRATEGY file_copy")
     )
     yield f"{server}/{name}"
 
@@ -77,7 +82,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database without any table, as a shop has it before the first start."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/new.db"
-    server, name = str(request.getfixturevalue("postgres_server")), "aftercart_test_empty"
+    server, name = str(request.getfixturevalue("postgres_server")), f"aftercart_test_empty{WORKER}"
     asyncio.run(_sql(f"{server}/postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}"))
     return f"{server}/{name}"
 
