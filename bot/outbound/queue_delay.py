@@ -56,7 +56,7 @@ async def queue_delay(session: AsyncSession, now: datetime) -> list[Delay]:
     return sorted(found, key=lambda delay: -delay.worst)
 
 
-def _with_group(*columns: sa.ColumnElement[datetime]) -> sa.Select[Any]:
+def _with_group(*columns: Any) -> Any:
     """With the group of each row: of its topic, or the one it names (`staff:ID`)."""
     named = sa.case((_rows.c.receiver.like("staff:%"), sa.cast(sa.func.substr(_rows.c.receiver, 7), sa.BigInteger)))
     group = sa.func.coalesce(named, _topics.c.chat_id)

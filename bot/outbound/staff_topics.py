@@ -34,6 +34,7 @@ from bot.outbound.sender import DeliveryError, Outgoing, Receipt
 from bot.outbound.shut_groups import ShutGroups
 from bot.outbound.telegram import LANE
 from bot.outbound.telegram_content import Place
+from bot.outbound.telegram_sizes import ICON_STAYS
 from bot.outbound.topic_icons import Icons
 from bot.outbound.topics import Found, Topics
 
@@ -197,7 +198,7 @@ class StaffTopicSender:
         name = await self._name(payload)
         state = str(payload.get("state") or "")
         icon = await self.icons.of(state) if state != found.icon else None
-        if icon and found.icon_at is not None and clock.now() - found.icon_at < topics.ICON_STAYS:
+        if icon and found.icon_at is not None and clock.now() - found.icon_at < ICON_STAYS:
             icon = None  # whoever asked for the card comes back for it
         if name == found.title:
             name = ""

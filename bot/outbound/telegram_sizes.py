@@ -2,6 +2,10 @@
 
 import html
 import re
+from datetime import timedelta
+
+ICON_STAYS = timedelta(seconds=30)
+"""An icon of a topic that was changed stays so long at least."""
 
 TEXT = 4096
 CAPTION = 1024

@@ -6,7 +6,7 @@ worker that died in between is taken over from.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,9 +31,6 @@ from bot.tables.support import Ticket, TicketMessage
 log = logs.get(__name__)
 _rows = table(Topic)
 LONGEST_NAME = 128
-ICON_STAYS = timedelta(seconds=30)
-"""An icon that was changed stays so long at least."""
-
 _RECAP_LINES = 20
 
 

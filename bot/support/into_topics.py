@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base.database import table
-from bot.outbound import lanes, outbox, topics
+from bot.outbound import lanes, outbox
 from bot.outbound.stage import Defer, Outcome, Send, Skip
+from bot.outbound.telegram_sizes import ICON_STAYS
 from bot.support import post
 from bot.support.desk import Desk
 from bot.support.sla import clocks as sla
@@ -124,5 +125,5 @@ class Cards:
             return
         head = await staff_card.head(session, self.desk, ticket, outcome.at)
         if head["state"] != topic["icon"]:
-            later = topic["icon_at"] + topics.ICON_STAYS
+            later = topic["icon_at"] + ICON_STAYS
             await post.card(session, ticket, f"icon:{topic['icon_at'].isoformat()}", outcome.at, due_at=later)

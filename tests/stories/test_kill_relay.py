@@ -17,7 +17,7 @@ from program import Program
 from bot.demo.telegram import Telegram
 from bot.demo.telegram_people import Shopper
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @dataclass
