@@ -19,8 +19,8 @@ _CLOCK_CHANGE = re.compile(
 _DAY = timedelta(days=1)
 
 
-def read(file: Path, now: datetime) -> dict[date, SpecialDay]:
-    """The closed days of last year up to three years ahead, with their names.
+def read(file: Path, now: datetime, folder: Path | None = None) -> dict[date, SpecialDay]:
+    """The closed days of last year up to three years ahead, with their names. `file` is looked for in `folder`.
 
     Only whole days count; changes of the clock, which some feeds list as events, do not. Raises FindingsError for a
     file that is no calendar.
@@ -29,7 +29,7 @@ def read(file: Path, now: datetime) -> dict[date, SpecialDay]:
         raise FindingsError(Finding(f"{file}: save it as a file; nothing is fetched at the start", key="ical"))
     years = range(now.year - 1, now.year + _AHEAD + 1)
     found: dict[date, SpecialDay] = {}
-    for event, days in _events(file, years):
+    for event, days in _events(folder / file if folder else file, years):
         name = str(event.get("summary", ""))
         if event.get("status") == "CANCELLED" or _CLOCK_CHANGE.search(name):
             continue

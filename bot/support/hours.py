@@ -91,7 +91,7 @@ def calendar(
     week = hours.week if any(hours.week) else ((_WHOLE_DAY,),) * 7
     special: dict[date, SpecialDay] = {}
     for file in reversed(hours.ical):  # of two names for one day the first file's stays
-        special |= holidays.read((folder or Path.cwd()) / file if "://" not in str(file) else file, now)
+        special |= holidays.read(file, now, folder or Path.cwd())
     special |= {day.date: day for day in hours.special}
     made = Calendar(tz, week, special)
     if next(open_windows(made, now, now + _YEAR), None) is None:
