@@ -2,7 +2,18 @@
 
 import typer
 
-from bot.commands import checking, contacts, feedback_reports, flows, importing, reports, running, setting_up, templates
+from bot.commands import (
+    checking,
+    contacts,
+    feedback_reports,
+    flows,
+    importing,
+    reports,
+    running,
+    setting_up,
+    sla_report,
+    templates,
+)
 
 cli = typer.Typer(
     name="aftercart",
@@ -21,6 +32,7 @@ cli.command()(setting_up.migrate)
 cli.command("import")(importing.import_file)
 cli.add_typer(flows.cli, name="flow")
 cli.add_typer(templates.cli, name="template")
+reports.cli.command("sla")(sla_report.sla)
 reports.cli.command("ratings")(feedback_reports.ratings)
 reports.cli.command("improvements")(feedback_reports.improvements)
 cli.add_typer(contacts.cli, name="contact")

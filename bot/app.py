@@ -39,7 +39,7 @@ from bot.shops import inbox as webhooks
 from bot.shops import record
 from bot.support import stages
 from bot.support.desk import Desk
-from bot.support.escalation import queue_alarm
+from bot.support.escalation import burn_alarm, queue_alarm
 from bot.support.escalation.timers import Timers
 from bot.support.feedback import complaints
 from bot.support.routing.rounds import Rounds
@@ -221,6 +221,10 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
         async with house.database.transaction() as session:
             await queue_alarm.look(session, house.desk, clock.now())
 
+    async def look_at_goals() -> None:
+        async with house.database.transaction() as session:
+            await burn_alarm.look(session, house.desk, clock.now())
+
     async def forget_updates() -> None:
         async with house.database.transaction() as session:
             await inbox.forget(session, clock.now())
@@ -244,6 +248,7 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
         "staff groups": look_at_groups,
         "old updates": forget_updates,
         "queue delay": queue_delay,
+        "goals": look_at_goals,
     }
 
 

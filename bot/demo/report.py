@@ -23,7 +23,9 @@ from bot.demo.mail_catcher import Caught
 from bot.demo.told import Line
 from bot.support.desk import Desk
 from bot.support.sla import attainment
-from bot.support.sla.attainment import Kept, Promise
+from bot.support.sla import goals as house_goals
+from bot.support.sla.attainment import Kept
+from bot.support.sla.goals import Standing
 from bot.tables.events import Event
 
 _WIDTH = 150
@@ -53,7 +55,7 @@ class Why:
 @dataclass(frozen=True)
 class Report:
     sla: Sequence[Kept]
-    goals: Sequence[Promise]
+    goals: Sequence[Standing]
     flows: Sequence[FlowReport]
     why: Sequence[Why]
     mails: Sequence[Mail]
@@ -90,8 +92,8 @@ async def read(
     async with database.reading() as session:
         desk = Desk.build(ground)
         return Report(
-            sla=await attainment.by_channel(session, desk, now - timedelta(days=1), now),
-            goals=await attainment.goals(session, desk, now),
+            sla=await attainment.by(session, desk, "channel", now - timedelta(days=1), now, now),
+            goals=await house_goals.standings(session, desk, now),
             flows=[flow for flow in await report.flows(session) if flow.enrolled],
             why=[one for address, name in people.items() for one in await why_of(session, address, name)],
             mails=mails,
@@ -179,19 +181,23 @@ def sla_table(found: Report) -> Table:
     table = _table("SLA: first answer by a person", "channel", "promise", "kept", "met", "missed", "half within")
     for one in found.sla:
         kept = "-" if one.attainment is None else f"{one.attainment:.0%}"
-        half = "-" if one.p50 is None else f"{one.p50:.1f} s"
+        half = "-" if one.waited.p50 is None else f"{one.waited.p50:.1f} s"
         missed = str(one.breached + one.overdue)
-        table.add_row(one.channel, one.metric.replace("_", " "), kept, str(one.met), missed, half)
+        table.add_row(one.of, one.metric.replace("_", " "), kept, str(one.met), missed, half)
     return table
 
 
 def goals_table(found: Report) -> Table:
-    table = _table("House goals", "goal", "promised", "kept", "of", "more may be missed")
+    table = _table("House goals", "goal", "promised", "kept", "of", "may be missed")
     for one in found.goals:
         words = f"{one.goal.channel}: {one.goal.metric.replace('_', ' ')} in {one.goal.within.total_seconds():.0f} s"
         share = "-" if one.share is None else f"{one.share:.0%}"
-        table.add_row(words, f"{one.goal.share:.0%}", share, str(one.counted), str(one.left))
+        table.add_row(words, f"{one.goal.share:.0%}", share, str(one.counted), _left(one.left))
     return table
+
+
+def _left(left: int) -> str:
+    return f"{left} more" if left >= 0 else f"{-left} missed too many"
 
 
 def flows_table(found: Report) -> Table:

@@ -81,6 +81,13 @@ async def _to_group(
     await relay.to_group(session, desk, ticket, content, key, now)
 
 
+async def every_lead(session: AsyncSession, desk: Desk) -> str:
+    """Mentions of all who lead anything, as HTML; empty where nobody does."""
+    leads = [lead for one in desk.ground.config.support.departments for lead in one.leads]
+    names = await _names(session, leads)
+    return " ".join(mention(lead, names.get(lead, desk.staff("staff.ladder.lead"))) for lead in dict.fromkeys(leads))
+
+
 def mention(telegram_id: int, name: str) -> str:
     return f'<a href="tg://user?id={telegram_id}">{html.escape(name, quote=False)}</a>'
 

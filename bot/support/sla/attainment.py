@@ -1,160 +1,136 @@
-"""How well promises were kept: attainment by channel and the house goals, counted from the clocks of tickets.
+"""How well promises were kept, counted from the clocks of tickets and cut as one likes.
 
-A clock belongs to the day on which it started. attainment = met / (met + breached + open and overdue); clocks that
-run on are told apart, and those that were cancelled (closed without a need to answer, unreachable) are left out.
+A clock belongs to the day on which it started, in the shop's time. attainment = met / (met + breached + open and
+overdue). Clocks that run on are told apart; those that were cancelled are left out, and listed by why.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, time, timedelta
+from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.base.config import SlaGoal
-from bot.base.database import table
-from bot.support import hours
-from bot.support.desk import CHAT_CHANNELS, Desk
-from bot.tables.chat import StaffMember
-from bot.tables.support import SlaTimer, Ticket
+from bot.base import clock
+from bot.support.desk import Desk
+from bot.support.sla import measured
+from bot.support.sla.measured import Measured
 
-_rows = table(SlaTimer)
-_WINDOWS = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 SMALL = 20
 """Below so many clocks a share says little."""
+
+_Key = Callable[[Measured, ZoneInfo], str]
+SLICES: Mapping[str, _Key] = MappingProxyType(
+    {
+        "channel": lambda one, _zone: one.channel,
+        "department": lambda one, _zone: one.department or "main",
+        "agent": lambda one, _zone: one.agent,
+        "priority": lambda one, _zone: one.priority,
+        "hour": lambda one, zone: f"{one.start_at.astimezone(zone):%H}:00",
+        "policy": lambda one, _zone: one.policy,
+        "calendar": lambda one, _zone: one.calendar,
+    }
+)
+"""What a report can be cut by. The hour is that of the start, in the shop's time."""
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Of waits, in seconds; each is a wait that somebody really had. None: there is none."""
+
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+
+    @classmethod
+    def of(cls, waits: Iterable[float | None]) -> "Percentiles":
+        known = sorted(one for one in waits if one is not None)
+        return cls(*(known[max(0, -(-len(known) * share // 100) - 1)] for share in (50, 90, 95))) if known else cls()
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Clocks of one channel and metric. `p50`, `p90` and `p95` are seconds of opening time until the answer.
+    """Clocks of one slice (`of`: the channel, the colleague, …) and metric.
 
-    `reasons` counts what was left out by why. `agent` names who answered (or had the ticket) in a report by agent.
+    `waited` is of opening time, `wall` by the clock on the wall, both until a person answered; `any_answer` until
+    anybody did. `reasons` are those of what was left out, `causes` of what was missed ("" is nobody's but ours).
     """
 
-    channel: str
+    of: str
     metric: str
     met: int
     breached: int
     overdue: int
     running: int
     left_out: int
-    p50: float | None
-    p90: float | None
-    p95: float | None = None
+    waited: Percentiles
+    wall: Percentiles
+    any_answer: Percentiles
     reasons: Mapping[str, int] = field(default_factory=dict)
-    agent: str | None = None
+    causes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def counted(self) -> int:
+        return self.met + self.breached + self.overdue
 
     @property
     def attainment(self) -> float | None:
-        counted = self.met + self.breached + self.overdue
-        return self.met / counted if counted else None
-
-
-@dataclass(frozen=True)
-class Promise:
-    """A house goal: `share` of `counted` clocks were answered in time; `left` more may be missed."""
-
-    goal: SlaGoal
-    counted: int
-    hits: int
+        return self.met / self.counted if self.counted else None
 
     @property
-    def share(self) -> float | None:
-        return self.hits / self.counted if self.counted else None
+    def few(self) -> bool:
+        return self.counted < SMALL
 
     @property
-    def left(self) -> int:
-        return int(self.counted * (1 - self.goal.share) + 1e-9) - (self.counted - self.hits)
+    def data(self) -> dict[str, Any]:
+        """For other programs."""
+        more = {"attainment": self.attainment, "counted": self.counted, "few": self.few}
+        return {**asdict(self), "reasons": dict(self.reasons), "causes": dict(self.causes), **more}
 
 
-async def by_channel(session: AsyncSession, desk: Desk, since: datetime, now: datetime) -> list[Kept]:
-    """One line per channel and metric, of the clocks that started in `since`..`now`."""
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for row in await _timers(session, since, now):
-        groups.setdefault((row["channel"], row["metric"]), []).append(row)
-    return [_kept(desk, *key, rows, now) for key, rows in sorted(groups.items())]
+def day(desk: Desk, at: date) -> datetime:
+    """When that date begins in the shop."""
+    return clock.instant(at, time(), desk.timezone)
 
 
-async def by_agent(session: AsyncSession, desk: Desk, since: datetime, now: datetime) -> list[Kept]:
-    """The same by colleague: who answered first, or has the ticket that nobody answered. Without a name: nobody."""
-    tickets, staff = table(Ticket), table(StaffMember)
-    holders = sa.select(tickets.c.id, tickets.c.assignee_id).where(tickets.c.assignee_id.is_not(None))
-    has = {row[0]: row[1] for row in await session.execute(holders.where(tickets.c.id.in_(_ticket_ids(since, now))))}
-    names = {row[0]: row[1] for row in await session.execute(sa.select(staff.c.id, staff.c.name))}
-    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
-    for row in await _timers(session, since, now):
-        agent = names.get(row["staff_id"] or has.get(row["ticket_id"]), "")
-        groups.setdefault((agent, row["channel"], row["metric"]), []).append(row)
-    return [
-        replace(_kept(desk, channel, metric, rows, now), agent=agent or None)
-        for (agent, channel, metric), rows in sorted(groups.items())
-    ]
+def days(desk: Desk, count: int, now: datetime) -> datetime:
+    """The start of the last so many days, today among them."""
+    return day(desk, now.astimezone(desk.timezone).date() - timedelta(days=count - 1))
 
 
-def _ticket_ids(since: datetime, now: datetime) -> sa.Select[Any]:
-    return sa.select(_rows.c.ticket_id).where(_rows.c.start_at >= since, _rows.c.start_at <= now)
+async def by(
+    session: AsyncSession, desk: Desk, what: str, since: datetime, until: datetime, now: datetime
+) -> list[Kept]:
+    """One line per slice and metric, of the clocks that started in `since` <= start < `until`."""
+    return cut(desk, await measured.of(session, desk, since, until, now), what)
 
 
-async def goals(session: AsyncSession, desk: Desk, now: datetime) -> list[Promise]:
-    """The house goals, each over its own window up to now."""
-    found = []
-    for goal in desk.ground.config.support.goals:
-        rows = await _timers(session, now - _WINDOWS[goal.window], now)
-        mine = [row for row in rows if row["metric"] == goal.metric and _is_of(goal, row["channel"])]
-        verdicts = [verdict for row in mine if (verdict := _in_time(desk, goal, row, now)) is not None]
-        found.append(Promise(goal, len(verdicts), sum(verdicts)))
-    return found
+def cut(desk: Desk, clocks: Sequence[Measured], what: str) -> list[Kept]:
+    """`what` is one of SLICES."""
+    groups: dict[tuple[str, str], list[Measured]] = {}
+    for one in clocks:
+        groups.setdefault((SLICES[what](one, desk.timezone), one.metric), []).append(one)
+    return [kept(key, metric, group) for (key, metric), group in sorted(groups.items())]
 
 
-async def _timers(session: AsyncSession, since: datetime, now: datetime) -> list[dict[str, Any]]:
-    started = sa.select(_rows).where(_rows.c.start_at >= since, _rows.c.start_at <= now).order_by(_rows.c.id)
-    return [dict(row) for row in (await session.execute(started)).mappings()]
-
-
-def _is_of(goal: SlaGoal, channel: str) -> bool:
-    return channel in CHAT_CHANNELS if goal.channel == "chat" else channel == goal.channel
-
-
-def _in_time(desk: Desk, goal: SlaGoal, row: Mapping[str, Any], now: datetime) -> bool | None:
-    """None while it is open, or for a clock that was cancelled."""
-    if row["state"] == "cancelled":
-        return None
-    waited = _waited(desk, row, row["answered_at"] or now)
-    if row["answered_at"] is None and waited <= goal.within:
-        return None
-    return waited <= goal.within
-
-
-def _waited(desk: Desk, row: Mapping[str, Any], until: datetime) -> timedelta:
-    calendar = hours.ALWAYS if row["always_open"] else desk.calendar
-    return hours.elapsed(calendar, row["start_at"], until)
-
-
-def _kept(desk: Desk, channel: str, metric: str, rows: Sequence[Mapping[str, Any]], now: datetime) -> Kept:
-    states = [row["state"] for row in rows]
-    overdue = sum(row["state"] == "running" and row["target_at"] < now for row in rows)
-    waits = sorted(
-        _waited(desk, row, row["answered_at"]).total_seconds()
-        for row in rows
-        if row["answered_at"] is not None and row["state"] != "cancelled"
-    )
+def kept(of: str, metric: str, clocks: Sequence[Measured]) -> Kept:
+    """All of these as one line."""
+    count = Counter(one.ended for one in clocks)
+    missed = [one for one in clocks if one.ended in ("breached", "overdue")]
     return Kept(
-        channel,
+        of,
         metric,
-        met=states.count("met"),
-        breached=states.count("breached"),
-        overdue=overdue,
-        running=states.count("running") - overdue,
-        left_out=states.count("cancelled"),
-        p50=_percentile(waits, 0.5),
-        p90=_percentile(waits, 0.9),
-        p95=_percentile(waits, 0.95),
-        reasons=Counter(row["reason"] or "cancelled" for row in rows if row["state"] == "cancelled"),
+        met=count["met"],
+        breached=count["breached"],
+        overdue=count["overdue"],
+        running=count["running"],
+        left_out=count["left_out"],
+        waited=Percentiles.of(one.waited for one in clocks),
+        wall=Percentiles.of(one.wall for one in clocks),
+        any_answer=Percentiles.of(one.any_answer for one in clocks),
+        reasons=Counter(one.reason or "cancelled" for one in clocks if one.ended == "left_out"),
+        causes=Counter(one.cause for one in missed),
     )
-
-
-def _percentile(values: Sequence[float], share: float) -> float | None:
-    """The nearest-rank percentile: a wait that somebody really had."""
-    return values[max(0, -(-len(values) * round(share * 100) // 100) - 1)] if values else None

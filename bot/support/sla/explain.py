@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from bot.support import hours, typed
+from bot.support import hours
 from bot.support.desk import Desk, span
 from bot.support.sla import rows
 from bot.tables.support import SlaTimer, Ticket
@@ -80,10 +80,3 @@ def _ended(desk: Desk, timer: SlaTimer, now: datetime) -> list[str]:
     if why := timer.cause or timer.reason:
         lines.append(desk.staff(f"staff.sla.why.{why}"))
     return lines
-
-
-async def _explain(session: AsyncSession, said: typed.Typed) -> str:
-    return await explain(session, said.desk, said.case, said.now)
-
-
-COMMANDS = (typed.Command("sla", _explain),)

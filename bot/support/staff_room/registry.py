@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.support import typed
 from bot.support.desk import Desk
+from bot.support.escalation import today
 from bot.support.feedback import board_room, complaints, noting, ratings
 from bot.support.privacy import exporting, forgetting
 from bot.support.routing import departments, transfer
-from bot.support.sla import explain
 from bot.support.staff_room import (
     attendance,
     drafts,
@@ -44,7 +44,7 @@ _FEATURES = (
     transfer,
     attendance,
     queues,
-    explain,
+    today,
     snooze,
     marking,
     links,
