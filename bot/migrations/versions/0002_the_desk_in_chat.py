@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("language", sa.String(), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("told", sa.String(), nullable=False),
+        sa.Column("why", sa.String(), server_default="", nullable=False),
         sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_voice_contact_id")),
         sa.ForeignKeyConstraint(["improvement_id"], ["improvement.id"], name=op.f("fk_voice_improvement_id")),
@@ -95,6 +96,46 @@ def upgrade() -> None:
     with op.batch_alter_table("voice", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_voice_contact_id"), ["contact_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_voice_improvement_id"), ["improvement_id"], unique=False)
+
+    op.create_table(
+        "confirmation",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("cycle", sa.Integer(), nullable=False),
+        sa.Column("owner_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answer", sa.String(), server_default="", nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_confirmation_contact_id")),
+        sa.ForeignKeyConstraint(["owner_id"], ["staffmember.id"], name=op.f("fk_confirmation_owner_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name=op.f("fk_confirmation_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_confirmation")),
+        sa.UniqueConstraint("ticket_id", "cycle", name=op.f("uq_confirmation_ticket_id_cycle")),
+    )
+    with op.batch_alter_table("confirmation", schema=None) as batch_op:
+        batch_op.create_index("ix_confirmation_answer", ["answer", "asked_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_confirmation_contact_id"), ["contact_id"], unique=False)
+
+    op.create_table(
+        "draft",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("actions", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("warned", sa.Boolean(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("said_id", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["staff_id"], ["staffmember.id"], name=op.f("fk_draft_staff_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name=op.f("fk_draft_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_draft")),
+    )
+    with op.batch_alter_table("draft", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_draft_said_id"), ["said_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_draft_ticket_id"), ["ticket_id"], unique=False)
 
     op.create_table(
         "drill",
@@ -154,6 +195,10 @@ def upgrade() -> None:
         sa.Column("said_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column(
+            "attachment", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), server_default="{}", nullable=False
+        ),
+        sa.Column("update_id", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["said_id"], ["ticketmessage.id"], name=op.f("fk_messagerevision_said_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messagerevision")),
@@ -167,17 +212,26 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("said_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("side", sa.String(), nullable=False),
+        sa.Column("form", sa.String(), server_default="text", nullable=False),
         sa.Column("chat_id", sa.BigInteger(), nullable=False),
+        sa.Column("thread_id", sa.BigInteger(), nullable=True),
         sa.Column("message_id", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["said_id"], ["ticketmessage.id"], name=op.f("fk_mirror_said_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mirror")),
-        sa.UniqueConstraint("chat_id", "message_id", name=op.f("uq_mirror_chat_id_message_id")),
+        sa.UniqueConstraint("chat_id", "message_id", "said_id", name=op.f("uq_mirror_chat_id_message_id_said_id")),
     )
     with op.batch_alter_table("mirror", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_mirror_said_id"), ["said_id"], unique=False)
 
     with op.batch_alter_table("contact", schema=None) as batch_op:
         batch_op.add_column(sa.Column("blocked_at", sa.DateTime(timezone=True), nullable=True))
+
+    with op.batch_alter_table("rating", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
+        batch_op.add_column(sa.Column("department", sa.String(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("withdrawn", sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.create_index("ix_rating_asked", ["asked_at"], unique=False)
+        batch_op.create_foreign_key(batch_op.f("fk_rating_staff_id"), "staffmember", ["staff_id"], ["id"])
 
     with op.batch_alter_table("slatimer", schema=None) as batch_op:
         batch_op.add_column(sa.Column("calendar", sa.String(), server_default="", nullable=False))
@@ -192,6 +246,8 @@ def upgrade() -> None:
                 "climbed", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), server_default="[]", nullable=False
             )
         )
+        batch_op.add_column(sa.Column("auto_answered_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("breached_at", sa.DateTime(timezone=True), nullable=True))
 
     with op.batch_alter_table("staffmember", schema=None) as batch_op:
         batch_op.add_column(sa.Column("username", sa.String(), nullable=True))
@@ -223,6 +279,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("merged_into", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("waiting_since", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("snooze_keeps", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.create_index(
             "ix_ticket_due",
             ["due_at"],
@@ -234,11 +291,14 @@ def upgrade() -> None:
 
     with op.batch_alter_table("ticketmessage", schema=None) as batch_op:
         batch_op.add_column(sa.Column("reply_to_id", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("quote", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("held", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True))
 
     with op.batch_alter_table("topic", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("card_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("icon", sa.String(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("icon_at", sa.DateTime(timezone=True), nullable=True))
 
@@ -247,11 +307,14 @@ def downgrade() -> None:
     with op.batch_alter_table("topic", schema=None) as batch_op:
         batch_op.drop_column("icon_at")
         batch_op.drop_column("icon")
+        batch_op.drop_column("card_at")
 
     with op.batch_alter_table("ticketmessage", schema=None) as batch_op:
+        batch_op.drop_column("asked_at")
         batch_op.drop_column("deleted_at")
         batch_op.drop_column("edited_at")
         batch_op.drop_column("held")
+        batch_op.drop_column("quote")
         batch_op.drop_column("reply_to_id")
 
     with op.batch_alter_table("ticket", schema=None) as batch_op:
@@ -259,6 +322,7 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_ticket_due", sqlite_where=sa.text("due_at IS NOT NULL"), postgresql_where=sa.text("due_at IS NOT NULL")
         )
+        batch_op.drop_column("snooze_keeps")
         batch_op.drop_column("snoozed_until")
         batch_op.drop_column("waiting_since")
         batch_op.drop_column("merged_into")
@@ -282,10 +346,19 @@ def downgrade() -> None:
         batch_op.drop_column("username")
 
     with op.batch_alter_table("slatimer", schema=None) as batch_op:
+        batch_op.drop_column("breached_at")
+        batch_op.drop_column("auto_answered_at")
         batch_op.drop_column("climbed")
         batch_op.drop_column("pauses")
         batch_op.drop_column("calendar_version")
         batch_op.drop_column("calendar")
+
+    with op.batch_alter_table("rating", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("fk_rating_staff_id"), type_="foreignkey")
+        batch_op.drop_index("ix_rating_asked")
+        batch_op.drop_column("withdrawn")
+        batch_op.drop_column("department")
+        batch_op.drop_column("staff_id")
 
     with op.batch_alter_table("contact", schema=None) as batch_op:
         batch_op.drop_column("blocked_at")
@@ -312,6 +385,16 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_drill_staff_id"))
 
     op.drop_table("drill")
+    with op.batch_alter_table("draft", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_draft_ticket_id"))
+        batch_op.drop_index(batch_op.f("ix_draft_said_id"))
+
+    op.drop_table("draft")
+    with op.batch_alter_table("confirmation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_confirmation_contact_id"))
+        batch_op.drop_index("ix_confirmation_answer")
+
+    op.drop_table("confirmation")
     with op.batch_alter_table("voice", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_voice_improvement_id"))
         batch_op.drop_index(batch_op.f("ix_voice_contact_id"))
