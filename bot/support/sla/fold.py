@@ -50,6 +50,7 @@ class _Folding:
         self.clocks: dict[tuple[str, int], Clock] = {}
         self.since: dict[str, datetime] = {}  # what runs, measured or not
         self.cycle: dict[str, int] = {}  # which clock measures it
+        self.cycles: dict[str, int] = {}  # how many there were
         self.first = "none"  # then open, then done
         self.waiting: list[_Waiting] = []
         self.late: dict[int | None, float] = {}
@@ -76,15 +77,14 @@ class _Folding:
 
     def _promise(self, at: datetime) -> Promise:
         """The promise that held at that time; before any was made, the first."""
-        held = [promise for promise in self.promises if promise.at <= at] or self.promises[:1]
-        return held[-1] if held else Promise(at)
+        held = next((promise for promise in reversed(self.promises) if promise.at <= at), None)
+        return held or (self.promises[0] if self.promises else Promise(at))
 
     def _current(self, metric: str) -> Clock | None:
         return self.clocks.get((metric, self.cycle.get(metric, 0)))
 
     def _last(self, metric: str) -> Clock | None:
-        mine = [clock for (name, _), clock in self.clocks.items() if name == metric]
-        return mine[-1] if mine else None
+        return self.clocks.get((metric, self.cycles.get(metric, 0)))
 
     def _keep(self, clock: Clock) -> Clock:
         self.clocks[clock.metric, clock.cycle] = clock
@@ -99,7 +99,7 @@ class _Folding:
         if metric not in promise.seconds:
             return None
         last = self._last(metric)
-        cycle = self.cycle[metric] = last.cycle + 1 if last else 1
+        cycle = self.cycle[metric] = self.cycles[metric] = last.cycle + 1 if last else 1
         start, pauses = self.since[metric], self._pauses(metric)
         return self._keep(measuring.made(metric, cycle, start, promise, pauses, self.calendars))
 
@@ -244,20 +244,22 @@ class _Folding:
         lasting = bool(self.pauses) and self.pauses[-1][1] is None
         if wanted == lasting:
             return
-        for metric in (RESOLUTION, FIXED):  # what ran out before stays missed
+        for metric in (RESOLUTION, FIXED):
             clock = self._current(metric)
-            if wanted and clock is not None and clock.settled_at is None and clock.overdue(at):
+            if clock is None or clock.settled_at is not None:
+                continue
+            if wanted and clock.overdue(at):  # what ran out before stays missed
                 self._keep(measuring.breach(clock))
+            elif wanted and clock.state == "running":
+                self._keep(measuring.stopped(clock, at))
+            elif not wanted and clock.state == "paused":
+                self._keep(measuring.resumed(clock, at, self.calendars))
         if wanted:
             self.pauses.append((at, None))
         else:
             start = self.pauses.pop()[0]
             if start < at:
                 self.pauses.append((start, at))
-        for metric in (RESOLUTION, FIXED):
-            clock = self._current(metric)
-            if clock is not None and clock.state in ("running", "paused"):
-                self._keep(measuring.paused(clock, self.pauses, self.calendars))
 
     def _fixed(self, event: Event) -> None:
         self._end(FIXED, lambda clock: measuring.reached(clock, event, self.pauses, self.calendars))

@@ -52,6 +52,22 @@ def paused(clock: Clock, pauses: Sequence[Pause], calendars: Calendars) -> Clock
     )
 
 
+def stopped(clock: Clock, at: datetime) -> Clock:
+    """A running clock that a pause stops; what it has left is known from when it would have run out."""
+    return replace(clock, state="paused", pauses=(*clock.pauses, (at, None)))
+
+
+def resumed(clock: Clock, at: datetime, calendars: Calendars) -> Clock:
+    """A stopped clock goes on with what it had left: the same as measuring from its start, without looking at every
+    pause again."""
+    since = max(clock.pauses[-1][0], clock.start_at)
+    earlier, calendar = clock.pauses[:-1], calendar_of(clock, calendars)
+    pauses = (*earlier, (clock.pauses[-1][0], at)) if since < at else earlier
+    left = hours.elapsed(calendar, since, clock.target_at)
+    target_at = hours.due(calendar, at, left) if left and since < at else clock.target_at
+    return replace(clock, state="running", pauses=pauses, target_at=target_at)
+
+
 def runs_out(clock: Clock, pauses: Sequence[Pause], calendars: Calendars) -> datetime:
     ended = [(start, end) for start, end in pauses if end is not None]
     return hours.due(calendar_of(clock, calendars), clock.start_at, timedelta(seconds=clock.target_seconds), ended)

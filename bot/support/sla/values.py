@@ -120,8 +120,9 @@ class Clock:
     climbed: tuple[str, ...] = ()
 
     def overdue(self, at: datetime) -> bool:
-        """It ran out before `at`, whether or not anybody saw it."""
-        return self.state == "breached" or (self.state == "running" and self.target_at < at)
+        """It ran out before `at`, whether or not anybody saw it; one that is stopped, before it was."""
+        until = self.pauses[-1][0] if self.state == "paused" else at
+        return self.state == "breached" or (self.state in ("running", "paused") and self.target_at < until)
 
 
 @dataclass(frozen=True)

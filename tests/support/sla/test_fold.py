@@ -51,6 +51,13 @@ def test_pauses_stay_when_the_promise_changes() -> None:
     assert clock is not None and clock.target_at == tale.at(at("15:00:00"))
 
 
+def test_a_shorter_promise_that_had_run_out_before_the_pause_is_missed_when_it_is_made() -> None:
+    tale = _ticket().answered(at("12:00:30")).turned(at("12:30:00"), "snoozed").promise(at("12:40:00"), **{RT: 600})
+    clock = tale.clock(RT)
+    assert clock is not None and (clock.state, clock.cause) == ("breached", "retarget")
+    assert clock.breached_at == tale.at(at("12:40:00"))
+
+
 def test_a_resolution_that_ran_out_before_a_pause_is_missed() -> None:
     tale = _ticket().answered(at("12:00:30")).turned(at("13:00:01"), "waiting_customer")
     assert (RT, 1, "breached", None) in _states(tale)
