@@ -48,7 +48,11 @@ def postgres_server() -> Iterator[str]:
         pytest.skip(reason)
     with postgres.server() as url:
         asyncio.run(
-            _sql(f"{url}/postgres", f"DROP DATABASE IF EXISTS aftercart_template{WORKER}", f"CREATE DATABASE aftercart_template{WORKER}")
+            _sql(
+                f"{url}/postgres",
+                f"DROP DATABASE IF EXISTS aftercart_template{WORKER}",
+                f"CREATE DATABASE aftercart_template{WORKER}",
+            )
         )
         asyncio.run(_create(f"{url}/aftercart_template{WORKER}"))
         yield url
@@ -72,7 +76,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server, name = request.getfixturevalue("postgres_server"), f"aftercart_test{WORKER}"
     drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
     asyncio.run(
-        _sql(f"{server}/postgres", drop, f"CREATE DATABASE {name} TEMPLATE aftercart_template{WORKER} STRATEGY file_copy")
+        _sql(
+            f"{server}/postgres",
+            drop,
+            f"CREATE DATABASE {name} TEMPLATE aftercart_template{WORKER} STRATEGY file_copy",
+        )
     )
     yield f"{server}/{name}"
 

@@ -133,7 +133,7 @@ class Answers(ToCustomer):
         self, session: AsyncSession, ticket: Ticket, line: TicketMessage, accepted_at: datetime, now: datetime
     ) -> None:
         by, first = f"staff:{line.staff_id}", ticket.answered_at is None
-        data = {"said": line.id, "agent_at": line.at.isoformat(), "staff": line.staff_id}
+        data: dict[str, Any] = {"said": line.id, "agent_at": line.at.isoformat(), "staff": line.staff_id}
         await sla.happened(session, self.desk, ticket, by, "answered", now, at=accepted_at, **data)
         turned = await statuses.answered(session, self.desk, ticket, by, accepted_at, now)
         await relay.acknowledge(session, self.desk, ticket, line, now)
