@@ -125,7 +125,7 @@ class Answers(ToCustomer):
         if outcome.receipt is not None:
             await self._arrived(session, ticket, line, outcome.receipt.accepted_at, outcome.at)
         elif outcome.status == "failed":
-            data = {"said": line.id, "why": outcome.reason, "agent_at": line.at.isoformat()}
+            data: dict[str, Any] = {"said": line.id, "why": outcome.reason, "agent_at": line.at.isoformat()}
             await sla.happened(session, self.desk, ticket, "bot", "not_delivered", outcome.at, **data)
             await relay.not_delivered(session, self.desk, ticket, line, outcome.reason, outcome.at)
 

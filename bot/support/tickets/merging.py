@@ -123,7 +123,8 @@ async def unmerge(session: AsyncSession, desk: Desk, gone: Ticket, staff: StaffM
     gone.merged_into = None
     await session.delete(link)
     await session.flush()
-    await sla.happened(session, desk, kept, by, "unmerged", now, **{"from": gone.id})
+    theirs: dict[str, Any] = {"from": gone.id}
+    await sla.happened(session, desk, kept, by, "unmerged", now, **theirs)
     await sla.happened(session, desk, gone, by, "unmerged", now, out_of=kept.id)
     await _back(session, desk, gone, before["status"], by, now)
     if await statuses.since(session, kept) <= link.made_at:  # nothing but the merge changed it

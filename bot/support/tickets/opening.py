@@ -1,7 +1,7 @@
 """From a conversation to a ticket: find the open one, reopen a fresh one, else open one with its clock and card."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from bot.tables.support import Ticket, TicketMessage
 _TICKETS = table(Ticket)
 _LINES = table(TicketMessage)
 _FIRST_NUMBER = 1001
+_SAME_TALK = timedelta(minutes=30)  # a longer silence begins another matter
 
 
 async def open_of(session: AsyncSession, contact_id: int, channel: str, quoted: int | None = None) -> Ticket | None:
@@ -149,7 +150,8 @@ async def hand_over(
     ticket = await create(session, contact, channel, language, at)
     await routing.place(session, desk, ticket, now)
     await session.flush()
-    await sla.happened(session, desk, ticket, "customer", "opened", now, at=at, why=why, origin="customer")
+    talk = await _talk(session, contact.id, channel, now)
+    await sla.happened(session, desk, ticket, "customer", "opened", now, at=at, why=why, origin="customer", **talk)
     await post.card(session, ticket, "opened", now)
     if last is not None:
         await links.link(session, desk, ticket, last, "earlier", "bot", now)
@@ -159,6 +161,20 @@ async def hand_over(
     await _acknowledge(session, desk, contact, ticket, "ticket.opened", now)
     await routing.offer(session, desk, ticket, now)
     return ticket
+
+
+async def _talk(session: AsyncSession, contact_id: int, channel: str, now: datetime) -> dict[str, Any]:
+    """When the talk with the bot that led here began (`first`), and when the bot answered (`bot_answered`)."""
+    said: list[TicketMessage] = []
+    for line in reversed(await lines.before_ticket(session, contact_id, channel, now)):
+        if said and said[-1].at - line.at > _SAME_TALK:
+            break
+        said.append(line)
+    first = next((line.at for line in reversed(said) if line.author == "customer"), None)
+    if first is None:
+        return {}
+    bot = [line.accepted_at or line.at for line in said if line.author == "bot" and line.at >= first]
+    return {"first": first.isoformat(), **({"bot_answered": min(bot).isoformat()} if bot else {})}
 
 
 async def _again(

@@ -63,7 +63,7 @@ def _what(desk: Desk, event: TicketEvent, names: Mapping[int, str], numbers: Map
 def _values(desk: Desk, event: TicketEvent, names: Mapping[int, str], numbers: Mapping[int, int]) -> dict[str, Any]:
     """What the words of any change may name; what it does not have is a dash."""
     data = event.data
-    other = next((data[name] for name in _OTHER if isinstance(data.get(name), int)), None)
+    other: int = next((data[name] for name in _OTHER if isinstance(data.get(name), int)), 0)
     staff = data.get("staff")
     metric = data.get("metric")
     tags = [*(f"+{one}" for one in data.get("added") or ()), *(f"−{one}" for one in data.get("removed") or ())]

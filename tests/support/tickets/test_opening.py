@@ -135,3 +135,14 @@ async def test_after_a_split_the_customer_goes_on_where_they_were_spoken_to_last
     async with stage.database.reading() as session:
         said = {line.text: line.ticket_id for line in (await session.scalars(select(TicketMessage))).all()}
     assert said["it is the blue one"] == second.id and said["41 please"] == first.id
+
+
+async def test_the_history_tells_when_the_talk_with_the_bot_began(database: Database, texts: Texts) -> None:
+    stage = await Stage.set(database, texts)
+    await stage.customer_says("do you ship internationally", seconds(-7200))
+    await stage.customer_says("do you ship internationally", seconds(10))
+    await stage.customer_says(PROBLEM, seconds(40))
+    async with database.reading() as session:
+        (opened,) = (await session.scalars(select(TicketEvent).where(TicketEvent.name == "opened"))).all()
+    assert opened.at == seconds(40)
+    assert (opened.data["first"], opened.data["bot_answered"]) == (seconds(10).isoformat(), seconds(10).isoformat())
