@@ -102,7 +102,7 @@ async def _blank(session: AsyncSession, people: Sequence[int]) -> None:
         (sa.update(events).where(events.c.contact_id.in_(people)), {"body": {}, "error": None}),
         (sa.update(orders).where(orders.c.contact_id.in_(people)), {"tracking_number": "", "tracking_url": ""}),
         (sa.update(carts).where(carts.c.contact_id.in_(people)), {"url": ""}),
-        (sa.update(said).where(said.c.contact_id.in_(people)), {"text": "", "attachment": {}}),
+        (sa.update(said).where(said.c.contact_id.in_(people)), {"text": "", "attachment": {}, "quote": ""}),
         (sa.update(ratings).where(ratings.c.contact_id.in_(people)), {"comment": ""}),
         (sa.update(clicks).where(clicks.c.contact_id.in_(people)), {"url": ""}),
     ):

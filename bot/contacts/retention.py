@@ -58,10 +58,10 @@ async def _conversations(session: Any, before: datetime) -> int:
     over = sa.select(tickets.c.id).where(tickets.c.status == "resolved", tickets.c.resolved_at < before)
     old = sa.or_(lines.c.ticket_id.in_(over), sa.and_(lines.c.ticket_id.is_(None), lines.c.at < before))
     # An attachment is JSON: what it holds is compared as text on both databases.
-    words = sa.or_(lines.c.text != "", sa.cast(lines.c.attachment, sa.Text) != "{}")
+    words = sa.or_(lines.c.text != "", lines.c.quote != "", sa.cast(lines.c.attachment, sa.Text) != "{}")
     picked = list((await session.scalars(sa.select(lines.c.id).where(old, words).limit(_BATCH))).all())
     if picked:
-        await session.execute(sa.update(lines).where(lines.c.id.in_(picked)).values(text="", attachment={}))
+        await session.execute(sa.update(lines).where(lines.c.id.in_(picked)).values(text="", attachment={}, quote=""))
         revisions, drafts, ratings = table(MessageRevision), table(Draft), table(Rating)
         await session.execute(sa.delete(revisions).where(revisions.c.said_id.in_(picked)))
         await session.execute(sa.delete(drafts).where(drafts.c.ticket_id.in_(over)))
