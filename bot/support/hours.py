@@ -1,6 +1,6 @@
 """When the desk is open: pure functions over opening hours, in instants, so that no hour is lost or won by DST.
 
-Rules C1-C5 of the SLA: split days, windows past midnight (they belong to the day they start on), special days,
+Split days, windows past midnight (they belong to the day they start on), special days,
 24:00; a day from 00:00 to 24:00 lasts 23, 24 or 25 hours.
 """
 

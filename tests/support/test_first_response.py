@@ -1,4 +1,4 @@
-"""The worked examples of the first response (rows 1-26 of the rules), played through the desk."""
+"""The worked examples of the first response played through the desk."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +28,7 @@ async def stage(database: Database, texts: Texts) -> Stage:
     return await Stage.set(database, texts)
 
 
-async def test_the_second_message_moves_nothing_and_equality_is_met(stage: Stage) -> None:  # row 1
+async def test_the_second_message_moves_nothing_and_equality_is_met(stage: Stage) -> None:
     await stage.customer_says(PROBLEM, NOON)
     await stage.customer_says("hello?", seconds(20))
     await stage.staff_takes(seconds(21))
@@ -39,7 +39,7 @@ async def test_the_second_message_moves_nothing_and_equality_is_met(stage: Stage
     assert (timer.start_at, timer.target_at, timer.state) == (NOON, seconds(30), "met")
 
 
-async def test_neither_our_acknowledgement_nor_a_note_is_an_answer(stage: Stage) -> None:  # row 2
+async def test_neither_our_acknowledgement_nor_a_note_is_an_answer(stage: Stage) -> None:
     await stage.customer_says(PROBLEM, NOON)
     await stage.staff_takes(seconds(5))
     await stage.staff_notes("who knows this?", seconds(10))
@@ -52,7 +52,7 @@ async def test_neither_our_acknowledgement_nor_a_note_is_an_answer(stage: Stage)
     assert (timer.detected_at, timer.answered_at) == (seconds(30.001), seconds(31))
 
 
-async def test_a_weekend_message_is_due_after_the_next_opening(database: Database, texts: Texts) -> None:  # row 21
+async def test_a_weekend_message_is_due_after_the_next_opening(database: Database, texts: Texts) -> None:
     stage = await Stage.set(database, texts, **BERLIN)
     await stage.customer_says(PROBLEM, datetime(2026, 3, 7, 13, tzinfo=UTC))
     await stage.staff_takes(datetime(2026, 3, 9, 8, 0, 5, tzinfo=UTC))
@@ -64,7 +64,7 @@ async def test_a_weekend_message_is_due_after_the_next_opening(database: Databas
     assert "back at" in (await stage.texts("auto_answer"))[0]
 
 
-async def test_late_delivery_of_a_timely_answer_is_our_delay(stage: Stage) -> None:  # row 22
+async def test_late_delivery_of_a_timely_answer_is_our_delay(stage: Stage) -> None:
     await stage.customer_says(PROBLEM, NOON)
     await stage.staff_takes(seconds(20))
     await stage.staff_says("Here I am", seconds(25))
@@ -75,7 +75,7 @@ async def test_late_delivery_of_a_timely_answer_is_our_delay(stage: Stage) -> No
     assert (timer.state, timer.cause, timer.agent_at) == ("breached", "delivery_delay", seconds(25))
 
 
-async def test_a_customer_who_blocked_us_is_left_out(stage: Stage) -> None:  # row 23
+async def test_a_customer_who_blocked_us_is_left_out(stage: Stage) -> None:
     await stage.customer_says(PROBLEM, NOON)
     await stage.staff_takes(seconds(10))
     await stage.staff_says("Here I am", seconds(20))
@@ -86,7 +86,7 @@ async def test_a_customer_who_blocked_us_is_left_out(stage: Stage) -> None:  # r
     assert any("blocked the bot" in text for text in await stage.texts("notice"))
 
 
-async def test_closing_without_an_answer_is_left_out_before_it_was_due(stage: Stage) -> None:  # row 26
+async def test_closing_without_an_answer_is_left_out_before_it_was_due(stage: Stage) -> None:
     await stage.customer_says(PROBLEM, NOON)
     await stage.staff_closes(seconds(20))
     timer = await stage.timer()
@@ -163,7 +163,7 @@ async def test_the_explanation_tells_start_budget_due_and_why(stage: Stage) -> N
         assert part in text
 
 
-async def test_a_refusal_is_judged_by_the_answer_and_not_by_when_we_looked(stage: Stage) -> None:  # R3
+async def test_a_refusal_is_judged_by_the_answer_and_not_by_when_we_looked(stage: Stage) -> None:
     await stage.customer_says(PROBLEM, NOON)
     await stage.staff_takes(seconds(5))
     await stage.staff_says("Here I am", seconds(27))
@@ -174,7 +174,7 @@ async def test_a_refusal_is_judged_by_the_answer_and_not_by_when_we_looked(stage
     assert (timer.state, timer.reason) == ("cancelled", "unreachable")
 
 
-async def test_an_answer_to_somebody_who_had_blocked_us_already_settles_the_clock(stage: Stage) -> None:  # R3
+async def test_an_answer_to_somebody_who_had_blocked_us_already_settles_the_clock(stage: Stage) -> None:
     await stage.customer_says(PROBLEM, NOON)
     await stage.staff_takes(seconds(5))
     async with stage.database.transaction() as session:

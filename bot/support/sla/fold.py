@@ -1,16 +1,17 @@
 """The heart of the promises: the history of a ticket in, its clocks out. Pure, so that computing again changes nothing.
 
-Rules S, R, P and X of the SLA. Events are taken by when they count, not by when they were written: an answer that was
+Events are taken by when they count, not by when they were written: an answer that was
 accepted before the customer wrote again does not answer them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 
 from bot.support.sla import measuring, timeline
+from bot.support.sla.moment import Moment
 from bot.support.sla.values import (
     FIRST,
     FIXED,
@@ -23,13 +24,8 @@ from bot.support.sla.values import (
     Event,
     Folded,
     Histories,
-    Pause,
     Promise,
 )
-
-_ON_ITS_WAY = ("closed_without_reply", "bot_resolved", "no_reply_needed")
-_Waiting = tuple[datetime, int, int | None]
-"""A message that nobody answered: when it was said, its event, its line."""
 
 
 def fold(ticket_id: int, histories: Histories, calendars: Calendars) -> Folded:
@@ -38,27 +34,8 @@ def fold(ticket_id: int, histories: Histories, calendars: Calendars) -> Folded:
     return _Folding(ticket_id, histories, calendars).run().result()
 
 
-class _Folding:
-    """One pass over the events of a ticket; what a moment of it looks like."""
-
-    def __init__(self, ticket_id: int, histories: Histories, calendars: Calendars) -> None:
-        self.ticket_id = ticket_id
-        self.histories = histories
-        self.calendars = calendars
-        self.events = timeline.of(ticket_id, histories)
-        self.promises = [Promise.of(event) for event in self.events if event.name == "promised"]
-        self.clocks: dict[tuple[str, int], Clock] = {}
-        self.since: dict[str, datetime] = {}  # what runs, measured or not
-        self.cycle: dict[str, int] = {}  # which clock measures it
-        self.cycles: dict[str, int] = {}  # how many there were
-        self.first = "none"  # then open, then done
-        self.waiting: list[_Waiting] = []
-        self.late: dict[int | None, float] = {}
-        self.pauses: list[Pause] = []
-        self.status = "new"
-        self.answered_at: datetime | None = None
-        self.responded_at: datetime | None = None
-        self.over = False
+class _Folding(Moment):
+    """One pass over the events of a ticket."""
 
     def run(self, until: Callable[[Event], bool] = lambda _event: False) -> "_Folding":
         for event in self.events:
@@ -72,55 +49,6 @@ class _Folding:
         waiting = None if self.over or not self.waiting else self.waiting[0][0]
         promise = self.promises[-1] if self.promises else None
         return Folded(tuple(self.clocks.values()), promise, waiting, self.answered_at)
-
-    # --- what runs
-
-    def _promise(self, at: datetime) -> Promise:
-        """The promise that held at that time; before any was made, the first."""
-        held = next((promise for promise in reversed(self.promises) if promise.at <= at), None)
-        return held or (self.promises[0] if self.promises else Promise(at))
-
-    def _current(self, metric: str) -> Clock | None:
-        return self.clocks.get((metric, self.cycle.get(metric, 0)))
-
-    def _last(self, metric: str) -> Clock | None:
-        return self.clocks.get((metric, self.cycles.get(metric, 0)))
-
-    def _keep(self, clock: Clock) -> Clock:
-        self.clocks[clock.metric, clock.cycle] = clock
-        return clock
-
-    def _begin(self, metric: str, start: datetime) -> None:
-        self.since[metric] = start
-        self.cycle.pop(metric, None)
-        self._measure(metric, self._promise(start))
-
-    def _measure(self, metric: str, promise: Promise) -> Clock | None:
-        if metric not in promise.seconds:
-            return None
-        last = self._last(metric)
-        cycle = self.cycle[metric] = self.cycles[metric] = last.cycle + 1 if last else 1
-        start, pauses = self.since[metric], self._pauses(metric)
-        return self._keep(measuring.made(metric, cycle, start, promise, pauses, self.calendars))
-
-    def _pauses(self, metric: str) -> Sequence[Pause]:
-        return () if metric in REPLIES else self.pauses
-
-    def _end(self, metric: str, change: Callable[[Clock], Clock]) -> None:
-        clock = self._current(metric)
-        if clock is not None and clock.settled_at is None:
-            self._keep(change(clock))
-        self.since.pop(metric, None)
-        self.cycle.pop(metric, None)
-
-    def _move(self, metric: str, start: datetime, at: datetime, cause: str) -> None:
-        """Let it have started at another time; what ran out by that is missed when it was changed."""
-        self.since[metric] = start
-        clock = self._current(metric)
-        if clock is None or clock.settled_at or clock.overdue(at):
-            return
-        moved = measuring.paused(replace(clock, start_at=start), self._pauses(metric), self.calendars)
-        self._keep(measuring.breach(moved, at, cause) if moved.overdue(at) else moved)
 
     # --- the customer and the staff
 
@@ -164,8 +92,8 @@ class _Folding:
             last = self._last(metric)
             if metric in self.since:
                 self._end(metric, lambda clock: measuring.answered(clock, event, late, self.calendars))
-            elif last is not None and _on_its_way(last, event):
-                self._keep(measuring.answered(_as_it_ran(last), event, late, self.calendars))
+            elif last is not None and measuring.on_its_way(last, event):
+                self._keep(measuring.answered(measuring.as_it_ran(last), event, late, self.calendars))
         self.first, self.waiting = "done", []
         self.answered_at = self.answered_at or event.at
         self.responded_at = event.at
@@ -383,19 +311,6 @@ class _Folding:
     def _escalated(self, event: Event) -> None:
         if clock := self._seen(event):
             self._keep(replace(clock, climbed=(*clock.climbed, str(event.data["step"]))))
-
-
-def _on_its_way(clock: Clock, event: Event) -> bool:
-    """The answer was given before the ticket was closed, and accepted only after."""
-    if clock.settled_at is None or clock.answered_at is not None or event.agent_at > clock.settled_at:
-        return False
-    return clock.reason in _ON_ITS_WAY or (clock.state == "breached" and clock.reason is None)
-
-
-def _as_it_ran(clock: Clock) -> Clock:
-    if clock.state == "breached":
-        return clock
-    return replace(clock, state="running", reason=None, settled_at=None)
 
 
 _TAKEN: Mapping[str, Callable[[_Folding, Event], None]] = MappingProxyType(

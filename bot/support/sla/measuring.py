@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from bot.support import hours
 from bot.support.sla.values import Calendars, Clock, Event, Pause, Promise
 
+_ON_ITS_WAY = ("closed_without_reply", "bot_resolved", "no_reply_needed")
+
 
 def calendar_of(clock: Clock, calendars: Calendars) -> hours.Calendar:
     return hours.ALWAYS if clock.always_open else calendars[clock.calendar_version]
@@ -126,3 +128,17 @@ def reached(clock: Clock, event: Event, pauses: Sequence[Pause], calendars: Cale
         clock = breach(clock) if clock.target_at < event.at else replace(clock, state="met")
     done = replace(clock, answered_at=event.at, staff_id=event.staff, settled_at=event.at)
     return replace(done, detected_at=done.detected_at or event.at) if done.state == "breached" else done
+
+
+def on_its_way(clock: Clock, event: Event) -> bool:
+    """The answer was given before the ticket was closed, and accepted only after."""
+    if clock.settled_at is None or clock.answered_at is not None or event.agent_at > clock.settled_at:
+        return False
+    return clock.reason in _ON_ITS_WAY or (clock.state == "breached" and clock.reason is None)
+
+
+def as_it_ran(clock: Clock) -> Clock:
+    """The clock again as it was before that: what had run out stays missed."""
+    if clock.state == "breached":
+        return clock
+    return replace(clock, state="running", reason=None, settled_at=None)

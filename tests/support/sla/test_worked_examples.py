@@ -136,11 +136,11 @@ def test_the_worked_examples(told: Callable[[], Tale], metric: str, due: str, ve
         assert getattr(clock, name) == value, name
 
 
-def test_a_ticket_that_staff_began_owes_no_first_answer() -> None:  # row 25
+def test_a_ticket_that_staff_began_owes_no_first_answer() -> None:
     assert _row_25().clock(FRT) is None
 
 
-def test_an_absence_mail_writes_nothing_and_so_starts_nothing() -> None:  # row 27
+def test_an_absence_mail_writes_nothing_and_so_starts_nothing() -> None:
     tale = _frt("B", 4 * HOUR, "2026-03-02 09:00").answered("2026-03-02 09:30")
     before = tale.folded()
     assert [clock.state for clock in before.clocks] == ["met"] and before.waiting_since is None
