@@ -222,8 +222,12 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
             await queue_alarm.look(session, house.desk, clock.now())
 
     async def look_at_goals() -> None:
-        async with house.database.transaction() as session:
-            await burn_alarm.look(session, house.desk, clock.now())
+        now = clock.now()
+        async with house.database.reading() as session:
+            found = await burn_alarm.look(session, house.desk, now)
+        for one in found:
+            async with house.database.transaction() as session:
+                await burn_alarm.alarm(session, house.desk, one, now)
 
     async def forget_updates() -> None:
         async with house.database.transaction() as session:

@@ -45,17 +45,15 @@ class Burning:
     gone_at: datetime
 
 
-async def look(session: AsyncSession, desk: Desk, now: datetime) -> int:
-    """Alarm the goals that burn and that were not alarmed in their window. Returns how many."""
-    alarmed = 0
+async def look(session: AsyncSession, desk: Desk, now: datetime) -> list[Burning]:
+    """The goals that burn and were not told of in their window. It reads a lot and writes nothing."""
+    found = []
     for goal in desk.ground.config.support.goals:
         key = _key(goal, goals.began(desk, goal, now))
-        if await session.scalar(sa.select(_OUTBOX.c.id).where(_OUTBOX.c.key == key)) is not None:
-            continue
-        found = await burning(session, desk, goal, now)
-        if found is not None:
-            alarmed += await _alarm(session, desk, found, key, now)
-    return alarmed
+        if await session.scalar(sa.select(_OUTBOX.c.id).where(_OUTBOX.c.key == key)) is None:
+            burns = await burning(session, desk, goal, now)
+            found += [burns] if burns is not None else []
+    return found
 
 
 async def burning(session: AsyncSession, desk: Desk, goal: SlaGoal, now: datetime) -> Burning | None:
@@ -83,17 +81,18 @@ def _gone_at(desk: Desk, standing: Standing, some_hours: Sequence[Verdict], now:
     return hours.due(desk.calendar, now, span_ * (left / excess))
 
 
-async def _alarm(session: AsyncSession, desk: Desk, found: Burning, key: str, now: datetime) -> bool:
+async def alarm(session: AsyncSession, desk: Desk, found: Burning, now: datetime) -> bool:
+    """Tell the staff group, in General. False when it was told meanwhile, or there is no group."""
     groups = await staff_group.every(session, desk.ground.config)
-    goal = found.standing.goal
+    standing = found.standing
     log.warning(
-        "a goal is being missed fast", metric=goal.metric, channel=goal.channel, window=goal.window,
-        missed=found.standing.missed, counted=found.standing.counted, left=found.standing.left,
+        "a goal is being missed fast", metric=standing.goal.metric, channel=standing.goal.channel,
+        window=standing.goal.window, missed=standing.missed, counted=standing.counted, left=standing.left,
     )  # fmt: skip
     if not groups:
         return False
     content = {"text": await _told(session, desk, found, now), "html": True}
-    return await post.to_staff(session, groups[0], content, key, now) is not None
+    return await post.to_staff(session, groups[0], content, _key(standing.goal, standing.since), now) is not None
 
 
 async def _told(session: AsyncSession, desk: Desk, found: Burning, now: datetime) -> str:

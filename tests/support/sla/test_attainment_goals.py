@@ -92,8 +92,10 @@ async def test_drills_and_other_channels_are_not_of_the_goal(database: Database,
 
 
 async def _alarm(stage: Stage, now: datetime) -> int:
+    async with stage.database.reading() as session:
+        found = await burn_alarm.look(session, stage.desk, now)
     async with stage.database.transaction() as session:
-        return await burn_alarm.look(session, stage.desk, now)
+        return sum([await burn_alarm.alarm(session, stage.desk, one, now) for one in found])
 
 
 async def _hours(stage: Stage, *missed_of: tuple[float, int, int]) -> None:
