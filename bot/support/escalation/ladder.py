@@ -14,9 +14,10 @@ from bot.base.config import LadderStep
 from bot.support import hours
 from bot.support.desk import Desk
 from bot.support.escalation import rungs
-from bot.support.sla import clocks
-from bot.support.sla.values import REPLIES
-from bot.tables.support import SlaTimer, Ticket
+from bot.support.escalation.case import Case, Pending
+from bot.support.escalation.rungs import Rung
+from bot.support.sla.values import REPLIES, Clock
+from bot.tables.support import Ticket
 
 _GRACE = timedelta(minutes=1)
 """A step that fell due right at closing time is done; one that is found hours later waits for the opening."""
@@ -26,70 +27,79 @@ _RESTS = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Climbed:
-    """What the steps had to say, as lines of HTML for the topic (`spare`: nice to have), and when there may be more."""
+    """What the steps had to say, as lines of HTML for the topic (`spare`: nice to have), and when there may be more.
 
+    `changed`: a step did something about the ticket, and its clocks may be others now.
+    """
+
+    steps: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     again: datetime | None = None
     spare: bool = False
+    changed: bool = False
 
 
-async def climb(
-    session: AsyncSession, desk: Desk, ticket: Ticket, timer: SlaTimer, calendar: hours.Calendar, now: datetime
-) -> Climbed:
-    """Do the steps whose time has come and that were not done. The ticket is held, the timer is as it stands now."""
-    if _is_over(ticket, timer):
+async def climb(session: AsyncSession, desk: Desk, case: Case, pending: Pending, now: datetime) -> Climbed:
+    """Do the steps whose time has come and that were not done. The ticket is held."""
+    ticket, clock = case.ticket, case.clock
+    if _is_over(ticket, clock):
         return Climbed()
-    if _rests(desk, ticket, timer):
-        return Climbed(again=hours.due(calendar, now, _RESTS))
-    done, words, later, spare = set(timer.climbed), list[str](), list[datetime](), True
+    if _rests(desk, ticket, clock):
+        return Climbed(again=hours.due(case.calendar, now, _RESTS))
+    done, rungs_, later, changed = list[str](), list[Rung](), list[datetime](), False
     for step in _in_order(desk):
-        if step.name in done or not _fits(step, ticket, timer) or (due_at := _due(step, timer, calendar, now)) is None:
+        if step.name in (*clock.climbed, *done) or not _fits(step, ticket, clock):
             continue
-        if (at := _allowed(calendar, due_at, now)) > now:
+        if (due_at := _due(step, clock, case.calendar, now)) is None:
+            continue
+        if (at := _allowed(case.calendar, due_at, now)) > now:
             later.append(at)
             continue
-        done.add(step.name)
-        rung = await rungs.climb(session, desk, ticket, timer, step, now)
-        await clocks.happened(
-            session, desk, ticket, "clock", "escalated", now, metric=timer.metric, cycle=timer.cycle, step=step.name,
-            action=step.action, outcome=rung.outcome,
-        )  # fmt: skip
-        words += rung.words
-        spare = spare and (rung.spare or not rung.words)
-    return Climbed(tuple(dict.fromkeys(words)), min(later, default=None), spare and bool(words))
+        if step.action in rungs.CHANGES:
+            pending.looked(case, now)
+            await pending.write(session)
+            changed = True
+        rung = await rungs.climb(session, desk, case, step, now)
+        pending.happened(case, "escalated", step=step.name, action=step.action, outcome=rung.outcome)
+        done.append(step.name)
+        rungs_.append(rung)
+    said = [rung for rung in rungs_ if rung.words]
+    words = tuple(dict.fromkeys(word for rung in said for word in rung.words))
+    spare = bool(said) and all(rung.spare for rung in said)
+    return Climbed(tuple(done), words, min(later, default=None), spare, changed)
 
 
-def _is_over(ticket: Ticket, timer: SlaTimer) -> bool:
-    unsettled = timer.settled_at is None and timer.state in ("running", "breached")
+def _is_over(ticket: Ticket, clock: Clock) -> bool:
+    unsettled = clock.settled_at is None and clock.state in ("running", "breached")
     return not unsettled or ticket.spam or ticket.merged_into is not None or ticket.kind == "drill"
 
 
-def _rests(desk: Desk, ticket: Ticket, timer: SlaTimer) -> bool:
+def _rests(desk: Desk, ticket: Ticket, clock: Clock) -> bool:
     """A long promise while somebody else's move is waited for: nobody is called for that."""
-    return timer.metric not in REPLIES and ticket.status in desk.ground.config.support.pauses_resolution
+    return clock.metric not in REPLIES and ticket.status in desk.ground.config.support.pauses_resolution
 
 
 def _in_order(desk: Desk) -> Iterator[LadderStep]:
     yield from sorted(desk.ground.config.support.ladder, key=lambda step: step.after or timedelta(-1))
 
 
-def _fits(step: LadderStep, ticket: Ticket, timer: SlaTimer) -> bool:
+def _fits(step: LadderStep, ticket: Ticket, clock: Clock) -> bool:
     wanted = (
-        (step.metric, timer.metric),
-        (step.policy, timer.policy),
+        (step.metric, clock.metric),
+        (step.policy, clock.policy),
         (step.priority, ticket.priority),
         (step.department, ticket.department),
     )
     return all(condition in (None, value) for condition, value in wanted)
 
 
-def _due(step: LadderStep, timer: SlaTimer, calendar: hours.Calendar, now: datetime) -> datetime | None:
+def _due(step: LadderStep, clock: Clock, calendar: hours.Calendar, now: datetime) -> datetime | None:
     """When its time comes; None while nobody knows, or when it is over (a warning about what was missed)."""
-    if timer.state == "running":
-        return now if step.after is None and timer.warned else None
+    if clock.state == "running":
+        return now if step.after is None and clock.warned else None
     if step.after is None:
         return None
-    return hours.due(calendar, timer.breached_at or timer.target_at, step.after)
+    return hours.due(calendar, clock.breached_at or clock.target_at, step.after)
 
 
 def _allowed(calendar: hours.Calendar, due_at: datetime, now: datetime) -> datetime:

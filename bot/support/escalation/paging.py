@@ -12,11 +12,12 @@ from bot.base.database import table
 from bot.outbound import lanes, outbox
 from bot.support.desk import Desk
 from bot.support.escalation import told
+from bot.support.escalation.case import Case
 from bot.support.routing import departments
 from bot.support.tickets import pointing, relay
 from bot.tables.chat import StaffMember
 from bot.tables.people import Identity
-from bot.tables.support import SlaTimer, Ticket
+from bot.tables.support import Ticket
 
 KEY = "ladder:"
 """How the keys of pages begin; one is not sent any more once its promise is settled."""
@@ -30,15 +31,16 @@ class Told:
     group: bool
 
 
-async def page(session: AsyncSession, desk: Desk, ticket: Ticket, timer: SlaTimer, step: str, now: datetime) -> Told:
+async def page(session: AsyncSession, desk: Desk, case: Case, step: str, now: datetime) -> Told:
     """Each lead of the department, once for the step; all of them in General who never opened a chat with the bot.
 
     A page that Telegram refuses goes to General after all (`refused`).
     """
+    ticket = case.ticket
     leads = departments.leads(desk, ticket.department)
     started = await _started(session, leads)
     names = await _names(session, leads)
-    words = html.escape(told.promise(desk, ticket, timer, now), quote=False)
+    words = html.escape(told.promise(desk, ticket, case.clock, now), quote=False)
     text = f"{words}\n{desk.staff('staff.ladder.page', ticket=await pointing.to(session, ticket))}"
     for lead in started:
         await outbox.queue(
@@ -46,14 +48,14 @@ async def page(session: AsyncSession, desk: Desk, ticket: Ticket, timer: SlaTime
             channel="telegram",
             purpose="notice",
             receiver=f"telegram:{lead}",
-            payload={"chat_id": lead, "text": text, "html": True, "timer_id": timer.id},
-            key=f"{KEY}{timer.id}:{step}:{lead}",
+            payload={"chat_id": lead, "text": text, "html": True, "timer_id": case.timer_id},
+            key=f"{KEY}{case.timer_id}:{step}:{lead}",
             now=now,
             priority=lanes.ALERTS,
             ticket_id=ticket.id,
         )
     if not started:
-        await _to_group(session, desk, ticket, timer.id, text, leads, f"{KEY}{timer.id}:{step}", now)
+        await _to_group(session, desk, ticket, case.timer_id, text, leads, f"{KEY}{case.timer_id}:{step}", now)
     return Told([names.get(lead, desk.staff("staff.ladder.lead")) for lead in started], group=not started)
 
 

@@ -15,10 +15,14 @@ from bot.base.config import LadderStep
 from bot.support import routing
 from bot.support.desk import Desk
 from bot.support.escalation import paging
+from bot.support.escalation.case import Case
 from bot.support.routing import departments, people, presence
 from bot.support.tickets import marking, pointing
 from bot.tables.chat import StaffMember
-from bot.tables.support import PRIORITIES, SlaTimer, Ticket
+from bot.tables.support import PRIORITIES, Ticket
+
+CHANGES = ("raise_priority", "reassign")
+"""Actions that change the ticket; the others only call people."""
 
 MOST = 5
 """Telegram rings for no more people than that in one message."""
@@ -33,51 +37,48 @@ class Rung:
     spare: bool = False
 
 
-async def climb(
-    session: AsyncSession, desk: Desk, ticket: Ticket, timer: SlaTimer, step: LadderStep, now: datetime
-) -> Rung:
+async def climb(session: AsyncSession, desk: Desk, case: Case, step: LadderStep, now: datetime) -> Rung:
     """The caller holds the ticket and writes down what was done."""
     match step.action:
         case "ping_assignee":
-            return await _assignee(session, desk, ticket, timer, step, now)
+            return await _assignee(session, desk, case, step, now)
         case "ping_department":
-            return await _department(session, desk, ticket, timer, step, now)
+            return await _department(session, desk, case, step, now)
         case "raise_priority":
-            return await _raise(session, desk, ticket, now)
+            return await _raise(session, desk, case.ticket, now)
         case "reassign":
-            return await _reassign(session, desk, ticket, timer, step, now)
+            return await _reassign(session, desk, case, step, now)
         case "page_lead":
-            return await _lead(session, desk, ticket, timer, step, now)
+            return await _lead(session, desk, case, step, now)
 
 
-async def _assignee(
-    session: AsyncSession, desk: Desk, ticket: Ticket, timer: SlaTimer, step: LadderStep, now: datetime
-) -> Rung:
-    staff = await session.get(StaffMember, ticket.assignee_id, populate_existing=True) if ticket.assignee_id else None
+async def _assignee(session: AsyncSession, desk: Desk, case: Case, step: LadderStep, now: datetime) -> Rung:
+    had = case.ticket.assignee_id
+    staff = next((one for one in await _everybody(session) if one.id == had), None) if had is not None else None
     if staff is not None and presence.is_here(staff, now):
         return Rung("assignee", (desk.staff("staff.ladder.assignee", who=pointing.at(staff)),))
     why = desk.staff("staff.ladder.away", who=_escaped(staff.name)) if staff else desk.staff("staff.ladder.unclaimed")
-    return await _department(session, desk, ticket, timer, step, now, why)
+    return await _department(session, desk, case, step, now, why)
 
 
 async def _department(
     session: AsyncSession,
     desk: Desk,
-    ticket: Ticket,
-    timer: SlaTimer,
+    case: Case,
     step: LadderStep,
     now: datetime,
     why: str = "",
     but: Sequence[int | None] = (),
 ) -> Rung:
-    everybody = await people.who(session, desk, ticket.department)
-    here = [one for one in everybody if presence.is_here(one, now) and one.id not in but]
+    ticket = case.ticket
+    theirs = await _who(session, desk, ticket.department)
+    here = [one for one in theirs if presence.is_here(one, now) and one.id not in but]
     so_far = (why,) if why else ()
     if here:
         return Rung("department", (*so_far, desk.staff("staff.ladder.department", who=_mentions(desk, ticket, here))))
     name = _escaped(departments.title(desk, ticket.department))
     nobody = desk.staff("staff.ladder.nobody_here", department=name)
-    paged = await _lead(session, desk, ticket, timer, step, now)
+    paged = await _lead(session, desk, case, step, now)
     return Rung(paged.outcome, (*so_far, nobody, *paged.words))
 
 
@@ -98,29 +99,40 @@ async def _raise(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetim
     return Rung(ticket.priority, (desk.staff("staff.ladder.raised", priority=priority),), spare=True)
 
 
-async def _reassign(
-    session: AsyncSession, desk: Desk, ticket: Ticket, timer: SlaTimer, step: LadderStep, now: datetime
-) -> Rung:
+async def _reassign(session: AsyncSession, desk: Desk, case: Case, step: LadderStep, now: datetime) -> Rung:
     """To whose turn it is, who is told in the topic; else nobody has it any more and the others are called."""
-    had = ticket.assignee_id
+    ticket, had = case.ticket, case.ticket.assignee_id
     if await routing.offer(session, desk, ticket, now, but=() if had is None else (had,), why="escalated") is not None:
         return Rung("given")
     if had is None:
-        return await _department(session, desk, ticket, timer, step, now, desk.staff("staff.ladder.unclaimed"))
+        return await _department(session, desk, case, step, now, desk.staff("staff.ladder.unclaimed"))
     await routing.drop(session, desk, ticket, "clock", "escalated", now)
     staff = await session.get(StaffMember, had)
     why = desk.staff("staff.ladder.dropped", who=_escaped(staff.name if staff else "–"))
-    called = await _department(session, desk, ticket, timer, step, now, why, but=(had,))
+    called = await _department(session, desk, case, step, now, why, but=(had,))
     return Rung("dropped", called.words)
 
 
-async def _lead(
-    session: AsyncSession, desk: Desk, ticket: Ticket, timer: SlaTimer, step: LadderStep, now: datetime
-) -> Rung:
-    told = await paging.page(session, desk, ticket, timer, step.name, now)
+async def _lead(session: AsyncSession, desk: Desk, case: Case, step: LadderStep, now: datetime) -> Rung:
+    told = await paging.page(session, desk, case, step.name, now)
     if told.directly:
         return Rung("lead", (desk.staff("staff.ladder.paged", who=_escaped(", ".join(told.directly))),))
     return Rung("group", (desk.staff("staff.ladder.paged_group"),) if told.group else ())
+
+
+async def _who(session: AsyncSession, desk: Desk, department: str) -> list[StaffMember]:
+    """Everybody of the department; asked once for all that is looked at in one transaction."""
+    known: dict[str, list[StaffMember]] = session.info.setdefault("who", {})
+    if department not in known:
+        known[department] = await people.who(session, desk, department)
+    return known[department]
+
+
+async def _everybody(session: AsyncSession) -> list[StaffMember]:
+    if "everybody" not in session.info:
+        session.info["everybody"] = await presence.everybody(session)
+    found: list[StaffMember] = session.info["everybody"]
+    return found
 
 
 def _escaped(text: str) -> str:

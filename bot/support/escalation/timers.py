@@ -5,7 +5,8 @@ What a step of the ladder says stands in the same message as the warning or the 
 """
 
 import html
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,11 +16,13 @@ from sqlmodel import col, select
 
 from bot.base import clock, due, logs, work
 from bot.base.database import Database, table
-from bot.support import hours, post
+from bot.support import hours
 from bot.support.desk import Desk
 from bot.support.escalation import ladder, told
+from bot.support.escalation.case import Case, Pending
+from bot.support.escalation.told import Delays
 from bot.support.sla import clocks, looks, measuring, rows
-from bot.support.sla.values import Calendars, Clock
+from bot.support.sla.values import Clock
 from bot.tables.support import SlaTimer, Ticket
 
 log = logs.get(__name__)
@@ -29,107 +32,113 @@ _CLAIM = due.Claim(_TIMERS, limit=100)
 _LATE = timedelta(minutes=1)
 """A miss that was seen later than that is told when the desk opens."""
 
+_Row = Mapping[Any, Any]
 
-@dataclass(frozen=True)
+
+@dataclass
 class _Look:
     """One due timer under a held ticket."""
 
     session: AsyncSession
     desk: Desk
-    ticket: Ticket
-    timer_id: int
+    case: Case
+    pending: Pending
+    delays: Delays
     now: datetime
+    changed: bool = field(default=False, init=False)
 
     async def look(self) -> None:
-        kept = await self._clock()
-        if kept is None or kept[0].settled_at is not None or kept[0].state == "paused":
-            await self._next(None)
-        elif kept[0].overdue(self.now) and kept[0].detected_at is None:
-            await self._breached(*kept)
-        elif kept[0].state == "breached":
-            await self._missed(*kept)
+        kept = self.case.clock
+        if kept.settled_at is not None or kept.state == "paused":
+            self._next(None)
+        elif kept.overdue(self.now) and kept.detected_at is None:
+            await self._breached()
+        elif kept.state == "breached":
+            await self._missed()
         else:
-            await self._warned(*kept)
+            await self._warned()
 
-    async def _clock(self) -> tuple[Clock, Calendars] | None:
-        found = await self.session.execute(sa.select(_TIMERS).where(_TIMERS.c.id == self.timer_id))
-        row = found.mappings().first()
-        if row is None:
-            return None
-        kept = rows.read(row)
-        return kept, await rows.versions(self.session, self.desk, {kept.calendar_version})
+    async def _breached(self) -> None:
+        self.pending.happened(self.case, "timer_breached")
+        self._is(measuring.noticed(self.case.clock, self.now))
+        done = await self._climb()
+        kept = self.case.clock
+        found_late = self.now - (kept.breached_at or kept.target_at) > _LATE
+        opens = hours.opens_at(self.case.calendar, self.now) if found_late else self.now
+        causes = told.causes(self.desk, kept, self.delays, self.now)
+        self._notice("breached:0", [self._promise(), *causes], done, at=opens)
+        self._next(done.again)
 
-    async def _breached(self, kept: Clock, calendars: Calendars) -> None:
-        await self._happened("timer_breached", kept)
-        after = await self._clock()
-        if after is None or after[0].state != "breached":
-            return  # the history knows better: the row is as it says by now, and due when it says
-        done = await self._climb(after[0], calendars)
-        calendar = measuring.calendar_of(after[0], calendars)
-        found_late = self.now - (after[0].breached_at or after[0].target_at) > _LATE
-        opens = hours.opens_at(calendar, self.now) if found_late else self.now
-        text = told.promise(self.desk, self.ticket, after[0], self.now)
-        causes = await told.causes(self.session, self.desk, self.ticket, after[0], self.now)
-        await self._notice("breached:0", "\n".join([text, *causes]), done, at=opens)
-        await self._next(done.again)
-
-    async def _missed(self, kept: Clock, calendars: Calendars) -> None:
+    async def _missed(self) -> None:
         """A later step."""
-        done = await self._climb(kept, calendars)
+        done = await self._climb()
         if done.words:
-            text = told.promise(self.desk, self.ticket, kept, self.now)
-            await self._notice(f"breached:{self.now.isoformat()}", text, done, later=True)
-        await self._next(done.again)
+            self._notice(f"breached:{self.now.isoformat()}", [self._promise()], done, later=True)
+        self._next(done.again)
 
-    async def _warned(self, kept: Clock, calendars: Calendars) -> None:
-        calendar = measuring.calendar_of(kept, calendars)
+    async def _warned(self) -> None:
+        kept, calendar = self.case.clock, self.case.calendar
         parts = looks.fractions(self.desk, kept)
         new = [part for part in parts if part not in kept.warned and looks.warn_at(kept, part, calendar) <= self.now]
         opens = hours.opens_at(calendar, self.now)
         if new and opens < kept.target_at and opens - self.now > looks.INSTANT:
-            await self._next(opens)  # found late, at night: nobody is warned while the desk is closed
+            self._next(opens)  # found late, at night: nobody is warned while the desk is closed
             return
         if not new:
-            await self._next(looks.next_look(kept, calendar, parts))
+            self._next(looks.next_look(kept, calendar, parts))
             return
-        await self._happened("timer_warned", kept, parts=new)
-        done = await self._climb(kept, calendars)
-        after = await self._clock()
-        if after is None or after[0].state != "running":
-            return  # a step changed the promise, and the row is due when that says
-        text = told.promise(self.desk, self.ticket, after[0], self.now)
-        await self._notice(f"warning:{len(kept.warned)}", text, done)
-        await self._next(looks.next_look(after[0], measuring.calendar_of(after[0], after[1]), parts))
+        self.pending.happened(self.case, "timer_warned", parts=new)
+        self._is(measuring.warned(kept, new))
+        done = await self._climb()
+        after = self.case.clock
+        if after.state == "running":
+            self._notice(f"warning:{len(kept.warned)}", [self._promise()], done)
+        if after.state == "running" and after.settled_at is None:
+            self._next(looks.next_look(after, self.case.calendar, looks.fractions(self.desk, after)))
+        else:
+            self._next(self.now)  # a step changed the promise, and it is over
 
-    async def _climb(self, kept: Clock, calendars: Calendars) -> ladder.Climbed:
-        timer = await self.session.get(SlaTimer, self.timer_id, populate_existing=True)
-        assert timer is not None
-        calendar = measuring.calendar_of(kept, calendars)
-        done = await ladder.climb(self.session, self.desk, self.ticket, timer, calendar, self.now)
-        await self.session.flush()
+    def _is(self, kept: Clock) -> None:
+        self.case = replace(self.case, clock=kept)
+
+    async def _climb(self) -> ladder.Climbed:
+        done = await ladder.climb(self.session, self.desk, self.case, self.pending, self.now)
+        if done.changed:
+            self.changed = True
+            await self.pending.write(self.session)
+            fresh = await _cases(
+                self.session, self.desk, {self.case.ticket.id or 0: self.case.ticket}, [self.case.timer_id]
+            )
+            self.case = fresh[self.case.timer_id]
+        for step in done.steps:
+            if step not in self.case.clock.climbed:
+                self._is(measuring.climbed(self.case.clock, step))
         return done
 
-    async def _next(self, at: datetime | None) -> None:
-        values = {"due_at": at, "lease_until": None, "lease_by": None, "attempts": 0}
-        await self.session.execute(sa.update(_TIMERS).where(_TIMERS.c.id == self.timer_id).values(values))
+    def _promise(self) -> str:
+        return told.promise(self.desk, self.case.ticket, self.case.clock, self.now)
 
-    async def _happened(self, name: str, kept: Clock, **data: Any) -> None:
-        about = {"metric": kept.metric, "cycle": kept.cycle, **data}
-        await clocks.happened(self.session, self.desk, self.ticket, "clock", name, self.now, **about)
+    def _next(self, at: datetime | None) -> None:
+        self.pending.looked(self.case, at)
 
-    async def _notice(
-        self, key: str, text: str, done: ladder.Climbed, *, at: datetime | None = None, later: bool = False
+    def _notice(
+        self,
+        key: str,
+        lines: Sequence[str],
+        done: ladder.Climbed,
+        *,
+        at: datetime | None = None,
+        later: bool = False,
     ) -> None:
         """`later`: the words of the steps are all that is new, and not said to anybody once it is settled."""
-        content: dict[str, Any] = {"text": text, "timer_id": self.timer_id}
+        text = "\n".join(lines)
+        content: dict[str, Any] = {"text": text}
         if done.words:
             calls = "\n".join(done.words)
-            content |= {"text": html.escape(text, quote=False), "html": True, "calls": calls, "later": later}
+            content = {"text": html.escape(text, quote=False), "html": True, "calls": calls, "later": later}
         if done.spare and later:
             content["spare"] = True  # the card shows it, too
-        await post.to_topic(
-            self.session, self.ticket, "notice", content, f"sla:{self.timer_id}:{key}", self.now, priority=30, due_at=at
-        )
+        self.pending.notice(self.case, content, key, at or self.now)
 
 
 class Timers:
@@ -152,8 +161,7 @@ class Timers:
         if found:
             async with self.database.transaction() as session:
                 tickets = await _held(session, [row["ticket_id"] for row in found])
-                for row in found:
-                    await self._one(session, row, tickets.get(row["ticket_id"]), moment)
+                await self._all(session, found, tickets, moment)
         return len(found)
 
     async def _review(self, now: datetime) -> None:
@@ -164,11 +172,42 @@ class Timers:
                 after = await clocks.review(session, self.desk, now, after)
         self._reviewed = True
 
-    async def _one(self, session: AsyncSession, row: dict[str, Any], ticket: Ticket | None, now: datetime) -> None:
+    async def _all(
+        self, session: AsyncSession, found: Sequence[_Row], tickets: Mapping[int, Ticket], now: datetime
+    ) -> None:
+        """Together; where that fails, each for itself."""
         try:
             async with session.begin_nested():
-                if ticket is not None:
-                    await _Look(session, self.desk, ticket, row["id"], now).look()
+                await self._some(session, found, tickets, now)
+            return
+        except Exception:  # one of many: the others must not wait for it
+            if len(found) > 1:
+                log.exception("timers could not be looked at together", timers=len(found))
+        for row in found:
+            await self._one(session, row, tickets, now)
+
+    async def _some(
+        self, session: AsyncSession, found: Sequence[_Row], tickets: Mapping[int, Ticket], now: datetime
+    ) -> None:
+        cases = await _cases(session, self.desk, tickets, [row["id"] for row in found])
+        missed = {case.ticket.id or 0 for case in cases.values() if case.clock.target_at < now}
+        delays = await told.delays(session, missed) if missed else {}
+        pending, changed = Pending(now), set[int]()
+        for timer_id, as_it_was in cases.items():
+            case, ticket_id = as_it_was, as_it_was.ticket.id or 0
+            if ticket_id in changed:  # by what was done about another of its clocks
+                await pending.write(session)
+                case = (await _cases(session, self.desk, tickets, [timer_id])).get(timer_id, case)
+            one = _Look(session, self.desk, case, pending, delays.get(ticket_id, Delays()), now)
+            await one.look()
+            if one.changed:
+                changed.add(ticket_id)
+        await pending.write(session)
+
+    async def _one(self, session: AsyncSession, row: _Row, tickets: Mapping[int, Ticket], now: datetime) -> None:
+        try:
+            async with session.begin_nested():
+                await self._some(session, [row], tickets, now)
         except Exception:  # one row of a loop: it alone moves away
             log.exception("timer could not be looked at", timer_id=row["id"])
             again = sa.update(_TIMERS).where(_TIMERS.c.id == row["id"])
@@ -184,3 +223,18 @@ async def _held(session: AsyncSession, ticket_ids: list[int]) -> dict[int, Ticke
     asked = select(Ticket).where(col(Ticket.id).in_(set(ticket_ids))).order_by(col(Ticket.id))
     found = await session.scalars(asked.with_for_update().execution_options(populate_existing=True))
     return {ticket.id: ticket for ticket in found if ticket.id is not None}
+
+
+async def _cases(
+    session: AsyncSession, desk: Desk, tickets: Mapping[int, Ticket], timer_ids: Sequence[int]
+) -> dict[int, Case]:
+    """The timers as they are now that their tickets are held, in the order of `timer_ids`."""
+    asked = await session.execute(sa.select(_TIMERS).where(_TIMERS.c.id.in_(timer_ids)))
+    found = {row["id"]: row for row in asked.mappings()}
+    calendars = await rows.versions(session, desk, {row["calendar_version"] for row in found.values()})
+    cases = {}
+    for timer_id in timer_ids:
+        if (row := found.get(timer_id)) is not None and row["ticket_id"] in tickets:
+            kept = rows.read(row)
+            cases[timer_id] = Case(tickets[row["ticket_id"]], timer_id, kept, measuring.calendar_of(kept, calendars))
+    return cases

@@ -301,16 +301,15 @@ class _Folding(Moment):
 
     def _warned(self, event: Event) -> None:
         if clock := self._seen(event):
-            self._keep(replace(clock, warned=tuple(sorted({*clock.warned, *event.data["parts"]}))))
+            self._keep(measuring.warned(clock, event.data["parts"]))
 
     def _breached(self, event: Event) -> None:
-        clock = self._seen(event)
-        if clock is not None and clock.settled_at is None and clock.overdue(event.at):
-            self._keep(replace(measuring.breach(clock), detected_at=clock.detected_at or event.at))
+        if clock := self._seen(event):
+            self._keep(measuring.noticed(clock, event.at))
 
     def _escalated(self, event: Event) -> None:
         if clock := self._seen(event):
-            self._keep(replace(clock, climbed=(*clock.climbed, str(event.data["step"]))))
+            self._keep(measuring.climbed(clock, str(event.data["step"])))
 
 
 _TAKEN: Mapping[str, Callable[[_Folding, Event], None]] = MappingProxyType(

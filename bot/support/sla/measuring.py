@@ -1,6 +1,6 @@
 """One clock: when it runs out, paused or not, and its verdict when something ends it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -142,3 +142,19 @@ def as_it_ran(clock: Clock) -> Clock:
     if clock.state == "breached":
         return clock
     return replace(clock, state="running", reason=None, settled_at=None)
+
+
+def warned(clock: Clock, parts: Iterable[float]) -> Clock:
+    """Staff were told that these parts of the budget are gone."""
+    return replace(clock, warned=tuple(sorted({*clock.warned, *parts})))
+
+
+def noticed(clock: Clock, at: datetime) -> Clock:
+    """Somebody looked at `at`: what had run out by then is missed, and seen."""
+    if clock.settled_at is not None or not clock.overdue(at):
+        return clock
+    return replace(breach(clock), detected_at=clock.detected_at or at)
+
+
+def climbed(clock: Clock, step: str) -> Clock:
+    return replace(clock, climbed=(*clock.climbed, step))

@@ -104,6 +104,12 @@ def read(row: Mapping[Any, Any]) -> Clock:
     return Clock(metric=row["metric"], cycle=row["cycle"], pauses=tuple(instants(row["pauses"])), **kept)
 
 
+def seen(clock: Clock) -> dict[str, Any]:
+    """The columns that change when somebody looks at a clock: what was warned of, noticed and done about it."""
+    about = {"state": clock.state, "breached_at": clock.breached_at, "detected_at": clock.detected_at}
+    return {**about, "warned": list(clock.warned), "climbed": list(clock.climbed)}
+
+
 def _values(clock: Clock) -> dict[str, Any]:
     values = {name: getattr(clock, name) for name in _PLAIN}
     values["pauses"] = [[start.isoformat(), end.isoformat() if end else None] for start, end in clock.pauses]
