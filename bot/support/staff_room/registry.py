@@ -13,6 +13,7 @@ from bot.support.privacy import exporting, forgetting
 from bot.support.routing import departments, transfer
 from bot.support.staff_room import (
     attendance,
+    close_room,
     drafts,
     helping,
     knowing,
@@ -43,6 +44,7 @@ _FEATURES = (
     closing,
     transfer,
     attendance,
+    close_room,
     queues,
     today,
     snooze,
@@ -95,8 +97,6 @@ async def run(session: AsyncSession, name: str, said: typed.Typed) -> str | None
         return said.desk.staff("group.topic_only", command=f"/{name}")
     if command.lead and not departments.is_lead(said.desk, said.staff):
         return said.desk.staff("group.leads_only", command=f"/{name}")
-    if command.lead and not departments.is_lead(said.desk, said.staff):
-        return said.desk.staff("staff.lead_only", command=f"/{name}")
     return await command.run(session, said)
 
 
@@ -121,4 +121,5 @@ def parse(data: str) -> tuple[str, int, str] | None:
     version, _, rest = data.partition(":")
     verb, _, rest = rest.partition(":")
     number, _, extra = rest.partition(":")
-    return (verb, int(number), extra) if version == "1" and number.isdecimal() else None
+    ours = version == "1" and typed.is_id(number) and (typed.is_id(extra) or not extra.isdecimal())
+    return (verb, int(number), extra) if ours else None

@@ -93,7 +93,7 @@ async def _propose(session: AsyncSession, press: typed.Pressed) -> str | None:
         return desk.staff("pressed.gone")
     kind, _, name = press.extra.partition(".")
     found = await _ready(session, desk, ticket, contact, name) if kind == "faq" else None
-    if kind == "past" and name.isdigit():
+    if kind == "past" and typed.is_id(name):
         found = await _past(session, ticket, contact, int(name))
     if found is None:
         return desk.staff("staff.suggest.gone")

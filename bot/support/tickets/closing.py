@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.support import typed
 from bot.support.desk import Desk
 from bot.support.self_service import ready
-from bot.support.tickets import answering, asking, choices, statuses
+from bot.support.tickets import asking, choices, statuses
 from bot.tables.chat import StaffMember
 from bot.tables.people import Contact
 from bot.tables.support import Ticket
@@ -50,28 +50,6 @@ async def reopen(session: AsyncSession, desk: Desk, ticket: Ticket, staff: Staff
         await statuses.to(session, desk, ticket, "open", f"staff:{staff.id}", now)
 
 
-async def close_with(session: AsyncSession, said: typed.Typed) -> None:
-    """`words` go to the customer in place of the usual ones, and like every answer can be called back."""
-    desk, ticket = said.desk, said.case
-    await statuses.hold(session, ticket)
-    if ticket.status == "resolved":
-        return
-    if not await answering.answer(session, desk, ticket, said.staff, said.words, said.provider_key, said.now):
-        return
-    await resolve(session, desk, ticket, said.by, said.now, why="with_words")
-    if ticket.kind != "drill":
-        await asking.ask(session, desk, ticket, said.now)
-
-
-async def _close(session: AsyncSession, said: typed.Typed) -> None:
-    if said.words.lower() in SILENT:
-        await resolve(session, said.desk, said.case, said.by, said.now, why="silent")
-    elif said.words:
-        await close_with(session, said)
-    else:
-        await close(session, said.desk, said.case, said.staff, said.now)
-
-
 async def _close_pressed(session: AsyncSession, press: typed.Pressed) -> str | None:
     ticket = await choices.ticket_of(session, press)
     if ticket is None:
@@ -95,5 +73,5 @@ async def _reopen_pressed(session: AsyncSession, press: typed.Pressed) -> str | 
     return None
 
 
-COMMANDS = (typed.Command("close", _close), typed.Command("reopen", _reopen))
+COMMANDS = (typed.Command("reopen", _reopen),)
 BUTTONS: typed.Buttons = {"close": _close_pressed, "reopen": _reopen_pressed}

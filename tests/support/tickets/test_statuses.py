@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.support.tickets import times
+from bot.tables.staff_room import Draft
 from bot.tables.support import TicketEvent
 
 PROBLEM = "I want to talk to a human"
@@ -239,10 +240,14 @@ async def test_priority_and_tags_are_changed_by_command_and_button(stage: Stage)
     assert "spaces" in (await stage.staff_writes("/tag a!b", seconds(35)) or "")
 
 
-async def test_closing_with_words_sends_them_in_place_of_the_usual_ones(stage: Stage) -> None:
-    await stage.staff_writes("/close Your money is on its way, Ada.", seconds(30))
-    assert await stage.texts("answer") == ["Your money is on its way, Ada."]
-    assert not any("is closed" in text for text in await stage.texts("auto_answer"))
+async def test_words_behind_close_are_shown_first_and_close_only_when_they_arrived(stage: Stage) -> None:
+    await stage.staff_writes("/close duplicate of 1003", seconds(30))
+    assert await stage.queued("answer") == [] and (await stage.ticket()).status != "resolved"
+    async with stage.database.reading() as session:
+        draft = (await session.scalars(select(Draft))).one()
+    await stage.staff_presses(f"1:draft_send:{draft.id}", seconds(32))
+    assert await stage.texts("answer") == ["duplicate of 1003"]
+    await stage.arrive(seconds(38))
     assert (await stage.ticket()).status == "resolved" and len(await stage.queued("rating")) == 1
 
 
