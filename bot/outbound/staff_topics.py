@@ -135,6 +135,9 @@ class StaffTopicSender:
         """Into General, or into a topic that a ticket left: when that is gone, nobody is there to read it."""
         numbers: list[int] = []
         try:
+            if payload.get("topic") == "delete" and place.thread_id is not None:
+                await self._turn(DeleteForumTopic(chat_id=place.chat_id, message_thread_id=place.thread_id))
+                return telegram_actions.receipt(place, payload, numbers, clock.now())
             numbers = await telegram_actions.put(self.bot, place, payload)
             if payload.get("topic") == "close" and place.thread_id is not None:
                 telegram_limits.half_done()

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot import contacts
-from bot.support import answers, lines
+from bot.support import answers, lines, typed
 from bot.support.answers import catalogue, ranking
 from bot.support.desk import Desk
 from bot.support.feedback import comments, complaints, ratings, telling
@@ -176,7 +176,7 @@ async def customer_pressed(
     match data.split(":"):
         case ["1", "faq", entry_id] if entry_id in desk.answers.by_id:
             await _pressed_entry(session, desk, contact, channel, desk.answers.by_id[entry_id], language, now)
-        case ["1", "order", row_id] if row_id.isdigit():
+        case ["1", "order", row_id] if typed.is_id(row_id):
             await _pressed_order(session, desk, contact, channel, int(row_id), language, now)
         case ["1", "human"]:
             return await _pressed_human(session, desk, contact, channel, language, now)
@@ -186,13 +186,13 @@ async def customer_pressed(
             await proof.again(session, desk, contact, channel, now)
         case ["1", "helped", _entry]:
             return desk.say(language, "answer.glad")
-        case ["1", "rate", rating_id, score] if rating_id.isdigit() and score.isdigit():
+        case ["1", "rate", rating_id, score] if typed.is_id(rating_id) and typed.is_id(score):
             return await ratings.pressed(session, desk, contact, int(rating_id), int(score), now)
-        case ["1", "nocomment", rating_id] if rating_id.isdigit():
+        case ["1", "nocomment", rating_id] if typed.is_id(rating_id):
             return await comments.nothing(session, desk, contact, int(rating_id), now)
-        case ["1", "fixed", asked_id, ("yes" | "no") as said] if asked_id.isdigit():
+        case ["1", "fixed", asked_id, ("yes" | "no") as said] if typed.is_id(asked_id):
             return await complaints.answered(session, desk, contact, int(asked_id), said, now)
-        case ["1", "tell", voice_id, ("off" | "on") as wanted] if voice_id.isdigit():
+        case ["1", "tell", voice_id, ("off" | "on") as wanted] if typed.is_id(voice_id):
             return await telling.pressed(session, desk, contact, int(voice_id), wanted, channel, now)
         case _:
             return desk.say(language, "pressed.gone")

@@ -12,6 +12,8 @@ from bot.tables.chat import StaffMember
 from bot.tables.people import Contact
 from bot.tables.support import Ticket
 
+_LONGEST_ID, _LONGEST_NUMBER = 18, 9
+
 
 @dataclass(frozen=True)
 class Typed:
@@ -89,3 +91,13 @@ class CustomerPressed:
 
 
 CustomerButton = Callable[[AsyncSession, CustomerPressed], Awaitable[str | None]]
+
+
+def is_id(text: str) -> bool:
+    """A number that a database takes as the id of a row. What a press brings is whatever the client chose to send."""
+    return text.isdecimal() and len(text) <= _LONGEST_ID
+
+
+def is_number(text: str) -> bool:
+    """What staff may call a ticket or a card of the board."""
+    return text.isdecimal() and len(text) <= _LONGEST_NUMBER

@@ -150,6 +150,23 @@ async def test_who_writes_in_the_former_topic_is_told_and_may_leave_a_note(
     assert [one.author for one in await office.rows(TicketMessage) if "friend" in one.text] == ["note"]
 
 
+async def test_the_topic_that_a_ticket_left_goes_too_when_its_customer_is_forgotten(
+    office: Office, china: Chat, anna: Staff
+) -> None:
+    await _asks(office, 11, "en")
+    old = await _topic(office, 1001)
+    anna.says("/dept china", old.thread_id)
+    await office.settle()
+    new = await _topic(office, 1001)
+    lei = _lei(office, office.telegram.memory.chats[new.chat_id])
+    lei.says("/forget", new.thread_id)
+    await office.settle()
+    lei.presses("🗑 Forget for good", new.thread_id)
+    await office.settle()
+    for chat_id, thread in ((old.chat_id, old.thread_id), (new.chat_id, new.thread_id)):
+        assert thread not in office.telegram.memory.chats[chat_id].topics
+
+
 async def test_a_reaction_or_an_edit_after_a_transfer_touches_no_message_of_the_other_group(
     office: Office, china: Chat, anna: Staff
 ) -> None:

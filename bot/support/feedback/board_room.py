@@ -29,7 +29,7 @@ async def _idea(session: AsyncSession, said: typed.Typed) -> str | None:
     first, _, rest = said.words.strip().partition(" ")
     change = _CHANGES.get(first.lower())
     number, words = (first, rest) if change is None else _split(rest)
-    if not number.lstrip("#💡").isdecimal():
+    if not typed.is_number(number.lstrip("#💡")):
         return said.desk.staff("staff.idea.how")
     card = await board.find(session, int(number.lstrip("#💡")), hold=True)
     if card is None:
@@ -58,7 +58,7 @@ async def _status(session: AsyncSession, said: typed.Typed, card: Improvement, w
 
 async def _merge(session: AsyncSession, said: typed.Typed, card: Improvement, words: str) -> str:
     number = words.lstrip("#💡")
-    into = await board.find(session, int(number), hold=True) if number.isdecimal() else None
+    into = await board.find(session, int(number), hold=True) if typed.is_number(number) else None
     if into is None:
         return said.desk.staff("staff.idea.unknown", number=number)
     if not await board.join(session, card, into, said.by, said.now):
@@ -94,7 +94,8 @@ async def _tell(session: AsyncSession, said: typed.Typed) -> str | None:
     """`/tell 12 words`, `/tell 12 zh words`: what customers of that language will read. Nothing leaves yet."""
     desk = said.desk
     number, words = _split(said.words)
-    card = await board.find(session, int(number.lstrip("#💡")), hold=True) if number.lstrip("#💡").isdecimal() else None
+    number = number.lstrip("#💡")
+    card = await board.find(session, int(number), hold=True) if typed.is_number(number) else None
     first, rest = _split(words)
     language = _LANGUAGES.get(first.lower())
     text = (rest if language else words).strip()[:_LONGEST_WORDS]

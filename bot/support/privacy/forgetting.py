@@ -8,7 +8,9 @@ from bot.base.database import table
 from bot.contacts import audit, export
 from bot.outbound import staff_group
 from bot.support import post, typed
+from bot.support.routing import departments
 from bot.support.tickets import choices, statuses
+from bot.tables.chat import FormerTopic
 from bot.tables.shop import Order
 from bot.tables.support import Ticket
 
@@ -32,6 +34,8 @@ async def _pressed(session: AsyncSession, press: typed.Pressed) -> str | None:
     ticket = await choices.ticket_of(session, press)
     if ticket is None:
         return press.desk.staff("pressed.gone")
+    if press.extra == "yes" and not departments.is_lead(press.desk, press.staff):
+        return press.desk.staff("group.leads_only", command="/forget")
     if press.extra != "yes":
         await choices.done(session, ticket, press, press.desk.staff("staff.privacy.kept"))
         return None
@@ -50,8 +54,18 @@ async def _pressed(session: AsyncSession, press: typed.Pressed) -> str | None:
         if one is not None:
             key = f"forgotten:{ticket_id}:{press.now.isoformat()}"
             await post.to_topic(session, one, "notice", {"topic": "delete"}, key, press.now, priority=30)
+    await _delete_former(session, whose, press)
     await _tell(session, press, ticket)
     return press.desk.staff("staff.privacy.forgotten")
+
+
+async def _delete_former(session: AsyncSession, whose: export.Person, press: typed.Pressed) -> None:
+    """The topics that their tickets left for another group still show every word."""
+    rows = table(FormerTopic)
+    asked = sa.select(rows.c.chat_id, rows.c.thread_id).where(rows.c.ticket_id.in_(whose.tickets))
+    for chat_id, thread_id in (await session.execute(asked)).all():
+        key = f"forgotten:{chat_id}:{thread_id}:{press.now.isoformat()}"
+        await post.to_staff(session, chat_id, {"thread_id": thread_id, "topic": "delete"}, key, press.now)
 
 
 async def _tell(session: AsyncSession, press: typed.Pressed, ticket: Ticket) -> None:

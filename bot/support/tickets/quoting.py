@@ -18,7 +18,7 @@ async def added(
 ) -> dict[str, Any]:
     """The content with what the line answers. Looked up as it leaves: what it answers may have left just before."""
     original = await session.get(TicketMessage, line.reply_to_id) if line.reply_to_id else None
-    if side is not None and side.name == "customer" and (original is None or original.author == "note"):
+    if side is not None and side.name == "customer" and not _known_to(original, line):
         return content
     number = await mirrors.standing(session, original, side) if original is not None and side is not None else None
     if number is not None:
@@ -29,3 +29,8 @@ async def added(
     if "text" in content and "copy" not in content:
         return {**content, "text": f"{quotation(words)}\n{content['text']}"}
     return {**content, "lead": quotation(words)} if "copy" in content else content
+
+
+def _known_to(original: TicketMessage | None, answer: TicketMessage) -> bool:
+    """Whoever gets the answer knows what it answers: no note, and in a merged ticket nobody else's words."""
+    return original is not None and original.author != "note" and original.contact_id == answer.contact_id

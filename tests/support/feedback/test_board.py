@@ -214,3 +214,9 @@ async def test_the_menu_of_a_ticket_leads_to_the_board_to_stars_and_to_complaint
     await stage.staff_closes(seconds(20))
     verbs = {button["data"].split(":")[1] for row in keyboard.more(stage.desk, await stage.ticket()) for button in row}
     assert {"feedback", "complaint", "csat"} <= verbs
+
+
+async def test_a_number_that_no_card_can_have_is_answered_like_any_other_mistake(stage: Stage) -> None:
+    endless = "9" * 30
+    for words in (f"/idea {endless}", f"/idea merge 1 {endless}", f"/tell {endless} words"):
+        assert await stage.staff_writes(words, seconds(20)) is not None
