@@ -5,7 +5,7 @@ What a step of the ladder says stands in the same message as the warning or the 
 """
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,7 +28,13 @@ from bot.tables.support import SlaTimer, Ticket
 log = logs.get(__name__)
 
 _TIMERS = table(SlaTimer)
-_CLAIM = due.Claim(_TIMERS, limit=100)
+_AT_ONCE = 100
+_OVERDUE = (
+    sa.select(_TIMERS.c.id, _TIMERS.c.ticket_id, _TIMERS.c.attempts)
+    .where(due.is_due(_TIMERS, sa.bindparam("now", type_=_TIMERS.c.due_at.type)))
+    .order_by(_TIMERS.c.due_at, _TIMERS.c.id)
+    .limit(_AT_ONCE)
+)
 _LATE = timedelta(minutes=1)
 """A miss that was seen later than that is told when the desk opens."""
 
@@ -142,6 +148,8 @@ class _Look:
 
 
 class Timers:
+    """Held tickets keep two processes apart, so that a look is one transaction: a row needs no lease of its own."""
+
     def __init__(self, database: Database, desk: Desk, worker: int) -> None:
         self.database = database
         self.desk = desk
@@ -152,17 +160,18 @@ class Timers:
         return work.Kind("timers", self.run, self.next_due)
 
     async def run(self, now: datetime | None = None) -> int:
-        """Claims and does one batch; returns how many rows it took."""
+        """Does one batch; returns how many rows it was."""
         moment = now or clock.now()
         if not self._reviewed:
             await self._review(moment)
-        async with self.database.transaction() as session:
-            found = await due.claim(session, _CLAIM, self.worker, moment)
-        if found:
+        try:
             async with self.database.transaction() as session:
-                tickets = await _held(session, [row["ticket_id"] for row in found])
-                await self._all(session, found, tickets, moment)
-        return len(found)
+                return len(await self._some(session, await _due(session, moment), moment))
+        except Exception:  # one of many: the others must not wait for it
+            log.exception("timers could not be looked at together")
+        async with self.database.reading() as session:
+            found = await _due(session, moment)
+        return sum([await self._one(row, moment) for row in found])
 
     async def _review(self, now: datetime) -> None:
         """The first thing after a start: the configuration may promise something else than before."""
@@ -172,24 +181,12 @@ class Timers:
                 after = await clocks.review(session, self.desk, now, after)
         self._reviewed = True
 
-    async def _all(
-        self, session: AsyncSession, found: Sequence[_Row], tickets: Mapping[int, Ticket], now: datetime
-    ) -> None:
-        """Together; where that fails, each for itself."""
-        try:
-            async with session.begin_nested():
-                await self._some(session, found, tickets, now)
-            return
-        except Exception:  # one of many: the others must not wait for it
-            if len(found) > 1:
-                log.exception("timers could not be looked at together", timers=len(found))
-        for row in found:
-            await self._one(session, row, tickets, now)
-
-    async def _some(
-        self, session: AsyncSession, found: Sequence[_Row], tickets: Mapping[int, Ticket], now: datetime
-    ) -> None:
-        cases = await _cases(session, self.desk, tickets, [row["id"] for row in found])
+    async def _some(self, session: AsyncSession, found: Sequence[_Row], now: datetime) -> Sequence[int]:
+        """Look at these; returns those that were still due once their tickets were held."""
+        if not found:
+            return ()
+        tickets = await _held(session, {row["ticket_id"] for row in found})
+        cases = await _cases(session, self.desk, tickets, [row["id"] for row in found], now)
         missed = {case.ticket.id or 0 for case in cases.values() if case.clock.target_at < now}
         delays = await told.delays(session, missed) if missed else {}
         pending, changed = Pending(now), set[int]()
@@ -203,38 +200,58 @@ class Timers:
             if one.changed:
                 changed.add(ticket_id)
         await pending.write(session)
+        return tuple(cases)
 
-    async def _one(self, session: AsyncSession, row: _Row, tickets: Mapping[int, Ticket], now: datetime) -> None:
+    async def _one(self, row: _Row, now: datetime) -> int:
+        """By itself, as others with it failed."""
         try:
-            async with session.begin_nested():
-                await self._some(session, [row], tickets, now)
-        except Exception:  # one row of a loop: it alone moves away
+            async with self.database.transaction() as session:
+                return len(await self._some(session, [row], now))
+        except Exception:  # it alone moves away
             log.exception("timer could not be looked at", timer_id=row["id"])
+        async with self.database.transaction() as session:
+            attempts = row["attempts"] + 1
             again = sa.update(_TIMERS).where(_TIMERS.c.id == row["id"])
-            await session.execute(again.values(due_at=due.later(row["attempts"], now), lease_until=None, lease_by=None))
+            await session.execute(again.values(due_at=due.later(attempts, now), attempts=attempts))
+        return 1
 
     async def next_due(self) -> datetime | None:
         async with self.database.reading() as session:
             return await due.next_due(session, _TIMERS)
 
 
-async def _held(session: AsyncSession, ticket_ids: list[int]) -> dict[int, Ticket]:
-    """The tickets, always held in one order and before their timers: nobody waits for somebody who waits for them."""
-    asked = select(Ticket).where(col(Ticket.id).in_(set(ticket_ids))).order_by(col(Ticket.id))
-    found = await session.scalars(asked.with_for_update().execution_options(populate_existing=True))
-    return {ticket.id: ticket for ticket in found if ticket.id is not None}
+async def _due(session: AsyncSession, now: datetime) -> Sequence[_Row]:
+    """What is due by now. Nobody is kept from it yet: whoever holds the ticket does it."""
+    connection = await session.connection()
+    return (await connection.execute(_OVERDUE, {"now": now})).mappings().all()
+
+
+async def _held(session: AsyncSession, ticket_ids: Collection[int]) -> dict[int, Ticket]:
+    """The tickets that nobody else is at, always held in one order and before their timers.
+
+    Of the others the timers stay due: another process looks at them, or whoever answers changes them just now.
+    """
+    asked = select(Ticket).where(col(Ticket.id).in_(ticket_ids)).order_by(col(Ticket.id))
+    free = asked.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    return {ticket.id: ticket for ticket in await session.scalars(free) if ticket.id is not None}
 
 
 async def _cases(
-    session: AsyncSession, desk: Desk, tickets: Mapping[int, Ticket], timer_ids: Sequence[int]
+    session: AsyncSession,
+    desk: Desk,
+    tickets: Mapping[int, Ticket],
+    timer_ids: Sequence[int],
+    due_by: datetime | None = None,
 ) -> dict[int, Case]:
-    """The timers as they are now that their tickets are held, in the order of `timer_ids`."""
+    """The timers as they are now that their tickets are held, in the order of `timer_ids`; only what is still due."""
     asked = await session.execute(sa.select(_TIMERS).where(_TIMERS.c.id.in_(timer_ids)))
-    found = {row["id"]: row for row in asked.mappings()}
+    found = {row["id"]: row for row in asked.mappings() if row["ticket_id"] in tickets}
     calendars = await rows.versions(session, desk, {row["calendar_version"] for row in found.values()})
     cases = {}
     for timer_id in timer_ids:
-        if (row := found.get(timer_id)) is not None and row["ticket_id"] in tickets:
-            kept = rows.read(row)
-            cases[timer_id] = Case(tickets[row["ticket_id"]], timer_id, kept, measuring.calendar_of(kept, calendars))
+        row = found.get(timer_id)
+        if row is None or (due_by is not None and (row["due_at"] is None or row["due_at"] > due_by)):
+            continue
+        kept = rows.read(row)
+        cases[timer_id] = Case(tickets[row["ticket_id"]], timer_id, kept, measuring.calendar_of(kept, calendars))
     return cases

@@ -16,7 +16,8 @@ _AHEAD = 12.0  # so much more alike than the next: surely meant
 
 async def who(session: AsyncSession, desk: Desk, department: str) -> list[StaffMember]:
     """Everybody who answers for the department, here or not, by id."""
-    groups = await staff_group.of(session, desk.ground.config, department)
+    config = desk.ground.config
+    groups = await staff_group.of(session, config, department) if config.support.departments else ()
     return [
         one for one in await presence.everybody(session) if departments.belongs(desk, department, one, groups)
     ]  # fmt: skip
