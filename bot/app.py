@@ -25,6 +25,7 @@ from bot.base.config import Config
 from bot.base.database import Database
 from bot.base.errors import Finding, FindingsError
 from bot.base.ground import Ground
+from bot.contacts import retention
 from bot.events import Applier, Ingest
 from bot.events.apply import Handler
 from bot.inbound.telegram import inbox, webhook
@@ -240,6 +241,9 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
             async with house.database.transaction() as session:
                 whole = await complaints.end_unconfirmed(session, house.desk, clock.now())
 
+    async def keep_no_longer() -> None:
+        await retention.run(house.database, house.ground.config, clock.now())
+
     async def look_at_groups() -> None:
         if house.telegram is not None:
             from bot.inbound.telegram.group_health import GroupHealth  # noqa: PLC0415 - imports aiogram
@@ -253,6 +257,7 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
         "old updates": forget_updates,
         "queue delay": queue_delay,
         "goals": look_at_goals,
+        "retention": keep_no_longer,
     }
 
 
