@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import clock, due, logs, work
 from bot.base.database import Database, insert, table
 from bot.outbound import lanes
+from bot.outbound import stage as stages
 from bot.outbound.sender import DeliveryError, NotNow, Outgoing, Receipt, Sender
 from bot.outbound.stage import Defer, Outcome, Send, Skip, Stage
 from bot.tables.outbox import Message
@@ -31,7 +32,6 @@ ALONE = "alone"
 """Kept with a row that was refused together with others: it is not joined with any again."""
 
 UNCERTAIN = "answer_lost"
-_OUR_FAULT = (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError)
 _rows = table(Message)
 
 
@@ -200,7 +200,7 @@ class Outbox:
         for purpose in {row["purpose"] for row in rows}:
             mine = [row for row in rows if row["purpose"] == purpose]
             stage = self.stages.get(purpose)
-            words = await stage.prepare(session, mine, now) if stage else {}
+            words = await stages.look(stage, session, mine, now) if stage else {}
             for row in mine:
                 word = words.get(row["id"]) or Send(row["payload"])
                 if isinstance(word, Send):
@@ -331,8 +331,8 @@ class Outbox:
                 async with session.begin_nested():
                     await stage.settled(session, row, outcome)
             except Exception as fault:  # one row of a loop: what has left must not leave again for a fault behind it
-                if isinstance(fault, sa.exc.DBAPIError) and not isinstance(fault, _OUR_FAULT):
-                    raise  # the database gave way (a deadlock, a lost connection): once more with the whole row
+                if stages.gave_way(fault):
+                    raise
                 log.exception("the end of a message was not heard", message_id=row["id"], purpose=row["purpose"])
 
 
@@ -354,8 +354,9 @@ async def _send(sender: Sender, message: Outgoing) -> Receipt | Exception:
 
 
 async def _again(session: AsyncSession, row: Mapping[str, Any], until: datetime, reason: str, **values: Any) -> None:
+    """Unless it was ended meanwhile: what its receiver must not get any more never comes back."""
     await session.execute(
         sa.update(_rows)
-        .where(_rows.c.id == row["id"])
+        .where(_rows.c.id == row["id"], _rows.c.due_at.is_not(None))
         .values(status="deferred", skip_reason=reason, due_at=until, lease_until=None, lease_by=None, **values)
     )

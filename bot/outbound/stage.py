@@ -5,9 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.base import due, logs
 from bot.outbound.sender import Receipt
+
+log = logs.get(__name__)
+
+_OURS = (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError)
 
 
 @dataclass(frozen=True)
@@ -61,3 +67,27 @@ class Stage(Protocol):
     ) -> Mapping[int, Send | Skip | Defer]: ...
 
     async def settled(self, session: AsyncSession, row: Mapping[str, Any], outcome: Outcome) -> None: ...
+
+
+async def look(
+    stage: Stage, session: AsyncSession, rows: Sequence[Mapping[str, Any]], now: datetime
+) -> Mapping[int, Send | Skip | Defer]:
+    """What the stage says of these rows; one that it fails on moves away alone."""
+    try:
+        async with session.begin_nested():
+            return await stage.prepare(session, rows, now)
+    except Exception as fault:  # one row of a loop, or one of several: then each is looked at by itself
+        if gave_way(fault):
+            raise
+        if len(rows) == 1:
+            log.exception("a message could not be looked at", message_id=rows[0]["id"], purpose=rows[0]["purpose"])
+            return {rows[0]["id"]: Defer(due.later(rows[0]["attempts"], now), "fault")}
+    found: dict[int, Send | Skip | Defer] = {}
+    for row in rows:
+        found |= await look(stage, session, [row], now)
+    return found
+
+
+def gave_way(fault: Exception) -> bool:
+    """The database did (a deadlock, a lost connection): the transaction is over, and is tried again."""
+    return isinstance(fault, sa.exc.DBAPIError) and not isinstance(fault, _OURS)

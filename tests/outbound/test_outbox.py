@@ -197,3 +197,44 @@ async def test_what_waits_for_somebody_to_mend_it_is_not_given_up(database: Data
         await box.deliver_due("chat")
         now[0] += timedelta(hours=1)
     assert sender.texts == ["help"]
+
+
+class Refusing(Listener):
+    """Cannot look at messages of that text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    async def prepare(
+        self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], now: datetime
+    ) -> Mapping[int, Send | Skip | Defer]:
+        if any(row["payload"]["text"] == self.text for row in rows):
+            raise KeyError(self.text)
+        return {}
+
+
+async def test_a_message_that_cannot_be_looked_at_holds_no_other_one_up(database: Database) -> None:
+    sender = RecordingSender()
+    for number in range(3):
+        await _queue(database, f"m{number}", receiver=f"person {number}")
+    await _all(Outbox(database, {"chat": sender}, {"answer": Refusing("m1")}, worker=1))
+    assert sorted(sender.texts) == ["m0", "m2"]
+    (moved,) = [row for row in await _rows(database) if row["status"] != "sent"]
+    assert (moved["status"], moved["skip_reason"]) == ("deferred", "fault") and moved["due_at"] is not None
+
+
+async def test_a_message_that_was_dropped_on_its_way_does_not_come_back(database: Database) -> None:
+    """Its receiver was forgotten while Telegram let us wait."""
+    await _queue(database, "hello")
+
+    class Slow(RecordingSender):
+        async def send(self, message: Outgoing) -> Receipt:
+            async with database.transaction() as session:
+                gone = {"status": "skipped", "skip_reason": "erased", "due_at": None, "payload": {}}
+                await session.execute(sa.update(ROWS).values(**gone, lease_until=None, lease_by=None))
+            raise NotNow(0.0)
+
+    await Outbox(database, {"chat": Slow()}, {}, worker=1).deliver_due("chat")
+    (row,) = await _rows(database)
+    assert (row["status"], row["skip_reason"], row["due_at"]) == ("skipped", "erased", None)
