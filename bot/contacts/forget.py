@@ -11,7 +11,7 @@ from bot.base import ids
 from bot.base.database import table
 from bot.contacts import consent, wishes
 from bot.tables.automations import Click, Enrolment
-from bot.tables.chat import TelegramUpdate, Topic
+from bot.tables.chat import FormerTopic, TelegramUpdate, Topic
 from bot.tables.events import Event, RejectedEvent, WebhookDelivery
 from bot.tables.feedback import Rating
 from bot.tables.outbox import Message
@@ -41,6 +41,7 @@ async def erase(session: AsyncSession, secret: str, contact_id: int, now: dateti
     await wishes.forget(session, people)
     await _blank(session, people)
     await _forget_raw(session, [(kind, value) for kind, value in pairs])
+    await _forget_topics(session, people)
     for person in people:
         await session.refresh(await session.get_one(Contact, person))
 
@@ -135,3 +136,16 @@ async def _forget_raw(session: AsyncSession, pairs: Sequence[tuple[str, str]]) -
             await session.execute(sa.update(deliveries).where(done, mine).values(body=""))
             theirs = sa.func.lower(refused.c.body).contains(value.lower(), autoescape=True)
             await session.execute(sa.delete(refused).where(theirs))
+
+
+async def _forget_topics(session: AsyncSession, people: Sequence[int]) -> None:
+    """Raw copies of what staff wrote in the topics of their tickets: answers bring the words that they answer along."""
+    updates, tickets = table(TelegramUpdate), table(Ticket)
+    theirs = sa.select(tickets.c.id).where(tickets.c.contact_id.in_(people))
+    for topics in (table(Topic), table(FormerTopic)):
+        asked = sa.select(topics.c.chat_id, topics.c.thread_id)
+        asked = asked.where(topics.c.ticket_id.in_(theirs), topics.c.thread_id.is_not(None))
+        for chat_id, thread_id in (await session.execute(asked)).all():
+            named = [updates.c.body.contains(f'"message_thread_id":{thread_id}{end}') for end in (",", "}")]
+            there = updates.c.chat_id == chat_id, updates.c.status != "new", sa.or_(*named)
+            await session.execute(sa.update(updates).where(*there).values(body=""))

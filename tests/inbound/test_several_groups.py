@@ -17,7 +17,7 @@ from bot.inbound.telegram import setup
 from bot.inbound.telegram.group_health import GroupHealth
 from bot.outbound import staff_group
 from bot.support.routing import presence
-from bot.tables.chat import StaffMember, Topic
+from bot.tables.chat import StaffMember, TelegramUpdate, Topic
 from bot.tables.support import Ticket, TicketMessage
 
 RETURNS, MORE_RETURNS = -1001000000701, -1001000000702
@@ -153,8 +153,9 @@ async def test_who_writes_in_the_former_topic_is_told_and_may_leave_a_note(
 async def test_the_topic_that_a_ticket_left_goes_too_when_its_customer_is_forgotten(
     office: Office, china: Chat, anna: Staff
 ) -> None:
-    await _asks(office, 11, "en")
+    await _asks(office, 11, "en", f"{HUMAN} about a lamp")
     old = await _topic(office, 1001)
+    anna.says("// she wants a lamp", old.thread_id)
     anna.says("/dept china", old.thread_id)
     await office.settle()
     new = await _topic(office, 1001)
@@ -165,6 +166,8 @@ async def test_the_topic_that_a_ticket_left_goes_too_when_its_customer_is_forgot
     await office.settle()
     for chat_id, thread in ((old.chat_id, old.thread_id), (new.chat_id, new.thread_id)):
         assert thread not in office.telegram.memory.chats[chat_id].topics
+    kept = " ".join(update.body for update in await office.rows(TelegramUpdate))
+    assert "a lamp" not in kept, "nor is it in the updates that told of it"
 
 
 async def test_a_reaction_or_an_edit_after_a_transfer_touches_no_message_of_the_other_group(

@@ -35,8 +35,9 @@ async def test_an_answer_to_the_others_words_does_not_quote_them(office: Office)
     await office.settle()
     shown = office.telegram.messages(office.telegram.group.id, thread)
     his = next(one for one in shown if "4711" in one.text)
-    anna.says("We look into it", thread, reply_to=his.message_id)
+    anna.says("We look into it", thread, reply_to=his.message_id, quote="4711")
     await office.settle()
-    assert [one.text for one in await office.rows(TicketMessage) if one.reply_to_id] == ["We look into it"]
+    answer = (await office.rows(TicketMessage))[-1]
+    assert (answer.text, answer.quote) == ("We look into it", ""), "a copy of her data has no word of his"
     assert ada.received[-1].text == "We look into it"
     assert not [one for one in ada.received if "4711" in one.text or one.quote]

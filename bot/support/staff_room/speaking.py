@@ -49,7 +49,7 @@ async def wrote(
         return await command(session, desk, ticket, staff, said, now)
     if said.attachment.get("words") not in (None, "dice"):
         return desk.staff("staff.cannot_go")
-    answered = await _answered(session, said)
+    answered = await _answered(session, ticket, said)
     await answering.staff_said(
         session,
         desk,
@@ -67,11 +67,12 @@ async def wrote(
     return None
 
 
-async def _answered(session: AsyncSession, said: Wrote) -> TicketMessage | None:
-    """The words that these answer, if the customer knows them."""
+async def _answered(session: AsyncSession, ticket: Ticket, said: Wrote) -> TicketMessage | None:
+    """The words that these answer, if the customer knows them: a merged ticket has those of somebody else, too."""
     place = lines.place(said.reply_to or "")
     line = await mirrors.line_at(session, place["chat_id"], place["message_id"]) if place else None
-    return line if line is not None and line.author in ("customer", "staff") else None
+    known = line is not None and line.author in ("customer", "staff") and line.contact_id == ticket.contact_id
+    return line if known else None
 
 
 async def command(
