@@ -27,8 +27,8 @@ class Said:
     """One thing that a customer said, as the door unpacked it.
 
     `attachment` is `{kind, file_id, name}` or empty, `provider_key` the name of the original (`telegram:CHAT:MESSAGE`),
-    `at` the provider's time of it, `source` where to copy it from. `reply_to_id` is the line that it answers, `quote` the
-    words that it takes up.
+    `at` the provider's time of it, `source` where to copy it from. `reply_to_id` is the line that it answers, `quote`
+    the words that it takes up.
     """
 
     contact_id: int

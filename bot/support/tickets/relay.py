@@ -25,9 +25,7 @@ _OUTBOX = table(Message)
 Row = Mapping[str, Any]
 
 
-async def to_topic(
-    session: AsyncSession, ticket: Ticket, line: TicketMessage, now: datetime, before: str = ""
-) -> None:
+async def to_topic(session: AsyncSession, ticket: Ticket, line: TicketMessage, now: datetime, before: str = "") -> None:
     """The customer's words as they stand, media by copy. `before` is said ahead of them, with words in one message."""
     content = _content(line)
     if before and content.get("text") and not content.get("copy"):

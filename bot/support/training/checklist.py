@@ -1,4 +1,4 @@
-"""Did the answers make the points of a script: phrases looked for as people write them, typos and other words between."""
+"""Did the answers make the points of a script: phrases looked for as people write them, typos and gaps allowed."""
 
 from collections.abc import Sequence
 
