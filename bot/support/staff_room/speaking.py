@@ -16,6 +16,8 @@ from bot.tables.chat import StaffMember
 from bot.tables.support import Ticket, TicketMessage
 
 _SAME_ALBUM = timedelta(minutes=2)
+_UNREAD = ("rich_message",)
+"""Words that come in no form we read: they might be marked as a note."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ async def wrote(
         return None
     if text.startswith("/"):
         return await command(session, desk, ticket, staff, said, now)
-    if said.attachment.get("words") not in (None, "dice"):
+    if said.attachment.get("words") not in (None, "dice") or said.attachment.get("kind") in _UNREAD:
         return desk.staff("staff.cannot_go")
     answered = await _answered(session, ticket, said)
     await answering.staff_said(

@@ -33,6 +33,12 @@ async def test_marked_words_stay_inside_and_get_a_sign(stage: Stage, text: str) 
     assert any(row["payload"].get("react", {}).get("emoji") == "✍" for row in await stage.queued("notice"))
 
 
+async def test_words_that_cannot_be_read_never_leave_as_they_might_be_a_note(stage: Stage) -> None:
+    await stage.staff_takes()
+    assert await stage.staff_writes("", attachment={"kind": "rich_message", "file_id": "", "name": ""})
+    assert await stage.texts("answer") == []
+
+
 async def test_an_answer_to_a_note_is_a_note_and_so_is_the_answer_to_that(stage: Stage) -> None:
     await stage.staff_takes()
     await stage.staff_writes("//psst")
