@@ -155,6 +155,7 @@ class Timers:
         self.desk = desk
         self.worker = worker
         self._reviewed = False
+        self._soonest: tuple[datetime | None] | None = None
 
     def kind(self) -> work.Kind:
         return work.Kind("timers", self.run, self.next_due)
@@ -164,9 +165,13 @@ class Timers:
         moment = now or clock.now()
         if not self._reviewed:
             await self._review(moment)
+        self._soonest = None
         try:
             async with self.database.transaction() as session:
-                return len(await self._some(session, await _due(session, moment), moment))
+                found = await _due(session, moment)
+                if not found:
+                    self._soonest = (await due.next_due(session, _TIMERS),)
+                return len(await self._some(session, found, moment))
         except Exception:  # one of many: the others must not wait for it
             log.exception("timers could not be looked at together")
         async with self.database.reading() as session:
@@ -216,6 +221,10 @@ class Timers:
         return 1
 
     async def next_due(self) -> datetime | None:
+        """Right after a look that found nothing, what that look saw: asking again would cost more than the look."""
+        if self._soonest is not None:
+            (at,), self._soonest = self._soonest, None
+            return at
         async with self.database.reading() as session:
             return await due.next_due(session, _TIMERS)
 
