@@ -4,6 +4,7 @@ Events are taken by when they count, not by when they were written: an answer th
 accepted before the customer wrote again does not answer them.
 """
 
+from bisect import insort
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -77,7 +78,7 @@ class _Folding(Moment):
         if self.waiting and self.waiting[0][2] is None and self.waiting[0][0] == event.at:
             self.waiting[0] = said  # the words that the ticket was opened by
         else:
-            self.waiting = sorted([*self.waiting, said])
+            insort(self.waiting, said)
         if RESOLUTION not in self.since and self._last(RESOLUTION) is None and self.status != "resolved":
             self._begin_rest(event.at)
         if self.first == "open":
@@ -94,9 +95,16 @@ class _Folding(Moment):
                 self._end(metric, lambda clock: measuring.answered(clock, event, late, self.calendars))
             elif last is not None and measuring.on_its_way(last, event):
                 self._keep(measuring.answered(measuring.as_it_ran(last), event, late, self.calendars))
-        self.first, self.waiting = "done", []
         self.answered_at = self.answered_at or event.at
         self.responded_at = event.at
+        self._still_waits(event)
+
+    def _still_waits(self, event: Event) -> None:
+        """Words that came in after it was written down were not seen by whoever did it: Telegram's times are whole
+        seconds, and words may come late."""
+        self.first, self.waiting = "done", [one for one in self.waiting if one[1] > event.id]
+        if self.waiting:
+            self._begin(NEXT, self.waiting[0][0], event.at)
 
     def _auto_answered(self, event: Event) -> None:
         self._bot_spoke(event.at)
@@ -126,7 +134,7 @@ class _Folding(Moment):
     def _no_answer(self, event: Event, reason: str) -> None:
         for metric in REPLIES:
             self._end(metric, lambda clock: measuring.ended(clock, event.at, reason))
-        self.first, self.waiting = "done", []
+        self._still_waits(event)
 
     # --- how the ticket stands
 
@@ -145,9 +153,11 @@ class _Folding(Moment):
             self._resolved(event)
         self._pause(event.at, new == "resolved" or new in self._promise(event.at).pausing)
         if old == "resolved" and new != "resolved":
-            self._again(RESOLUTION)
+            self._again(RESOLUTION, event.at)
+            if FIXED in self._promise(event.at).seconds and FIXED not in self.since and not self._last(FIXED):
+                self._begin(FIXED, event.at)  # it became a complaint while it was closed
             if self.waiting and NEXT not in self.since:
-                self._begin(NEXT, self.waiting[0][0])
+                self._begin(NEXT, self.waiting[0][0], event.at)
 
     def _resolved(self, event: Event) -> None:
         """Without an answer an open promise is left out before it was due. Words that nobody had seen stay open."""
@@ -162,11 +172,11 @@ class _Folding(Moment):
         self.first, self.waiting = "done", unseen
         self._end(RESOLUTION, lambda clock: measuring.reached(clock, event, self.pauses, self.calendars))
 
-    def _again(self, metric: str) -> None:
-        """It goes on with the time that is left. One that was missed already is missed once."""
+    def _again(self, metric: str, at: datetime) -> None:
+        """It goes on with the time that is left of what is promised now. One that was missed is missed once."""
         last = self._last(metric)
         if last is not None and last.state == "met":
-            self._begin(metric, last.start_at)
+            self._begin(metric, last.start_at, at)
 
     def _pause(self, at: datetime, wanted: bool) -> None:
         lasting = bool(self.pauses) and self.pauses[-1][1] is None
@@ -196,7 +206,7 @@ class _Folding(Moment):
         self._end(FIXED, partial(measuring.ended, at=event.at, reason="unconfirmed"))
 
     def _not_fixed(self, event: Event) -> None:
-        self._again(FIXED)
+        self._again(FIXED, event.at)
 
     # --- other promises
 
@@ -257,7 +267,7 @@ class _Folding(Moment):
                     if metric in self.since:
                         self._move(metric, oldest, event.at, "merged")
         elif NEXT not in self.since:
-            self._begin(NEXT, oldest)
+            self._begin(NEXT, oldest, event.at)
             self._late_already(event.at)
         elif oldest < self.since[NEXT]:
             self._move(NEXT, oldest, event.at, "merged")

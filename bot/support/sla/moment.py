@@ -55,10 +55,11 @@ class Moment:
         self.clocks[clock.metric, clock.cycle] = clock
         return clock
 
-    def _begin(self, metric: str, start: datetime) -> None:
+    def _begin(self, metric: str, start: datetime, at: datetime | None = None) -> None:
+        """Begin to measure from `start`, by the promise that held then, or at `at`."""
         self.since[metric] = start
         self.cycle.pop(metric, None)
-        self._measure(metric, self._promise(start))
+        self._measure(metric, self._promise(at or start))
 
     def _measure(self, metric: str, promise: Promise) -> Clock | None:
         if metric not in promise.seconds:

@@ -181,3 +181,26 @@ def test_the_bot_in_front_is_counted_apart_and_may_solve_it() -> None:
 def test_a_visitor_who_leaves_before_it_is_due_is_left_out_and_after_it_missed() -> None:
     assert (FRT, 1, "cancelled", "abandoned") in _states(_ticket().tell(at("12:00:20"), "left"))
     assert (FRT, 1, "breached", None) in _states(_ticket().tell(at("12:01:01"), "left"))
+
+
+def test_words_that_came_in_after_the_answer_wait_whatever_second_they_carry() -> None:
+    tale = Tale("A", {FRT: 60, NRT: 60}).opened(at("12:00:00")).answered(at("12:00:30.500")).said(at("12:00:30"))
+    running = [clock for clock in tale.folded().clocks if clock.state == "running"]
+    assert [(clock.metric, clock.start_at.second) for clock in running] == [("next_response", 30)]
+    assert tale.folded().waiting_since is not None
+
+
+def test_a_ticket_taken_up_again_goes_on_by_the_promise_of_now() -> None:
+    tale = Tale("A", {FRT: 60, RT: 8 * 3600}).opened(at("09:00:00")).answered(at("09:00:30"))
+    tale.promise(at("09:10:00"), **{FRT: 60, RT: 3600}).turned(at("09:30:00"), "resolved")
+    tale.said(at("12:00:00")).turned(at("12:00:00"), "open", "customer")
+    again = tale.folded().clocks[-1]
+    assert (again.cycle, again.target_seconds, again.target_at.strftime("%H:%M")) == (2, 3600, "12:30")
+
+
+def test_a_closed_ticket_that_became_a_complaint_has_its_clock_once_it_is_open() -> None:
+    tale = Tale("A", {FRT: 60, RT: 3600}).opened(at("09:00:00")).answered(at("09:00:30"))
+    tale.turned(at("09:10:00"), "resolved").promise(at("09:20:00"), **{FRT: 60, RT: 3600, FIXED: 7200})
+    tale.turned(at("09:30:00"), "open")
+    fixed = [clock for clock in tale.folded().clocks if clock.metric == FIXED]
+    assert [(clock.state, clock.start_at.strftime("%H:%M")) for clock in fixed] == [("running", "09:30")]
