@@ -197,7 +197,7 @@ class Day:
 
     def _pattern(self, name: str) -> re.Pattern[str]:
         """What a text of ours looks like, whatever is filled in."""
-        text = self.texts.say("en", name, number="\0", due="\0", score="\0", who="\0")
+        text = self.texts.say("en", name, number="\0", due="\0", score="\0", who="\0", promise="\0")
         return re.compile(".*".join(re.escape(part) for part in text.split("\0")))
 
     # -- the shop ---------------------------------------------------------------------------------------------------
