@@ -77,11 +77,10 @@ class Day:
             return int(await session.scalar(waiting) or 0)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the same on both; this one is long
 async def test_fifty_shoppers_lose_nothing_keep_their_order_and_the_alarms_are_true(
     database: Database, texts: Texts
 ) -> None:
-    if not database.is_sqlite:
-        pytest.skip("the same on both; this one is long")
     async with Telegram(strict_limits=True, clock=Clock(fast)) as telegram:
         about = {"token": telegram.token, "api_base": telegram.url, "staff_chat_id": telegram.group.id}
         promise = [{"name": "chat", "first_response": "5s"}]

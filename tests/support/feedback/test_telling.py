@@ -166,7 +166,7 @@ async def test_notes_titles_and_the_words_of_others_never_leave(stage: Stage) ->
     assert len(texts) == 3
     for text in texts:
         assert SECRET_NOTE not in text and "Lindt" not in text
-    assert "you once told us what we could do better." in texts[0]
+    assert sum("you once told us what we could do better." in text for text in texts) == 2
 
 
 async def test_who_opts_out_between_is_refused_and_counted(stage: Stage) -> None:
