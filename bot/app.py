@@ -1,6 +1,7 @@
 """Builds every part once and joins them: the only file that knows them all."""
 
 import asyncio
+import gc
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -95,6 +96,8 @@ class App:
             engine = _engine(database)
             house = await self._build(stack, database, ground, parts)
             running = await self._start(stack, house, engine, parts, stop)
+            gc.collect()
+            gc.freeze()  # what stays for ever is not looked through again: all loops would stand still meanwhile
             log.info("running", parts=sorted(parts), url=self.config.web.url if "web" in parts else None)
             await _until_stopped(running, stop)
         log.info("stopped")

@@ -28,6 +28,7 @@ class Loop:
         self._rested = asyncio.Event()
         self._pass_on = False
         self._blocked = 0
+        self._looked_at = clock.now()
         self._over = False
 
     def wake(self, *, pass_on: bool = True) -> None:
@@ -64,9 +65,11 @@ class Loop:
         self._rested.set()
 
     async def _work(self, stop: asyncio.Event) -> None:
+        self._looked_at = clock.now()
         while await self.kind.run() and not stop.is_set():
             self._blocked = 0
             await asyncio.sleep(0)
+            self._looked_at = clock.now()
 
     async def _pause(self) -> float:
         """Seconds to sleep if nobody kicks."""
@@ -78,6 +81,8 @@ class Loop:
         if wait > 0:
             self._blocked = 0
             return min(wait, LONGEST_SLEEP)
+        if at > self._looked_at:
+            return 0.0  # it fell due while we looked: nobody holds it
         if pass_on and self._elsewhere:
             await self._elsewhere(self.kind.name)
         shortest, longest = _BLOCKED

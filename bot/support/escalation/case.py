@@ -18,6 +18,7 @@ from bot.tables.support import SlaTimer, Ticket, TicketEvent
 _TIMERS, _EVENTS = table(SlaTimer), table(TicketEvent)
 _FREE = {"lease_until": None, "lease_by": None, "attempts": 0}
 _LOOKED_AT = ("state", "breached_at", "detected_at", "warned", "climbed", "due_at", *_FREE)
+_HAPPENED = sa.insert(_EVENTS)
 _WRITTEN = (
     sa.update(_TIMERS)
     .where(_TIMERS.c.id == sa.bindparam("timer_id"))
@@ -75,7 +76,7 @@ class Pending:
     async def write(self, session: AsyncSession) -> None:
         connection = await session.connection()
         if self._events:
-            await connection.execute(sa.insert(_EVENTS), self._events)
+            await connection.execute(_HAPPENED, self._events)
             session.info.pop("histories", None)  # what was read before is not the whole any more
         if self._timers:
             await connection.execute(_WRITTEN, self._timers)

@@ -35,6 +35,14 @@ _OVERDUE = (
     .order_by(_TIMERS.c.due_at, _TIMERS.c.id)
     .limit(_AT_ONCE)
 )
+_FREE_TICKETS = (
+    select(Ticket)
+    .where(col(Ticket.id).in_(sa.bindparam("ids", expanding=True)))
+    .order_by(col(Ticket.id))
+    .with_for_update(skip_locked=True)
+    .execution_options(populate_existing=True)
+)
+_THESE = sa.select(_TIMERS).where(_TIMERS.c.id.in_(sa.bindparam("ids", expanding=True)))
 _LATE = timedelta(minutes=1)
 """A miss that was seen later than that is told when the desk opens."""
 
@@ -240,9 +248,8 @@ async def _held(session: AsyncSession, ticket_ids: Collection[int]) -> dict[int,
 
     Of the others the timers stay due: another process looks at them, or whoever answers changes them just now.
     """
-    asked = select(Ticket).where(col(Ticket.id).in_(ticket_ids)).order_by(col(Ticket.id))
-    free = asked.with_for_update(skip_locked=True).execution_options(populate_existing=True)
-    return {ticket.id: ticket for ticket in await session.scalars(free) if ticket.id is not None}
+    found = await session.scalars(_FREE_TICKETS, {"ids": list(ticket_ids)})
+    return {ticket.id: ticket for ticket in found if ticket.id is not None}
 
 
 async def _cases(
@@ -253,7 +260,8 @@ async def _cases(
     due_by: datetime | None = None,
 ) -> dict[int, Case]:
     """The timers as they are now that their tickets are held, in the order of `timer_ids`; only what is still due."""
-    asked = await session.execute(sa.select(_TIMERS).where(_TIMERS.c.id.in_(timer_ids)))
+    connection = await session.connection()
+    asked = await connection.execute(_THESE, {"ids": list(timer_ids)})
     found = {row["id"]: row for row in asked.mappings() if row["ticket_id"] in tickets}
     calendars = await rows.versions(session, desk, {row["calendar_version"] for row in found.values()})
     cases = {}
