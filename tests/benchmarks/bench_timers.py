@@ -203,21 +203,27 @@ async def _open(database: Database, desk: Desk, ids: Sequence[int], starts: Sequ
             )
 
 
-async def _serve(database: Database, desk: Desk, engine: work.Engine, until: datetime) -> list[tuple[str, str]]:
-    """The loop of the program on this database; returns of each batch its moment and when it was committed."""
-    timers, taken = Timers(database, desk, random.getrandbits(40)), []
+class _Watched(Timers):
+    """Keeps of each batch its moment and when it was committed."""
 
-    async def run() -> int:
-        moment = clock.now()
-        count = await timers.run(moment)
+    def __init__(self, database: Database, desk: Desk) -> None:
+        super().__init__(database, desk, 1)
+        self.batches: list[tuple[str, str]] = []
+
+    async def run(self, now: datetime | None = None) -> int:
+        moment = now or clock.now()
+        count = await super().run(moment)
         if count:
-            taken.append((moment.isoformat(), clock.now().isoformat()))
+            self.batches.append((moment.isoformat(), clock.now().isoformat()))
         return count
 
-    stop = asyncio.Event()
+
+async def _serve(database: Database, desk: Desk, engine: work.Engine, until: datetime) -> list[tuple[str, str]]:
+    """The loop of the program on this database."""
+    timers, stop = _Watched(database, desk), asyncio.Event()
     asyncio.get_running_loop().call_later((until - clock.now()).total_seconds(), stop.set)
-    await engine.serve([work.Kind("timers", run, timers.next_due)], stop)
-    return taken
+    await engine.serve([timers.kind()], stop)
+    return timers.batches
 
 
 async def _lags(database: Database, moments: list[datetime], taken: Sequence[Sequence[str]]) -> list[float]:

@@ -166,7 +166,12 @@ class Timers:
         self._soonest: tuple[datetime | None] | None = None
 
     def kind(self) -> work.Kind:
-        return work.Kind("timers", self.run, self.next_due)
+        return work.Kind("timers", self._look, self.next_due)
+
+    async def _look(self) -> int:
+        """Nothing, too, once it is known when there will be more: an empty look costs as much as one with a warning."""
+        count = await self.run()
+        return count if self._soonest is None else 0
 
     async def run(self, now: datetime | None = None) -> int:
         """Does one batch; returns how many rows it was."""
@@ -177,9 +182,10 @@ class Timers:
         try:
             async with self.database.transaction() as session:
                 found = await _due(session, moment)
-                if not found:
+                done = await self._some(session, found, moment)
+                if len(found) < _AT_ONCE:
                     self._soonest = (await due.next_due(session, _TIMERS),)
-                return len(await self._some(session, found, moment))
+                return len(done)
         except Exception:  # one of many: the others must not wait for it
             log.exception("timers could not be looked at together")
         async with self.database.reading() as session:
@@ -229,7 +235,7 @@ class Timers:
         return 1
 
     async def next_due(self) -> datetime | None:
-        """Right after a look that found nothing, what that look saw: asking again would cost more than the look."""
+        """Right after a look, what that look saw."""
         if self._soonest is not None:
             (at,), self._soonest = self._soonest, None
             return at
