@@ -1,11 +1,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import pytest
 from working import Deliveries, deliver, serving, until
 
+from bot.base import clock
 from bot.base.database import Database
+from bot.base.work import Kind
 from bot.schedule import InProcess, trigger
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -35,6 +38,22 @@ async def test_a_row_is_done_when_its_time_comes_without_anybody_kicking(databas
         await asyncio.sleep(0.2)
         assert work.done == []
         await until(lambda: work.done == ["later"], 0.6)
+
+
+async def test_what_falls_due_during_a_look_waits_for_nobody(database: Database) -> None:
+    looks: list[float] = []
+
+    async def run() -> int:
+        looks.append(time.monotonic())
+        await asyncio.sleep(0.05)
+        return 0
+
+    async def next_due() -> datetime | None:
+        return clock.now() - timedelta(milliseconds=20) if len(looks) == 1 else None
+
+    async with serving(InProcess(database), Kind("late", run, next_due)):
+        await until(lambda: len(looks) >= 2)
+        assert looks[1] - looks[0] < 0.14  # rows that somebody else holds are left alone for 0.1 s more
 
 
 async def test_rows_of_another_process_are_noticed_by_the_tick(database: Database, other_process: Database) -> None:
