@@ -109,7 +109,7 @@ async def _read(config: "Config", cuts: list[str], days: int, first: date | None
     async with start.ready(config) as (database, ground), database.reading() as session:
         desk, now = Desk.build(ground), clock.now()
         until = min(attainment.day(desk, last + timedelta(days=1)), now) if last else now
-        since = attainment.day(desk, first) if first else attainment.days(desk, days, until)
+        since = attainment.day(desk, first) if first else attainment.days(desk, days, until - timedelta(milliseconds=1))
         if since >= until:
             raise typer.BadParameter("the span ends before it begins", param_hint="--since")
         clocks = await measured.of(session, desk, since, until, now)
@@ -157,8 +157,8 @@ def _show_slice(what: str, lines: "list[Kept]") -> None:
 
 
 _ABOUT = (
-    "open: opening hours without pauses, until a person answered; wall: the same by the clock on the wall;\n"
-    "any: from the customer's first words until anybody answered, the bot too (first answers)."
+    "open: opening hours without pauses, until a person answered; wall: the same on the wall clock;\n"
+    "any: from the customer's first words until anybody answered, the bot too (first responses)."
 )
 
 
@@ -200,8 +200,14 @@ def _goal(one: "Standing") -> tuple[Any, ...]:
 
 
 def seconds(value: float | None) -> str:
-    """h:mm:ss, or a dash."""
+    """`20s`, `1m05s`, `4h00m`, `3d02h`, or a dash."""
     if value is None:
         return "-"
-    minutes, rest = divmod(round(value), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
