@@ -39,11 +39,19 @@ def _warm() -> ForkServerContext:
 _TELEGRAM = ("bot.outbound.staff_topics", "bot.outbound.telegram", "bot.inbound.telegram.each_update")
 
 
-def _run(words: Sequence[str], folder: Path, environ: Mapping[str, str], log: Path) -> None:
-    """`python -m bot` with these words, in the process that was made for it."""
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+def begin(
+    words: Sequence[str], folder: Path, environ: Mapping[str, str], out: Path, errors: Path | None = None
+) -> ForkServerProcess:
+    """`python -m bot` with these words, in a process of its own. What it says is added to the files."""
+    process = _warm().Process(target=_run, args=(words, folder, environ, out, errors or out))
+    process.start()
+    return process
+
+
+def _run(words: Sequence[str], folder: Path, environ: Mapping[str, str], out: Path, errors: Path) -> None:
+    for number, said in enumerate((out, errors), 1):
+        with said.open("ab") as file:
+            os.dup2(file.fileno(), number)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)
@@ -93,8 +101,7 @@ class Program:
 
     def start(self, *, wait: bool = True, timeout: float = 30) -> None:
         words = ("run", "--config", str(self.file), *self._only)
-        self._process = _warm().Process(target=_run, args=(words, self.folder, dict(os.environ), self.log))
-        self._process.start()
+        self._process = begin(words, self.folder, dict(os.environ), self.log)
         if wait:
             self.wait_until_healthy(timeout)
 

@@ -150,7 +150,7 @@ async def test_fifty_sudden_deaths_lose_nothing_and_double_no_mail(tmp_path: Pat
                 await asyncio.sleep(choose.uniform(0.0, 2.0))
                 program.kill()
                 program.start(wait=False)
-                await asyncio.sleep(choose.uniform(1.0, 2.5))
+                await asyncio.sleep(choose.uniform(0.5, 2.0))
             await asyncio.to_thread(program.wait_until_healthy)
             await day.settle(timeout=90 + 3 * ROUNDS)
             assert day.missing() == []

@@ -132,7 +132,7 @@ async def test_a_budget_that_is_gone_says_so(database: Database, texts: Texts) -
         pytest.param([(0.5, 2, 20)], id="too few missed"),
         pytest.param([(3, 10, 20), (0.5, 0, 10)], id="over by now"),
         pytest.param([(5, 0, 100), (0.5, 4, 10)], id="only a bad quarter"),
-        pytest.param([(40, 0, 8000), (3, 4, 20), (0.5, 5, 20)], id="it will last"),
+        pytest.param([(40, 0, 1100), (3, 4, 20), (0.5, 5, 20)], id="it will last"),
     ],
 )
 async def test_what_does_not_burn_rings_nobody(

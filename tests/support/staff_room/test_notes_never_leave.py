@@ -60,11 +60,13 @@ async def test_no_note_leaves_whatever_staff_do(database: Database, texts: Texts
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_no_note_leaves_in_ten_thousand_sequences(database: Database, texts: Texts) -> None:
+@pytest.mark.parametrize("seeds", [range(5), range(5, 10)], ids=["first half", "second half"])
+async def test_no_note_leaves_in_ten_thousand_sequences(database: Database, texts: Texts, seeds: range) -> None:
+    """Two halves, so that two processes can share them."""
     total = 0
-    for seed in range(10):
+    for seed in seeds:
         total += (await _play(database, texts, seed, ways=2, depth=9))["sequences"]
-    assert total >= 10_000
+    assert total >= 10_000 / 2
 
 
 def test_the_test_would_notice() -> None:
