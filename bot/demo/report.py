@@ -22,6 +22,8 @@ from bot.base.ground import Ground
 from bot.demo.mail_catcher import Caught
 from bot.demo.told import Line
 from bot.support.desk import Desk
+from bot.support.feedback import heard
+from bot.support.feedback.heard import Heard
 from bot.support.sla import attainment
 from bot.support.sla import goals as house_goals
 from bot.support.sla.attainment import Kept
@@ -56,6 +58,7 @@ class Why:
 class Report:
     sla: Sequence[Kept]
     goals: Sequence[Standing]
+    board: Sequence[Heard]
     flows: Sequence[FlowReport]
     why: Sequence[Why]
     mails: Sequence[Mail]
@@ -94,6 +97,7 @@ async def read(
         return Report(
             sla=await attainment.by(session, desk, "channel", now - timedelta(days=1), now, now),
             goals=await house_goals.standings(session, desk, now),
+            board=await heard.report(session),
             flows=[flow for flow in await report.flows(session) if flow.enrolled],
             why=[one for address, name in people.items() for one in await why_of(session, address, name)],
             mails=mails,
@@ -174,7 +178,7 @@ def write(found: Report, folder: Path, zone: ZoneInfo) -> None:
 
 def tables(found: Report) -> list[Table]:
     """Everything as tables, for the terminal and for the files."""
-    return [sla_table(found), goals_table(found), flows_table(found), why_table(found)]
+    return [sla_table(found), goals_table(found), board_table(found), flows_table(found), why_table(found)]
 
 
 def sla_table(found: Report) -> Table:
@@ -198,6 +202,13 @@ def goals_table(found: Report) -> Table:
 
 def _left(left: int) -> str:
     return f"{left} more" if left >= 0 else f"{-left} missed too many"
+
+
+def board_table(found: Report) -> Table:
+    table = _table("The board: what customers asked for", "card", "wish", "status", "asked", "told")
+    for one in found.board:
+        table.add_row(str(one.number), one.title, one.status, str(one.asked), str(one.told))
+    return table
 
 
 def flows_table(found: Report) -> Table:

@@ -13,7 +13,8 @@ from rich.table import Table
 from bot import start
 from bot.base import clock
 from bot.demo import pictures, program, report, stage
-from bot.demo.day import CUSTOMERS, Day
+from bot.demo.customers import EVERYBODY
+from bot.demo.day import Day
 from bot.demo.mail_catcher import Catcher, Caught
 from bot.demo.report import Report
 from bot.demo.shop_front import ShopFront
@@ -123,7 +124,7 @@ class _Evening:
             await Day(scene, watch, front, database, ground.texts).play()
             watch.look()
             await photographer.finished(min(_FOR_PICTURES, _AT_MOST - (time.monotonic() - self.began) - 5))
-            people = {customer.email: customer.name for customer in CUSTOMERS}
+            people = {customer.email: customer.name for customer in EVERYBODY}
             mails = report.mails_of(scene.catcher.mails)
             found = await report.read(database, ground, people, mails, self.told.lines)
         report.write(found, self.folder, self.told.zone)
@@ -210,6 +211,7 @@ def _numbers(found: Report, scene: Stage) -> Table:
     rows: Sequence[tuple[str, str]] = (
         ("Chats", f"{said.count(False)} messages from customers, {said.count(True)} to them"),
         ("Promises", f"{kept} kept, {missed} missed"),
+        ("Board", _board(found)),
         ("Marketing", f"{found.sent} mails sent; not sent: {reasons or 'none'}"),
         ("Revenue", f"{found.revenue} brought by mails"),
     )
@@ -217,6 +219,11 @@ def _numbers(found: Report, scene: Stage) -> Table:
     for name, words in rows:
         table.add_row(f"[bold]{name}[/]", words)
     return table
+
+
+def _board(found: Report) -> str:
+    """How many asked for something, and how many of them heard what became of it."""
+    return f"asked {sum(one.asked for one in found.board)}, told {sum(one.told for one in found.board)}"
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -49,7 +49,11 @@ class Watch:
         self._texts[key] = text
         if before is not None:
             if before != text and not posted.pinned:  # the card changes with every step: its first words are enough
-                self.told.say(_door(chat), self._who(chat, posted), text, "in place of the last words")
+                customer = self._wrote(text) if posted.by_bot else None
+                words = f"changes its copy of what {customer} wrote" if customer else text
+                self.told.say(
+                    _door(chat), self._who(chat, posted), words, "" if customer else "in place of the last words"
+                )
             return
         if posted.kind not in ("text", "photo", "voice", "document"):
             return

@@ -64,11 +64,16 @@ def test_the_day_is_played_from_end_to_end(tmp_path: Path) -> None:
         "passes on what Ben wrote, with the photo",
         "✅ kept",
         "🔴 missed",
+        "it stays inside: in no chat of a customer",
+        "changes its copy of what Ben wrote",
+        "Sorry for the delay – the customer would read",
         "presses [5 ⭐]",
         "Li Wei gave 1 of 5",
         "302 → 200",
         "credited with €107.00",
         "that was the right code. · Order #1001",
+        "you once wrote to us: “Could you wrap it as a gift, too?” · We do now",
+        "shipped: asked 1, told 1",
         "no_consent",
         "unsubscribed",
         "frequency_cap",
@@ -95,6 +100,8 @@ def _check_folder(folder: Path) -> None:
     assert len(shown) == len(mails)
     report = (folder / "report.txt").read_text("utf-8")
     assert re.search(r"telegram +first response +50% +1 +1", report)
+    assert re.search(r"chat: first response in 15 s +90% +50% +2", report)
+    assert re.search(r"Could you wrap it as a gift, too\? +shipped +1 +1", report)
     assert "abandoned_checkout" in (folder / "report.html").read_text("utf-8")
     assert "Traceback" not in (folder / "program.log").read_text("utf-8")
 
