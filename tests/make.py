@@ -1,5 +1,6 @@
 """Builders for tests: rows with sensible values, so that a test names only what it is about."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from conftest import NOON
@@ -30,8 +31,14 @@ async def ticket(session: AsyncSession, number: int = 1042, **fields: Any) -> Ti
     """A ticket of `contact_id`, or of a contact made for it."""
     if "contact_id" not in fields:
         fields["contact_id"] = (await contact(session)).id
-    made = Ticket(**{"number": number, "channel": "telegram", "opened_at": NOON, **fields})
-    session.add(made)
+    return (await tickets(session, [number], **fields))[0]
+
+
+async def tickets(session: AsyncSession, numbers: Iterable[int], **fields: Any) -> list[Ticket]:
+    """Tickets of `contact_id`, written at once."""
+    plain = {"channel": "telegram", "opened_at": NOON, **fields}
+    made = [Ticket(**{"number": number, **plain}) for number in numbers]
+    session.add_all(made)
     await session.flush()
     return made
 

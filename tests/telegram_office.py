@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import deskwork
 import sqlalchemy as sa
 from sqlmodel import select
 from telegram_world import ROWS, World
@@ -15,7 +16,6 @@ from bot.inbound.telegram import inbox
 from bot.inbound.telegram.each_update import EachUpdate
 from bot.inbound.telegram.inbox import Inbox
 from bot.outbound.telegram_limits import Limits
-from bot.support.desk import Desk
 from bot.support.stages import stages
 from bot.tables.chat import TelegramChat, TelegramUpdate
 from bot.tables.support import Ticket
@@ -32,7 +32,7 @@ class Office:
     def __init__(self, here: World) -> None:
         self.here = here
         self.telegram = here.telegram
-        self.desk = Desk.build(here.ground)
+        self.desk = deskwork.desk(here.ground, clock.now())
         here.stages.update(stages(self.desk))
         self.inbox = Inbox(here.database, EachUpdate(here.bot, self.desk), 1)
 

@@ -2,18 +2,18 @@
 
 from datetime import timedelta
 
+import deskwork
 import make
 from conftest import NOON
 
 from bot.base.database import Database
 from bot.base.texts import Texts
-from bot.support.desk import Desk
 from bot.support.feedback import satisfaction
 from bot.tables.feedback import Confirmation, Rating
 
 
 async def test_ratings_are_counted_by_colleague_department_and_channel(database: Database, texts: Texts) -> None:
-    desk = Desk.build(make.ground(texts), NOON)
+    desk = deskwork.desk(make.ground(texts))
     async with database.transaction() as session:
         anna = await make.staff(session)
         rows = (

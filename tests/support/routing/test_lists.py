@@ -4,6 +4,7 @@ from typing import Any
 import make
 import pytest
 from deskwork import GROUP, Stage, seconds
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base.database import Database
 from bot.base.texts import Texts
@@ -22,19 +23,23 @@ async def stage(database: Database, texts: Texts) -> Stage:
 
 async def _waits(stage: Stage, number: int, due: float | None = None, **fields: Any) -> None:
     async with stage.database.transaction() as session:
-        contact = await make.contact(session, first_name=fields.pop("who", f"C{number}"))
-        about = {"waiting_since": seconds(number), "status": "open", "contact_id": contact.id, **fields}
-        ticket = await make.ticket(session, number, **about)
+        await _one_waits(session, number, due, **fields)
+
+
+async def _one_waits(session: AsyncSession, number: int, due: float | None, **fields: Any) -> None:
+    contact = await make.contact(session, first_name=fields.pop("who", f"C{number}"))
+    about = {"waiting_since": seconds(number), "status": "open", "contact_id": contact.id, **fields}
+    ticket = await make.ticket(session, number, **about)
+    session.add(
+        Topic(ticket_id=ticket.id or 0, chat_id=-1001234, thread_id=number, state="ready", changed_at=seconds(0))
+    )
+    if due is not None:
         session.add(
-            Topic(ticket_id=ticket.id or 0, chat_id=-1001234, thread_id=number, state="ready", changed_at=seconds(0))
-        )
-        if due is not None:
-            session.add(
-                SlaTimer(
-                    ticket_id=ticket.id or 0, metric="first_response", policy="p", channel="telegram",
-                    target_seconds=30, start_at=seconds(0), target_at=seconds(due),
-                )
-            )  # fmt: skip
+            SlaTimer(
+                ticket_id=ticket.id or 0, metric="first_response", policy="p", channel="telegram",
+                target_seconds=30, start_at=seconds(0), target_at=seconds(due),
+            )
+        )  # fmt: skip
 
 
 async def _typed(stage: Stage, text: str, **more: Any) -> str:
@@ -70,8 +75,9 @@ async def test_mine_and_overdue(stage: Stage) -> None:
 
 
 async def test_a_long_queue_is_one_message_and_says_how_many_more(stage: Stage) -> None:
-    for number in range(1, 201):
-        await _waits(stage, number, number, department="returns" if number % 2 else "")
+    async with stage.database.transaction() as session:
+        for number in range(1, 201):
+            await _one_waits(session, number, number, department="returns" if number % 2 else "")
     text = await _typed(stage, "/queue")
     assert len(text) <= lists.LONGEST + 60 < 4096
     shown, more = len(re.findall(r"#\d+", text)), [int(one) for one in re.findall(r"and (\d+) more", text)]

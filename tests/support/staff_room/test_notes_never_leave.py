@@ -1,24 +1,15 @@
 """A note never reaches a shopper: whatever two colleagues type, press and change in whatever order."""
 
 import random
-from functools import cache
 
+import deskwork
 import make
 import pytest
-from conftest import NOON
 from deskwork import GROUP
 from roomwork import LeakError, Room, open_room
 
-from bot.base import paths
 from bot.base.database import Database
 from bot.base.texts import Texts
-from bot.support import answers, hours
-from bot.support.desk import Desk
-
-
-@cache
-def _index() -> answers.Index:
-    return answers.load([paths.templates()])
 
 
 async def _grow(room: Room, ways: int, depth: int, counts: dict[str, int]) -> None:
@@ -44,7 +35,7 @@ async def _grow(room: Room, ways: int, depth: int, counts: dict[str, int]) -> No
 
 async def _play(database: Database, texts: Texts, seed: int, ways: int, depth: int) -> dict[str, int]:
     ground = make.ground(texts, telegram={"staff_chat_id": GROUP}, support={"sla": []})
-    desk = Desk(ground, _index(), hours.calendar(ground.config.support.hours, "UTC", NOON))
+    desk = deskwork.desk(ground)
     counts = {"sequences": 0, "left": 0}
     async with database.transaction() as session:
         await _grow(await open_room(session, desk, seed), ways, depth, counts)

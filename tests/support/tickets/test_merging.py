@@ -3,18 +3,17 @@ import random
 from dataclasses import replace
 from typing import Any
 
+import deskwork
 import make
 import pytest
-from conftest import NOON
 from deskwork import GROUP, Stage, seconds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from bot.base import paths
 from bot.base.database import Database, table
 from bot.base.texts import Texts
-from bot.support import answers, hours, lines
+from bot.support import lines
 from bot.support.desk import Desk
 from bot.support.sla import clocks
 from bot.support.tickets import merging, statuses, story
@@ -313,8 +312,4 @@ async def _stage_again(database: Database, texts: Texts) -> Stage:
 def _desk(texts: Texts) -> Desk:
     promise = {"name": "all", "first_response": "30s", "next_response": "2m", "resolution": "1h"}
     ground = make.ground(texts, telegram={"staff_chat_id": GROUP}, support={"sla": [promise]})
-    return Desk(
-        ground,
-        answers.load([paths.templates()]),
-        hours.calendar(ground.config.support.hours, ground.config.shop.timezone, NOON),
-    )
+    return deskwork.desk(ground)
