@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
-from automations import care, flow_files
+from automations import care
 from automations.care import Care
-from automations.engine import Engine as Enrolments
-from automations.flow_files import Flows
-from automations.gate import Marketing
-from automations.on_event import OnEvent
-from automations.sweeps import Birthdays
-from automations.versions import Versions, publish
+from automations.definition import flow_files
+from automations.definition.flow_files import Flows
+from automations.definition.versions import Versions, publish
+from automations.gate.marketing import Marketing
+from automations.running.engine import Engine as Enrolments
+from automations.running.on_event import OnEvent
+from automations.running.sweeps import Birthdays
 from bot import schedule, start
 from bot.base import clock, logs, texts, work, worker
 from bot.base.config import Config

@@ -7,7 +7,8 @@ from typing import Any
 
 import aiosmtplib
 
-from automations import care, flow_files
+from automations import care
+from automations.definition import flow_files
 from bot import migrations
 from bot.base import clock, logs, texts
 from bot.base.config import Config, SmtpServer

@@ -10,15 +10,16 @@ import sqlalchemy as sa
 from conftest import NOON
 from fakes import RecordingSender
 
-from automations import care, flow_files, versions
+from automations import care
 from automations.care import Care
-from automations.engine import Engine
-from automations.flow_files import Flows
-from automations.gate import Marketing
-from automations.on_event import OnEvent
-from automations.starts import Starter
-from automations.sweeps import Birthdays
-from automations.versions import Versions
+from automations.definition import flow_files, versions
+from automations.definition.flow_files import Flows
+from automations.definition.versions import Versions
+from automations.gate.marketing import Marketing
+from automations.running.engine import Engine
+from automations.running.on_event import OnEvent
+from automations.running.starts import Starter
+from automations.running.sweeps import Birthdays
 from bot import contacts, events
 from bot.base import due, paths
 from bot.base.config import Config

@@ -17,7 +17,7 @@ def list_flows(config: ConfigFile = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from automations import flow_files
+    from automations.definition import flow_files
     from bot.base import config as settings
     from bot.base import paths
 
@@ -41,7 +41,7 @@ def list_flows(config: ConfigFile = None) -> None:
 @in_words
 def show_flow(name: Annotated[str, typer.Argument(metavar="NAME")], config: ConfigFile = None) -> None:
     """A flow drawn step by step, and its file."""
-    from automations import drawing, flow_files
+    from automations.definition import drawing, flow_files
     from bot.base import config as settings
     from bot.base.errors import Finding, FindingsError
 

@@ -20,7 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")
 @in_words
 def flows(as_json: AsJson = False, config: ConfigFile = None) -> None:
     """People, mails, clicks, orders and revenue by flow, and why mails were not sent."""
-    from automations import report
+    from automations.reports import report
     from bot import start
     from bot.base import config as settings
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 from typing import Any
 
-from automations import report as flow_report
+from automations.reports import report as flow_report
 from bot.demo import report, sample_shop
 from bot.demo.at_the_desk import AtTheDesk
 from bot.demo.customers import ANNA, CLARA, DEV, EMMA, MEI

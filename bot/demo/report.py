@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations import report, why
-from automations.report import FlowReport
-from automations.why import Explained
+from automations.reports import report, why
+from automations.reports.report import FlowReport
+from automations.reports.why import Explained
 from bot import contacts
 from bot.base import clock, money, paths, render
 from bot.base.database import Database

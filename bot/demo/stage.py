@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from automations import flow_files
+from automations.definition import flow_files
 from bot.base.config import Config
 from bot.base.config import load as load_config
 from bot.demo import mail_catcher, sample_shop

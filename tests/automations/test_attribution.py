@@ -5,8 +5,8 @@ import shop_world
 import sqlalchemy as sa
 from shop_world import DAY, HOUR, ShopWorld
 
-from automations import report
-from automations.report import FlowReport
+from automations.reports import report
+from automations.reports.report import FlowReport
 from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.tables.automations import Credit

@@ -5,8 +5,8 @@ import pytest
 import shop_world
 from shop_world import DAY, HOUR, ShopWorld
 
-from automations.flow import Trigger
-from automations.sweeps import occurrence
+from automations.definition.flow import Trigger
+from automations.running.sweeps import occurrence
 from bot.base.database import Database
 from bot.base.texts import Texts
 

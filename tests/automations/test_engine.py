@@ -6,9 +6,9 @@ import shop_world
 import sqlalchemy as sa
 from shop_world import DAY, HOUR, MINUTE, ShopWorld
 
-from automations import flow_files, versions
-from automations.engine import MAX_ATTEMPTS, Engine
-from automations.flow_files import Flows
+from automations.definition import flow_files, versions
+from automations.definition.flow_files import Flows
+from automations.running.engine import MAX_ATTEMPTS, Engine
 from bot.base import due
 from bot.base.database import Database, table
 from bot.base.texts import Texts
@@ -27,7 +27,7 @@ def changed(flows: Flows, before: str, after: str) -> Flows:
     """The flows with a changed abandoned cart."""
     text = flows.files["abandoned_cart"].read_text("utf-8")
     assert before in text
-    from automations import flow
+    from automations.definition import flow
 
     tree = flow_files.tomllib.loads(text.replace(before, after))
     made = flow.from_definition("abandoned_cart", tree)

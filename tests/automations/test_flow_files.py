@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from automations import drawing, flow_files
+from automations.definition import drawing, flow_files
 from bot.base import paths
 from bot.base.config import Config
 from bot.base.errors import FindingsError

@@ -9,8 +9,9 @@ import shop_world
 from fakes import RecordingSender
 from shop_world import DAY, HOUR, MINUTE, ShopWorld
 
-from automations import flow_files, why
-from automations.gate import REASONS, Marketing
+from automations.definition import flow_files
+from automations.gate.marketing import REASONS, Marketing
+from automations.reports import why
 from bot import contacts, events
 from bot.base import due, paths
 from bot.base.config import Config

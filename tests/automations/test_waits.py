@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automations import waits
-from automations.flow import Wait
+from automations.definition.flow import Wait
+from automations.running import waits
 from bot.base import quiet
 from bot.base.config import Config
 from bot.contacts import zones

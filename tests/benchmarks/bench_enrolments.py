@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from figures import Figure, measured
 from sqlmodel import SQLModel
 
-from automations import flow_files, versions
-from automations.engine import Engine
+from automations.definition import flow_files, versions
+from automations.running.engine import Engine
 from bot import tables
 from bot.base import clock, paths
 from bot.base.config import Config

@@ -10,7 +10,7 @@ import migrated
 import pytest
 from program import Program
 
-from automations import flow_files, versions
+from automations.definition import flow_files, versions
 from bot.base import clock
 from bot.base.database import Database, table
 from bot.tables.automations import Enrolment

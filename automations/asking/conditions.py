@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from automations.asking.facts import Person, Row
 from automations.care import Care
-from automations.facts import Person, Row
 from bot.base import clock, money
 
 SKEW = timedelta(minutes=5)

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from automations import waits
-from automations.flow import Flow, Step
+from automations.definition.flow import Flow, Step
+from automations.running import waits
 
 LOOK_AGAIN = timedelta(hours=6)
 """While a mail is on its way the gate tells when it is settled; this is for the case that nobody did."""

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations import caps, conditions, facts, permission, values
-from automations.facts import Person
-from automations.flow import Flow
-from automations.versions import Version, Versions
+from automations.asking import conditions, facts
+from automations.asking.facts import Person
+from automations.definition.flow import Flow
+from automations.definition.versions import Version, Versions
+from automations.gate import caps, permission, values
 from bot.base.database import table
 from bot.base.ground import Ground
 from bot.outbound.email.templates import MailTemplate, MailTemplates

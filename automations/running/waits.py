@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from automations.flow import Wait
+from automations.definition.flow import Wait
 from bot.base import clock
 
 TRANSIT = timedelta(days=7)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.versions import Version, Versions
+from automations.definition.versions import Version, Versions
 from bot.base.config.sections import Cap
 from bot.base.database import table
 from bot.tables.automations import Enrolment

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.gate import REASONS
+from automations.gate.marketing import REASONS
 from bot.base.database import table
 from bot.tables.automations import Enrolment
 from bot.tables.outbox import Message

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from automations import conditions
+from automations.asking import conditions
+from automations.asking.conditions import Case
+from automations.asking.facts import Person, Row
 from automations.care import Care
-from automations.conditions import Case
-from automations.facts import Person, Row
-from automations.flow import Flow, Step
+from automations.definition.flow import Flow, Step
 from bot.base.ground import Ground
 from bot.contacts import zones
 from bot.outbound.email import tracking

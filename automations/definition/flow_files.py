@@ -15,8 +15,9 @@ from typing import Any
 from pydantic import ValidationError
 from rapidfuzz import fuzz, process
 
-from automations import conditions, flow, names
-from automations.flow import Flow
+from automations.asking import conditions
+from automations.definition import flow, names
+from automations.definition.flow import Flow
 from bot.base import paths
 from bot.base.config import Config
 from bot.base.errors import Finding, FindingsError
@@ -40,7 +41,7 @@ class Flows:
 def folders(config: Config) -> list[Path]:
     """Where flows are: ours, then the shop's own, whose files replace ours of the same name."""
     own = config.automations.flows_folder
-    return [Path(__file__).parent / "flows", *([own] if own else [])]
+    return [Path(__file__).parents[1] / "flows", *([own] if own else [])]
 
 
 def load(where: Sequence[Path], *, templates: Collection[str] | None = None, quiet: Quiet = None) -> Flows:

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations import flow
-from automations.flow import Flow
-from automations.flow_files import Flows
+from automations.definition import flow
+from automations.definition.flow import Flow
+from automations.definition.flow_files import Flows
 from bot.base import logs
 from bot.base.database import insert, table
 from bot.tables.automations import Enrolment, FlowVersion

@@ -7,13 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations import attribution, conditions, exits, facts, starts, sweeps, waits
+from automations import attribution
+from automations.asking import conditions, facts
 from automations.care import Care
-from automations.flow import Flow
-from automations.flow_files import Flows
-from automations.pace import Pace
-from automations.starts import Cause, Starter
-from automations.versions import Version, Versions
+from automations.definition.flow import Flow
+from automations.definition.flow_files import Flows
+from automations.definition.versions import Version, Versions
+from automations.running import exits, starts, sweeps, waits
+from automations.running.pace import Pace
+from automations.running.starts import Cause, Starter
 from bot.base import logs, work
 from bot.base.database import table
 from bot.base.ground import Ground

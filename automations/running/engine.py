@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations import steps
-from automations.steps import Move
-from automations.versions import Version, Versions
+from automations.definition.versions import Version, Versions
+from automations.running import steps
+from automations.running.steps import Move
 from bot.base import clock, due, ids, logs, work
 from bot.base.database import Database, table
 from bot.base.ground import Ground

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.conditions import SKEW, same_thing
-from automations.flow import Flow
+from automations.asking.conditions import SKEW, same_thing
+from automations.definition.flow import Flow
 from bot.base.database import table
 from bot.tables.automations import Enrolment
 from bot.tables.outbox import Message

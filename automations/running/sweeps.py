@@ -9,10 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations import facts, starts
-from automations.facts import Person
-from automations.flow import Flow, Trigger
-from automations.starts import Cause, Starter
+from automations.asking import facts
+from automations.asking.facts import Person
+from automations.definition.flow import Flow, Trigger
+from automations.running import starts
+from automations.running.starts import Cause, Starter
 from bot.base import clock, logs
 from bot.base.database import Database, insert, table
 from bot.contacts import zones

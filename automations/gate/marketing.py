@@ -13,14 +13,17 @@ import sqlalchemy as sa
 from jinja2 import TemplateError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations import batch as batches
-from automations import conditions, exits, facts, holdout, permission, values
-from automations.batch import Batch
+from automations.asking import conditions, facts
+from automations.asking.conditions import Case
+from automations.asking.facts import Person
 from automations.care import Care
-from automations.conditions import Case
-from automations.facts import Person
-from automations.flow import Flow, Step
-from automations.versions import Version, Versions
+from automations.definition.flow import Flow, Step
+from automations.definition.versions import Version, Versions
+from automations.experiments import holdout
+from automations.gate import batch as batches
+from automations.gate import permission, values
+from automations.gate.batch import Batch
+from automations.running import exits
 from bot import contacts
 from bot.base import logs, quiet, work
 from bot.base.database import table

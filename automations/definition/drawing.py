@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from automations.flow import Flow, Step, Wait
+from automations.definition.flow import Flow, Step, Wait
 
 
 def lines(flow: Flow, people: Mapping[str, int] | None = None) -> list[str]:

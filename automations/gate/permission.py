@@ -7,8 +7,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.facts import Person
-from automations.flow import Flow
+from automations.asking.facts import Person
+from automations.definition.flow import Flow
 from bot.base import ids
 from bot.base.config.sections import Automations
 from bot.base.database import table

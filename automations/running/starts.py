@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations import conditions, exits, facts, holdout, steps, versions
+from automations.asking import conditions, facts
+from automations.asking.conditions import Case
+from automations.asking.facts import Person
 from automations.care import Care
-from automations.conditions import Case
-from automations.facts import Person
-from automations.flow import Flow
-from automations.versions import Version, Versions
+from automations.definition import versions
+from automations.definition.flow import Flow
+from automations.definition.versions import Version, Versions
+from automations.experiments import holdout
+from automations.running import exits, steps
 from bot.base import work
 from bot.base.database import insert, table
 from bot.base.ground import Ground

@@ -1,0 +1,1 @@
+"""Questions that a flow may ask about a person, and the facts behind them."""

@@ -1,0 +1,1 @@
+"""Who is in which arm of a comparison, and what may be said about it."""

@@ -1,0 +1,1 @@
+"""May this message leave, and why not."""
