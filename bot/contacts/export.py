@@ -20,6 +20,7 @@ from bot.tables.automations import Click, Credit, Enrolment
 from bot.tables.chat import FormerTopic, Topic
 from bot.tables.events import Event
 from bot.tables.feedback import Confirmation, Rating, Voice
+from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
 from bot.tables.people import Consent, Contact, Identity, Proof
 from bot.tables.shop import Cart, Order
@@ -37,7 +38,7 @@ from bot.tables.support import (
 Rows = Sequence[Mapping[str, Any]]
 _Where = Callable[["Person"], sa.ColumnElement[bool]]
 
-_NEVER = frozenset({"lease_until", "lease_by", "attempts", "code_hash", "address_hash", "due_at"})
+_NEVER = frozenset({"lease_until", "lease_by", "attempts", "code_hash", "address_hash", "due_at", "raw", "digest"})
 """Columns of our own housekeeping, and secrets."""
 
 
@@ -88,6 +89,7 @@ KEPT: Mapping[str, Kept] = {
             table(Message).c.contact_id.in_(person.contacts), table(Message).c.channel != "staff_topic"
         ),
     ),
+    "mails received": Kept(ReceivedMail, _by(ReceivedMail, "contact_id", "contacts")),
     "automations": Kept(Enrolment, _by(Enrolment, "contact_id", "contacts")),
     "clicks": Kept(Click, _by(Click, "contact_id", "contacts")),
     "ticket history": Kept(TicketEvent, _by(TicketEvent, "ticket_id", "tickets"), inside=True),
@@ -143,11 +145,20 @@ async def zipped(session: AsyncSession, contact_id: int, now: datetime) -> bytes
         archive.writestr("conversation.txt", _conversation(found["conversation"]))
         for name, rows in found.items():
             archive.writestr(f"{name.replace(' ', '_')}.json", _json(rows))
+        for number, raw in await _received(session, found["mails received"]):
+            archive.writestr(f"mails/received-{number}.eml", raw)
         for row in found["messages sent"]:
             content = row.get("payload", {})
             if row["channel"] == "email" and (words := content.get("html") or content.get("text")):
                 archive.writestr(f"mails/{row['id']}.{'html' if content.get('html') else 'txt'}", str(words))
     return made.getvalue()
+
+
+async def _received(session: AsyncSession, rows: Rows) -> Sequence[tuple[int, bytes]]:
+    """The mails that they wrote, as they came."""
+    mails = table(ReceivedMail)
+    mine = sa.select(mails.c.id, mails.c.raw).where(mails.c.id.in_([row["id"] for row in rows]), mails.c.raw != b"")
+    return [(number, raw) for number, raw in await session.execute(mine)]
 
 
 def _json(rows: Rows) -> str:

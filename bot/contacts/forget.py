@@ -14,12 +14,14 @@ from bot.tables.automations import Click, Enrolment
 from bot.tables.chat import FormerTopic, TelegramUpdate, Topic
 from bot.tables.events import Event, RejectedEvent, WebhookDelivery
 from bot.tables.feedback import Rating
+from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
 from bot.tables.people import Consent, Contact, DeviceUser, Identity, Proof, Suppression
 from bot.tables.shop import Cart, Order
 from bot.tables.staff_room import Draft
 from bot.tables.support import MessageRevision, Ticket, TicketMessage
 
+_NO_MAIL: dict[str, Any] = {"raw": b"", "sender": "", "subject": "", "thread": [], "error": None}
 _GONE: dict[str, Any] = {"due_at": None, "lease_until": None, "lease_by": None}
 
 
@@ -98,7 +100,7 @@ async def _stop(session: AsyncSession, people: Sequence[int], now: datetime) -> 
 async def _blank(session: AsyncSession, people: Sequence[int]) -> None:
     """What was said, sent and visited, without the words."""
     events, orders, carts, said = table(Event), table(Order), table(Cart), table(TicketMessage)
-    ratings, clicks = table(Rating), table(Click)
+    ratings, clicks, mails = table(Rating), table(Click), table(ReceivedMail)
     for update, values in (
         (sa.update(events).where(events.c.contact_id.in_(people)), {"body": {}, "error": None}),
         (sa.update(orders).where(orders.c.contact_id.in_(people)), {"tracking_number": "", "tracking_url": ""}),
@@ -106,6 +108,7 @@ async def _blank(session: AsyncSession, people: Sequence[int]) -> None:
         (sa.update(said).where(said.c.contact_id.in_(people)), {"text": "", "attachment": {}, "quote": ""}),
         (sa.update(ratings).where(ratings.c.contact_id.in_(people)), {"comment": ""}),
         (sa.update(clicks).where(clicks.c.contact_id.in_(people)), {"url": ""}),
+        (sa.update(mails).where(mails.c.contact_id.in_(people)), _NO_MAIL),
     ):
         await session.execute(update.values(**values))
     await _blank_topics(session, people)

@@ -12,6 +12,7 @@ from bot.base.database import Database, table
 from bot.contacts import audit
 from bot.tables.events import Event
 from bot.tables.feedback import Rating
+from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
 from bot.tables.staff_room import AuditEntry, Draft
 from bot.tables.support import MessageRevision, Ticket, TicketMessage
@@ -67,6 +68,9 @@ async def _conversations(session: Any, before: datetime) -> int:
         await session.execute(sa.delete(drafts).where(drafts.c.ticket_id.in_(over)))
         said = sa.update(ratings).where(ratings.c.ticket_id.in_(over), ratings.c.comment != "")
         await session.execute(said.values(comment=""))
+        mails = table(ReceivedMail)
+        theirs = sa.update(mails).where(mails.c.said_id.in_(picked))
+        await session.execute(theirs.values(raw=b"", sender="", subject="", thread=[]))
     return len(picked)
 
 
@@ -77,7 +81,13 @@ async def _messages(session: Any, before: datetime) -> int:
     picked = list((await session.scalars(sa.select(rows.c.id).where(*old).limit(_BATCH))).all())
     if picked:
         await session.execute(sa.update(rows).where(rows.c.id.in_(picked)).values(payload={}, error=None))
-    return len(picked)
+    mails = table(ReceivedMail)
+    reports = mails.c.said_id.is_(None), mails.c.due_at.is_(None), mails.c.stored_at < before, mails.c.raw != b""
+    about = list((await session.scalars(sa.select(mails.c.id).where(*reports).limit(_BATCH))).all())
+    if about:
+        nameless = sa.update(mails).where(mails.c.id.in_(about))
+        await session.execute(nameless.values(raw=b"", sender="", subject="", thread=[]))
+    return max(len(picked), len(about))
 
 
 async def _events(session: Any, before: datetime) -> int:

@@ -1,10 +1,12 @@
-"""Mail templates as they were sent: where each numbered link of a mail leads, long after the file was edited."""
+"""Mail: templates as they were sent, and mails that came in, as they came."""
 
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from bot.tables.columns import json_value, moment, row_id
+from bot.base.due import DueRow, due_index
+from bot.tables.columns import json_value, moment, reference, row_id
 
 
 class TemplateRevision(SQLModel, table=True):
@@ -19,3 +21,51 @@ class TemplateRevision(SQLModel, table=True):
     digest: str = Field(unique=True)
     links: list[str] = json_value(list)
     used_at: datetime = moment()
+
+
+class ReceivedMail(DueRow, table=True):
+    """A mail as it came, stored before it is marked or moved in the mailbox. Due until it was looked at.
+
+    `uid_validity` and `uid` are its numbers in `folder`; by `message_id` (empty: none) and `digest` it is known again
+    when it comes under another number. `raw` has only its beginning if `cut`; `size` is that of the whole.
+    `received_at` is when the mailbox got it. `put_away`: it was marked or moved there.
+    `kind` is person, automatic, own, spam, bounce, delayed, delivered, complaint or unsubscribe; empty until it was
+    looked at. `status` is new, done, ignored, known (it came before) or failed.
+    `sender` is the bare address of whoever wrote, `thread` the Message-IDs that it answers, the nearest last,
+    `about_id` the message of ours that it answers or reports on, `said_id` the line that it became.
+    """
+
+    __table_args__ = (
+        sa.UniqueConstraint("folder", "uid_validity", "uid"),
+        sa.UniqueConstraint("message_id", "digest"),
+        due_index("receivedmail"),
+        sa.Index(
+            "ix_receivedmail_waiting",
+            "folder",
+            "uid",
+            sqlite_where=sa.text("NOT put_away"),
+            postgresql_where=sa.text("NOT put_away"),
+        ),
+    )
+
+    id: int | None = row_id()
+    folder: str
+    uid_validity: int = Field(sa_type=sa.BigInteger)
+    uid: int = Field(sa_type=sa.BigInteger)
+    message_id: str = ""
+    digest: str
+    raw: bytes = Field(default=b"", sa_type=sa.LargeBinary)
+    size: int = Field(default=0, sa_type=sa.BigInteger)
+    cut: bool = False
+    received_at: datetime = moment()
+    stored_at: datetime = moment()
+    put_away: bool = False
+    kind: str = ""
+    status: str = "new"
+    error: str | None = None
+    sender: str = ""
+    subject: str = Field(default="", sa_type=sa.Text)
+    thread: list[str] = json_value(list)
+    about_id: int | None = reference("message.id", null=True)
+    contact_id: int | None = reference("contact.id", null=True)
+    said_id: int | None = reference("ticketmessage.id", null=True)
