@@ -208,4 +208,4 @@ def test_secrets_do_not_show_in_the_configuration() -> None:
 
 
 def test_without_any_file_everything_has_a_default_and_says_what_is_off() -> None:
-    assert config.load(None, {}).off() == ["telegram.token", "mail.smtp_url", "events.write_keys"]
+    assert config.load(None, {}).off() == ["telegram.token", "mail.smtp_url", "mailbox.imap_url", "events.write_keys"]

@@ -5,6 +5,7 @@ every section has defaults, and `Config.off()` says what does not run because of
 """
 
 from bot.base.config.escalation import LadderStep
+from bot.base.config.mailbox import ImapServer
 from bot.base.config.reading import keys, load, section_of
 from bot.base.config.routing import Department
 from bot.base.config.sections import Cap, Config, SmtpServer
@@ -17,6 +18,7 @@ __all__ = [
     "Config",
     "Department",
     "Hours",
+    "ImapServer",
     "LadderStep",
     "NamedHours",
     "SlaGoal",

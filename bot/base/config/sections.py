@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from bot.base import clock
+from bot.base.config.mailbox import Mailbox
 from bot.base.config.support import Support
 from bot.base.config.types import Currency, Duration, HttpUrl, Language, Section, Timezone
 
@@ -198,6 +199,7 @@ class Config(Section):
     web: Web = Web()
     telegram: Telegram = Telegram()
     mail: Mail = Mail()
+    mailbox: Mailbox = Mailbox()
     events: Events = Events()
     shops: Shops = Shops()
     support: Support = Support()
@@ -228,6 +230,8 @@ class Config(Section):
             missing.append("telegram.staff_chat_id")
         if not self.mail.smtp_url:
             missing.append("mail.smtp_url")
+        if not self.mailbox.imap_url:
+            missing.append("mailbox.imap_url")
         if not self.events.write_keys:
             missing.append("events.write_keys")
         return missing
