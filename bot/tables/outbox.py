@@ -15,7 +15,7 @@ class Message(DueRow, table=True):
 
     `channel` picks the sender (email, telegram, staff_topic). `purpose` says what it is for and who hears of its end:
     answer, auto_answer, rating, relay, card, notice, marketing. `once` messages are never sent again by themselves.
-    `receiver` orders: messages to one receiver leave one after another. `key` is the idempotency key (and Message-ID).
+    `receiver` orders: messages to one receiver leave one after another. `key` is the idempotency key.
     `status`: planned → claimed → handed → sent | deferred | failed | unknown | skipped | withheld.
     `verdicts` keeps the answers of the gate by reason; `skip_reason` the first that said no.
     """

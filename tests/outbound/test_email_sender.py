@@ -18,7 +18,7 @@ from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.demo.mail_catcher import Catcher, Caught, catch
 from bot.outbound import outbox
-from bot.outbound.email import tracking
+from bot.outbound.email import addresses
 from bot.outbound.email.sender import EmailSender
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import DeliveryError, NotNow, Outgoing
@@ -68,8 +68,9 @@ async def test_a_marketing_mail_has_the_headers_that_receivers_ask_for(sender: E
     )
     [mail] = catcher.mails
     read = mail.message
-    assert receipt.provider_id == "key-1@shop.example"
-    assert read["Message-ID"] == "<key-1@shop.example>"
+    assert read["Message-ID"] == f"<{receipt.provider_id}>"
+    assert addresses.named(read["Message-ID"].strip("<>"), sender.ground.secret) == 1
+    assert read["Message-ID"].endswith("@shop.example>")
     assert read["From"] == "News <news@shop.example>"
     assert read["To"] == "Maya Lindt <c1@example.org>"
     assert read["Subject"] == "您好"
@@ -81,7 +82,7 @@ async def test_a_marketing_mail_has_the_headers_that_receivers_ask_for(sender: E
     assert read["Auto-Submitted"] == "auto-generated"
     assert read["Date"].datetime.tzinfo is not None
     assert [part.get_content_type() for part in read.iter_parts()] == ["text/plain", "text/html"]
-    assert tracking.bounced(mail.return_path, sender.ground.secret) == 1
+    assert addresses.bounced(mail.return_path, sender.ground.secret) == 1
 
 
 async def test_a_staff_answer_is_no_automatic_mail_and_offers_no_unsubscribing(
@@ -310,9 +311,44 @@ async def test_one_bad_address_in_a_batch_is_recorded_and_the_others_are_sent(
 
 
 def test_a_return_path_names_its_message_in_any_spelling() -> None:
-    address = tracking.return_path(77, "secret", "bounce.shop.example")
+    address = addresses.return_path(77, "secret", "bounce.shop.example")
     assert len(address.partition("@")[0]) <= 64
-    assert tracking.bounced(address.upper(), "secret") == 77
-    assert tracking.bounced(address, "another") is None
-    assert tracking.bounced("b+aaaaaaaaaaaaaaaa@x.example", "secret") is None
-    assert tracking.bounced(replace(_message()).key, "secret") is None
+    assert addresses.bounced(address.upper(), "secret") == 77
+    assert addresses.bounced(address, "another") is None
+    assert addresses.bounced("b+aaaaaaaaaaaaaaaa@x.example", "secret") is None
+    assert addresses.bounced(replace(_message()).key, "secret") is None
+
+
+async def test_with_a_mailbox_replies_and_unsubscribing_come_back_to_it(texts: Texts, catcher: Catcher) -> None:
+    box = {"imap_url": "imap://a:b@127.0.0.1?tls=none", "plus_addresses": True}
+    settings = {"smtp_url": catcher.url, "from": "help@shop.example", "from_marketing": "news@news.shop.example"}
+    ground = make.ground(texts, mail={**settings, "bounce_domain": "bounce.shop.example"}, mailbox=box)
+    sender = EmailSender(ground)
+    await sender.send(_message(7, list_unsubscribe="https://shop.example/u/TOKEN"))
+    read = catcher.mails[0].message
+    assert addresses.replies(read["Reply-To"].upper(), ground.secret) == 7
+    assert read["Reply-To"].startswith("help+r")
+    https, mailto = read["List-Unsubscribe"].split(", ")
+    assert https == "<https://shop.example/u/TOKEN>"
+    assert addresses.unsubscribes(mailto.removeprefix("<mailto:").removesuffix(">"), ground.secret) == 7
+    await sender.close()
+
+
+async def test_a_reply_names_the_mails_that_it_answers(sender: EmailSender, catcher: Catcher) -> None:
+    thread = {"in_reply_to": "b@x.example", "references": ["a@x.example", "b@x.example\r\nBcc: c@x.example"]}
+    await sender.send(_message(purpose="answer", html="", **thread))
+    read = catcher.mails[0].message
+    assert read["In-Reply-To"] == "<b@x.example>"
+    assert read["References"].split() == ["<a@x.example>", "<b@x.exampleBcc:c@x.example>"]
+    assert read["Bcc"] is None
+
+
+def test_no_token_serves_another_purpose() -> None:
+    name = addresses.message_name(5, "secret", "shop.example")
+    token = name.partition(".")[2].partition("@")[0]
+    assert addresses.named(f"<{name.upper()}>", "secret") == 5
+    assert addresses.enveloped(addresses.envelope(5, "secret"), "secret") == 5
+    assert addresses.bounced(f"b+{token}@x.example", "secret") is None
+    assert addresses.unsubscribes(f"unsub+{token}@x.example", "secret") is None
+    assert addresses.replies(f"help+r{token}@x.example", "secret") is None
+    assert addresses.named(name, "another") is None

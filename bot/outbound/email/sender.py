@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +10,7 @@ import aiosmtplib
 
 from bot.base import clock, logs
 from bot.base.ground import Ground
-from bot.outbound.email import compose, tracking
+from bot.outbound.email import addresses, compose
 from bot.outbound.email.smtp import AnswerLostError, NotHandedOverError, Relay, Utf8Needed
 from bot.outbound.sender import DeliveryError, NotNow, Outgoing, Receipt
 
@@ -46,7 +46,8 @@ class EmailSender:
             raise ValueError("mail.smtp_url is not set")
         self.ground = ground
         _, address = compose.split_address(ground.config.mail.sender)
-        self.domain = compose.checked_address(address).partition("@")[2]
+        self.service = compose.checked_address(address)
+        self.domain = self.service.partition("@")[2]
         self.relay = Relay(server, self.domain, most=self.batch)
         self._first_pause = first_pause
         self._pause_until = 0.0
@@ -63,7 +64,9 @@ class EmailSender:
         except compose.BadAddressError as error:
             raise DeliveryError(str(error), permanent=True, reason="bad_address") from None
         try:
-            words = await self.relay.send(return_path, receiver, mail)
+            words = await self.relay.send(
+                return_path, receiver, mail, envelope_id=addresses.envelope(message.id, self.ground.secret)
+            )
         except Utf8Needed:
             raise DeliveryError("the relay has no SMTPUTF8", permanent=True, reason="needs_smtputf8") from None
         except NotHandedOverError as error:
@@ -95,30 +98,48 @@ class EmailSender:
             text=str(payload["text"]),
             html=str(payload.get("html") or ""),
             date=clock.now(),
-            message_id=f"{message.key}@{address.rpartition('@')[2]}",
-            headers=self._headers(message.purpose, payload, address),
+            message_id=addresses.message_name(message.id, self.ground.secret, address.rpartition("@")[2]),
+            headers=self._headers(message, payload, address),
         )
 
-    def _headers(self, purpose: str, payload: Mapping[str, Any], address: str) -> dict[str, str]:
+    def _headers(self, message: Outgoing, payload: Mapping[str, Any], address: str) -> dict[str, str]:
         headers = {}
-        if payload.get("reply_to"):
-            headers["Reply-To"] = compose.checked_address(str(payload["reply_to"]))
+        if reply_to := self._reply_to(message, payload, address):
+            headers["Reply-To"] = compose.checked_address(reply_to)
+        if payload.get("in_reply_to"):
+            headers["In-Reply-To"] = _bracketed([str(payload["in_reply_to"])])
+            headers["References"] = _bracketed([str(one) for one in payload.get("references") or ()])
         if url := payload.get("list_unsubscribe"):
-            token = str(url).rstrip("/").rpartition("/")[2]
-            mailto = f"mailto:{address}?subject={quote(f'unsubscribe {token}')}"
-            headers["List-Unsubscribe"] = f"<{url}>, <{mailto}>"
+            headers["List-Unsubscribe"] = f"<{url}>, <{self._unsubscribe_by_mail(message, str(url), address)}>"
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         if payload.get("list_id"):
             headers["List-Id"] = compose.named_list(self.ground.config.shop.name, str(payload["list_id"]))
         if payload.get("feedback_id"):
             headers["Feedback-ID"] = str(payload["feedback_id"])
-        if automatic := _AUTOMATIC.get(purpose):
+        if automatic := _AUTOMATIC.get(message.purpose):
             headers["Auto-Submitted"] = automatic
         return headers
 
+    def _reply_to(self, message: Outgoing, payload: Mapping[str, Any], address: str) -> str:
+        """Where replies go: to the mailbox that is read, by an address that names the message where that arrives."""
+        mailbox = self.ground.config.mailbox
+        if mailbox.server is not None and mailbox.plus_addresses:
+            return addresses.reply_address(message.id, self.ground.secret, self.service)
+        if payload.get("reply_to"):
+            return str(payload["reply_to"])
+        return self.service if mailbox.server is not None and address != self.service else ""
+
+    def _unsubscribe_by_mail(self, message: Outgoing, url: str, address: str) -> str:
+        config = self.ground.config
+        if config.mailbox.server is not None and config.mail.bounce_domain:
+            return f"mailto:{addresses.unsubscribe_address(message.id, self.ground.secret, config.mail.bounce_domain)}"
+        read_here = self.service if config.mailbox.server is not None else address
+        token = url.rstrip("/").rpartition("/")[2]
+        return f"mailto:{read_here}?subject={quote(f'unsubscribe {token}')}"
+
     def _return_path(self, message: Outgoing, letter: compose.Letter) -> str:
         domain = self.ground.config.mail.bounce_domain
-        return tracking.return_path(message.id, self.ground.secret, domain) if domain else letter.sender
+        return addresses.return_path(message.id, self.ground.secret, domain) if domain else letter.sender
 
     def _refused(self, error: aiosmtplib.SMTPResponseException) -> DeliveryError:
         """4xx comes again, 5xx for the receiver or the content is final, 5xx for us is our operator's to mend."""
@@ -146,3 +167,9 @@ class EmailSender:
             self._pauses += 1
             self._pause_until = now + min(_LONGEST_PAUSE, self._first_pause * 2 ** (self._pauses - 1))
         return self._pause_until - now
+
+
+def _bracketed(message_ids: Sequence[str]) -> str:
+    """Message-IDs as they stand in References; others' were made by others, so what no header may have goes."""
+    clean = [re.sub(r"[^\x21-\x7e]|[<>]", "", one) for one in message_ids]
+    return " ".join(f"<{one}>" for one in clean if one)

@@ -44,15 +44,18 @@ class Relay:
         self._idle: deque[_Connection] = deque()
         self._room = asyncio.Semaphore(most)
 
-    async def send(self, return_path: str, receiver: str, mail: bytes) -> str:
-        """Hand one mail over; returns the relay's words. Raises the errors above, or aiosmtplib's with a code."""
+    async def send(self, return_path: str, receiver: str, mail: bytes, *, envelope_id: str = "") -> str:
+        """Hand one mail over; returns the relay's words. A relay that can will name `envelope_id` in its reports.
+
+        Raises the errors above, or aiosmtplib's with a code.
+        """
         async with self._room:
             while True:
                 connection = self._kept()
                 fresh = connection is None
                 connection = connection or await self._connect()
                 try:
-                    return await self._hand_over(connection, return_path, receiver, mail)
+                    return await self._hand_over(connection, return_path, receiver, mail, envelope_id)
                 except NotHandedOverError:
                     connection.client.close()
                     if fresh:  # a kept connection may have died of old age: then, and only then, try another
@@ -98,13 +101,17 @@ class Relay:
             raise
         return _Connection(client, time.monotonic())
 
-    async def _hand_over(self, connection: _Connection, return_path: str, receiver: str, mail: bytes) -> str:
+    async def _hand_over(
+        self, connection: _Connection, return_path: str, receiver: str, mail: bytes, envelope_id: str
+    ) -> str:
         client = connection.client
         foreign = not (return_path.isascii() and receiver.isascii())
         if foreign and not client.supports_extension("smtputf8"):
             self._keep(connection)
             raise Utf8Needed
         options = [f"SIZE={len(mail)}"] if client.supports_extension("size") else []
+        if envelope_id and client.supports_extension("dsn"):
+            options += ["RET=HDRS", f"ENVID={envelope_id}"]
         encoding = "utf-8" if foreign else "ascii"
         try:
             await client.mail(

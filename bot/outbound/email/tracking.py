@@ -4,7 +4,6 @@ A static link carries only its number (its URL stands in `TemplateRevision.links
 in `?u=` under its own signature, so our address never redirects to where somebody else wants.
 """
 
-import base64
 import html
 import re
 from collections.abc import Mapping, Sequence
@@ -138,22 +137,3 @@ def with_utm(url: str, tags: Mapping[str, str], own_domains: Sequence[str]) -> s
 def own_domains(shop_url: str) -> tuple[str, ...]:
     host = (urlsplit(shop_url).hostname or "").lower()
     return (host.removeprefix("www."),) if host else ()
-
-
-def return_path(message_id: int, secret: str, domain: str) -> str:
-    """The envelope sender of one message (VERP): a bounce to it names the message. Lower case survives any relay."""
-    token = ids.sign("bounce", message_id, secret)
-    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-    return f"b+{base64.b32encode(raw).decode().rstrip('=').lower()}@{domain}"
-
-
-def bounced(address: str, secret: str) -> int | None:
-    """The message id behind an address made by `return_path`, or None."""
-    found = re.fullmatch(r"b\+([a-z2-7]{10,60})@[^@]+", address.strip().lower())
-    if not found:
-        return None
-    try:
-        raw = base64.b32decode(found[1].upper() + "=" * (-len(found[1]) % 8))
-    except ValueError:
-        return None
-    return ids.unsign("bounce", base64.urlsafe_b64encode(raw).decode().rstrip("="), secret)
