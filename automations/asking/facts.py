@@ -1,10 +1,10 @@
 """What is known about the people of one batch, loaded by a few queries however many they are."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,7 +19,20 @@ from bot.tables.shop import Cart, Order, Product
 from bot.tables.support import Ticket
 
 Row = Mapping[str, Any]
-Need = Literal["orders", "carts", "views", "products", "clicks", "taught", "tickets", "addresses"]
+Loader = Callable[[AsyncSession, "dict[int, Person]", Sequence[int], datetime], Awaitable[None]]
+
+LOADERS: dict[str, Loader] = {}
+"""More that may be needed of people, by its name: `@loads("tags")` in the file of the question that asks for it.
+Each is called once a batch and puts what it found into `more` of each person."""
+
+
+def loads(need: str) -> Callable[[Loader], Loader]:
+    def register(load: Loader) -> Loader:
+        LOADERS[need] = load
+        return load
+
+    return register
+
 
 HANDED = ("handed", "sent", "unknown", "failed")
 _CART_AGE = timedelta(days=35)
@@ -40,6 +53,7 @@ class Person:
     taught: list[Row] = field(default_factory=list)
     tickets: list[Row] = field(default_factory=list)
     clicked_at: datetime | None = None
+    more: dict[str, Any] = field(default_factory=dict)
     products: "Products" = field(default_factory=lambda: Products([]))
 
     @property
@@ -116,6 +130,8 @@ async def load(
         await _taught(session, people, ids, now)
     if "tickets" in needs:
         await _tickets(session, people, ids)
+    for need in sorted(set(needs) & set(LOADERS)):
+        await LOADERS[need](session, people, ids, now)
     if "products" in needs:
         await _products(session, people)
     return people

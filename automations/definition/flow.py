@@ -60,10 +60,11 @@ class Part(BaseModel):
 
 
 class Trigger(Part):
-    """What starts the flow: one of `events`, or a daily `sweep` over people. All of `when` must hold."""
+    """What starts the flow: one of `events`, a `sweep` over people, or coming into a `segment`. All of `when` hold."""
 
     events: tuple[str, ...] = ()
-    sweep: Literal["birthday"] | None = None
+    sweep: Literal["birthday", "first_order", "sign_up", "win_back"] | None = None
+    segment: str | None = None
     when: Questions = ()
     lead: Duration = timedelta(0)
     belated: Duration = timedelta(0)
@@ -128,37 +129,179 @@ def _wait(value: object) -> object:
     return {"elapsed": value} if isinstance(value, str) else value
 
 
-class Step(Part):
-    """One step: it waits, sends the template of that name, or ends the flow with the reason in `exit`."""
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Channel = Literal["email", "telegram", "whatsapp", "sms"]
 
-    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-    wait: Annotated[Wait, BeforeValidator(_wait)] | None = None
-    reset_on_trigger: bool = False
-    send: str | None = None
-    check: Questions = ()
-    max_lateness: Duration = timedelta(hours=24)
-    on_cap: Literal["skip", "defer"] = "skip"
-    merge_on: str | None = None
-    exit: Annotated[str, Field(pattern=r"^[a-z_]+$")] | None = None
+
+class WaitFor(Part):
+    """Rest until one of `events` of the same person comes, at most for `timeout`.
+
+    With `match_on` it must be about the same thing (`order_id`, `product_id`, …); one that does not say which counts.
+    """
+
+    events: Annotated[tuple[str, ...], Field(min_length=1)]
+    timeout: Duration
+    match_on: str | None = None
+
+
+class Split(Part):
+    """Chance decides, once for each person: `arms` has the weight of each arm, `to` the step it goes to."""
+
+    arms: Annotated[dict[Name, Annotated[int, Field(ge=0, le=10_000)]], Field(min_length=2)]
+    to: dict[Name, Name] = {}
+
+
+class Coupon(Part):
+    """A code of that pool for the mail. `empty` says what happens when the pool has none left."""
+
+    pool: Name
+    empty: Literal["without", "hold", "skip"] = "without"
+
+
+class Tag(Part):
+    add: tuple[Name, ...] = ()
+    remove: tuple[Name, ...] = ()
 
     @model_validator(mode="after")
-    def _one_thing(self) -> "Step":
-        if sum(part is not None for part in (self.wait, self.send, self.exit)) != 1:
-            raise ValueError("a step does one thing: give it a wait, a send or an exit")
-        stray = self.model_fields_set & {"check", "max_lateness", "on_cap", "merge_on"}
-        if self.send is None and stray:
-            raise ValueError(f"{', '.join(sorted(stray))} belongs to a step that sends")
-        if self.reset_on_trigger and (self.wait is None or self.wait.elapsed is None):
-            raise ValueError("reset_on_trigger belongs to a wait of a duration")
+    def _something(self) -> "Tag":
+        if not self.add and not self.remove:
+            raise ValueError('name tags to add or to remove: tag = {add = ["vip"]}')
         return self
 
 
+class Task(Part):
+    """A ticket for a person of the staff, about this contact. `text` may hold {names} of the event, as a key does."""
+
+    text: Annotated[str, Field(min_length=1, max_length=1000)]
+    department: str | None = None
+    priority: Literal["low", "normal", "high", "urgent"] = "normal"
+
+
+class Webhook(Part):
+    """A signed POST to a system of the shop: `name` is one of `[[automations.webhooks]]` in the configuration."""
+
+    name: Name
+
+
+class Change(Part):
+    """What a variant does differently in one step."""
+
+    send: str | None = None
+    subject: str | None = None
+    wait: Annotated[Wait, BeforeValidator(_wait)] | None = None
+    channels: tuple[Channel, ...] | None = None
+
+
+class Variant(Part):
+    """One arm of an experiment: what it changes, by step id. The arm that changes nothing is the control."""
+
+    weight: Annotated[int, Field(ge=0, le=10_000)] = 1
+    steps: dict[Name, Change] = {}
+
+
+class Experiment(Part):
+    """Arms that are compared. People are assigned once, exposed when they come to the first step that differs.
+
+    `size` is planned per arm. Without it, it follows from the share that is expected (`baseline`) and the smallest
+    relative `lift` worth knowing.
+    """
+
+    name: Name
+    metric: Literal["order", "click", "revenue"] = "order"
+    variants: Annotated[dict[Name, Variant], Field(min_length=2)]
+    size: Annotated[int, Field(ge=100)] | None = None
+    baseline: Annotated[float, Field(gt=0, lt=1)] | None = None
+    lift: Annotated[float, Field(gt=0, le=10)] | None = None
+
+    @model_validator(mode="after")
+    def _planned(self) -> "Experiment":
+        if self.size is None and (self.baseline is None or self.lift is None):
+            raise ValueError("plan how many people each arm needs: size = 5000, or baseline = 0.03 and lift = 0.2")
+        if sum(one.weight for one in self.variants.values()) <= 0:
+            raise ValueError("every arm has the weight 0: nobody would be in it")
+        return self
+
+
+KINDS = ("wait", "wait_for", "check", "branch", "split", "send", "tag", "task", "webhook", "exit")
+"""What a step may do. `check` beside a send belongs to the send: it is asked right before it leaves."""
+
+_OF_SENDS = frozenset({"max_lateness", "on_cap", "merge_on", "channels", "coupon", "subject"})
+
+
+class Step(Part):
+    """One step, of one of the KINDS. `then` and `else` name the step that follows a yes or a no; without them it is
+    the next one (`else` of a check: the flow ends). `next` names the step that follows where it is not the next one.
+
+    All of them point forward: a flow has no circles.
+    """
+
+    id: Name
+    wait: Annotated[Wait, BeforeValidator(_wait)] | None = None
+    reset_on_trigger: bool = False
+    wait_for: WaitFor | None = None
+    branch: Questions | None = None
+    split: Split | None = None
+    send: str | None = None
+    subject: str | None = None
+    channels: tuple[Channel, ...] = ("email",)
+    coupon: Coupon | None = None
+    check: Questions = ()
+    max_lateness: Duration = timedelta(hours=24)
+    on_cap: Literal["skip", "defer", "ignore"] = "skip"
+    merge_on: str | None = None
+    tag: Tag | None = None
+    task: Task | None = None
+    webhook: Webhook | None = None
+    exit: Annotated[str, Field(pattern=r"^[a-z_]+$")] | None = None
+    then: Name | None = None
+    otherwise: Name | None = Field(None, alias="else")
+    next: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> "Step":
+        made = [kind for kind in KINDS if kind != "check" and getattr(self, kind) is not None]
+        if len(made) > 1 or (not made and not self.check):
+            raise ValueError(f"a step does one thing: give it one of {', '.join(KINDS)}")
+        stray = self.model_fields_set & _OF_SENDS
+        if self.send is None and stray:
+            raise ValueError(f"{', '.join(sorted(stray))} belongs to a step that sends")
+        if self.check and made and self.send is None:
+            raise ValueError("check stands alone or beside a send; for two ways use branch")
+        if self.reset_on_trigger and (self.wait is None or self.wait.elapsed is None):
+            raise ValueError("reset_on_trigger belongs to a wait of a duration")
+        if (self.then or self.otherwise) and self.kind not in ("wait_for", "branch", "check"):
+            raise ValueError("then and else belong to wait_for, branch or check")
+        if self.exit and self.next:
+            raise ValueError("nothing follows an exit")
+        return self
+
+    @property
+    def kind(self) -> str:
+        made = next((kind for kind in KINDS if kind != "check" and getattr(self, kind) is not None), None)
+        return made or "check"
+
+    def ways(self) -> frozenset[str]:
+        """Ids of the steps that it names as followers."""
+        named = [self.then, self.otherwise, self.next, *(self.split.to.values() if self.split else ())]
+        return frozenset(one for one in named if one)
+
+
+About = Literal[
+    "cart", "checkout", "browse", "birthday", "care", "order", "replenishment", "win_back", "back_in_stock",
+    "price_drop", "tier", "welcome", "broadcast",
+]  # fmt: skip
+
+
 class Flow(Part):
-    """`about` picks what the mails can show. `basis` other than consent lets a shop's own legal setting speak."""
+    """`about` picks what the mails can show. `basis` other than consent lets a shop's own legal setting speak.
+
+    `holdout` is the share of people who get nothing of this flow, beside the shop's own. `quiet_hours` "off" sends at
+    any hour (somebody waits for it). `cap` "ignore" neither asks for a free slot nor takes one.
+    """
 
     name: str
     title: str
-    about: Literal["cart", "checkout", "browse", "birthday", "care"]
+    about: About
     priority: Literal[
         "back_in_stock", "checkout", "cart", "price_drop", "post_purchase", "birthday",
         "replenishment", "browse", "win_back", "broadcast",
@@ -166,6 +309,12 @@ class Flow(Part):
     topic: str = "marketing"
     basis: Literal["consent", "checkout_reminder"] = "consent"
     enabled: bool = True
+    holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    quiet_hours: Literal["shop", "off"] = "shop"
+    cap: Literal["shop", "ignore"] = "shop"
+    on_change: Literal["drain", "move", "stop"] = "drain"
+    held_by_service: bool = True
+    experiment: Experiment | None = None
     trigger: Trigger
     filters: Questions = ()
     enrol: Enrol
@@ -186,7 +335,11 @@ class Flow(Part):
     def next(self, step_id: str) -> Step | None:
         """The step behind that one; None at the end of the flow (or where the step is not known)."""
         place = self.place(step_id)
-        return None if place is None or place + 1 == len(self.steps) else self.steps[place + 1]
+        if place is None:
+            return None
+        if named := self.steps[place].next:
+            return self.step(named)
+        return None if place + 1 == len(self.steps) else self.steps[place + 1]
 
     def lower(self) -> frozenset[str]:
         """Priorities of the flows that end when somebody enters this one."""

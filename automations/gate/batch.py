@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.asking import conditions, facts
+from automations.asking import conditions, facts, matter
 from automations.asking.facts import Person
 from automations.definition.flow import Flow
 from automations.definition.versions import Version, Versions
-from automations.gate import caps, permission, values
+from automations.gate import caps, permission
+from automations.subjects import shown
 from bot.base.database import table
 from bot.base.ground import Ground
 from bot.outbound.email.templates import MailTemplate, MailTemplates
@@ -94,7 +95,7 @@ def _needs(flows: Sequence[Flow]) -> set[str]:
     needed = {"addresses", "orders"}
     for flow in flows:
         asked = (*flow.filters, *flow.exit.when, *(text for step in flow.steps for text in step.check))
-        needed |= conditions.needs(asked) | values.NEEDS[flow.about]
+        needed |= conditions.needs(asked) | shown.KNOWN[flow.about].needs
     return needed
 
 
@@ -110,7 +111,7 @@ async def _goals(
         return found
     since = sa.select(events.c.id, events.c.contact_id, events.c.name, events.c.ts, events.c.body).where(
         events.c.contact_id.in_(contact_ids), events.c.name.in_(sorted(names)),
-        events.c.ts >= min(anchors) - conditions.SKEW,
+        events.c.ts >= min(anchors) - matter.SKEW,
     )  # fmt: skip
     for row in (await session.execute(since.order_by(events.c.id))).mappings():
         found.setdefault(row["contact_id"], []).append(dict(row))

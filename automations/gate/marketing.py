@@ -14,16 +14,18 @@ from jinja2 import TemplateError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.asking import conditions, facts
-from automations.asking.conditions import Case
 from automations.asking.facts import Person
+from automations.asking.matter import Case
 from automations.care import Care
 from automations.definition.flow import Flow, Step
 from automations.definition.versions import Version, Versions
 from automations.experiments import holdout
 from automations.gate import batch as batches
-from automations.gate import permission, values
+from automations.gate import permission
 from automations.gate.batch import Batch
 from automations.running import exits
+from automations.subjects import shown
+from automations.subjects.writing import Writing
 from bot import contacts
 from bot.base import logs, quiet, work
 from bot.base.database import table
@@ -304,12 +306,12 @@ class Marketing:
         links = LinkTokens(self.ground.config.web.url, asked.row["id"], self.ground.secret)
         also = [case.context for case in self._also(asked, batch)
                 if conditions.first_no(asked.step.check, asked.who, case) is None]  # fmt: skip
-        writing = values.Writing(
+        writing = Writing(
             self.ground, self.care, asked.flow, asked.step, asked.who, asked.case, asked.address, links, also
         )
         try:
             template = batch.template(self.mails, asked.step.send or "", asked.case.language)
-            mail = template.render(values.build(writing), links)
+            mail = template.render(shown.build(writing), links)
         except (TemplateError, FindingsError, LookupError, ValueError, TypeError) as error:
             return No("render_error", detail={"error": logs.clean(f"{type(error).__name__}: {error}")[:300]})
         asked.template = template

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.asking.conditions import SKEW, same_thing
+from automations.asking.matter import SKEW, same_thing
 from automations.definition.flow import Flow
 from bot.base.database import table
 from bot.tables.automations import Enrolment

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations import attribution
-from automations.asking import conditions, facts
+from automations.asking import conditions, facts, matter
 from automations.care import Care
 from automations.definition.flow import Flow
 from automations.definition.flow_files import Flows
@@ -102,7 +102,7 @@ class OnEvent:
         needed = {need for _, flow in asking for need in conditions.needs(flow.exit.when)}
         person = (await facts.load(session, [happened.contact_id], needed, now))[happened.contact_id]
         for row, flow in asking:
-            case = conditions.Case(flow.name, row["anchor_ts"], row["context"], now, care=self.care)
+            case = matter.Case(flow.name, row["anchor_ts"], row["context"], now, care=self.care)
             for text in flow.exit.when:
                 question = conditions.parse(text)
                 if question.holds(person, case):
@@ -163,7 +163,7 @@ class OnEvent:
         recent = (
             sa.select(_events.c.id, _events.c.name, _events.c.ts, _events.c.body)
             .where(_events.c.contact_id == happened.contact_id, _events.c.name.in_(sorted(names)))
-            .where(_events.c.ts > now - HISTORY, _events.c.ts <= now + conditions.SKEW)
+            .where(_events.c.ts > now - HISTORY, _events.c.ts <= now + matter.SKEW)
             .order_by(_events.c.ts.desc(), _events.c.id.desc())
             .limit(50)
         )

@@ -10,14 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.asking import conditions, facts
-from automations.asking.conditions import Case
 from automations.asking.facts import Person
+from automations.asking.matter import Case
 from automations.care import Care
 from automations.definition import versions
 from automations.definition.flow import Flow
 from automations.definition.versions import Version, Versions
 from automations.experiments import holdout
 from automations.running import exits, steps
+from automations.subjects import shown
 from bot.base import work
 from bot.base.database import insert, table
 from bot.base.ground import Ground
@@ -69,19 +70,9 @@ class Starter:
         return began
 
     def _reasons(self, flow: Flow, person: Person, cause: Cause) -> list[dict[str, Any]]:
-        """What each enrolment would be about: one, or one per care category of the order."""
-        context = dict(cause.context)
-        if flow.about == "care":
-            order = person.order(context.get("order_id"))
-            if order is None:
-                return []
-            context["ordered_at"] = order["ordered_at"].isoformat()
-            if order["delivered_at"]:
-                context["delivered_at"] = order["delivered_at"].isoformat()
-            if flow.enrol.each == "care_category":
-                found = {self.care.category_of(item): None for item in conditions.kept(order)}
-                return [{**context, "category": category} for category in found if category]
-        return [context]
+        """What each enrolment would be about: one, or what the subject makes of the cause."""
+        split = shown.KNOWN[flow.about].reasons
+        return split(flow, person, cause.context, self.care) if split else [dict(cause.context)]
 
     def _language(self, person: Person) -> str:
         return person.contact["language"] or self.ground.config.shop.language
@@ -179,7 +170,7 @@ class Starter:
 def needs(flow: Flow) -> set[str]:
     """What has to be loaded of a person before they are considered for the flow."""
     asked = conditions.needs((*flow.trigger.when, *flow.filters))
-    return asked | {"addresses"} | ({"orders"} if flow.about == "care" else set())
+    return asked | {"addresses"} | shown.KNOWN[flow.about].to_enrol
 
 
 def _key(flow: Flow, cause: Cause, context: Mapping[str, Any], zone: ZoneInfo) -> str:

@@ -29,6 +29,7 @@ class Enrolment(DueRow, table=True):
 
     `anchor_ts` is the corrected time of the event that enrolled; `entered_at` ours. `step_id` is the step that runs
     when the row is due; while a message of it is on its way nothing is due. `context` is what the event said.
+    `variant` is the arm of the flow's experiment.
     """
 
     __table_args__ = (
@@ -52,6 +53,7 @@ class Enrolment(DueRow, table=True):
     resets: int = 0
     exit_reason: str | None = None
     exit_event_id: int | None = reference("event.id", null=True, index=False)
+    variant: str = Field(default="", sa_column_kwargs={"server_default": ""})
     ended_at: datetime | None = moment(null=True)
     context: dict[str, Any] = json_value()
 

@@ -78,7 +78,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ("cart:{cart_id}", "cart", r":10: .*would enrol one person once"),
         ('max_lateness = "6h"', 'max_lateness = "6h"\n[[steps]]\nid = "last"\nwait = "1h"', r"nothing comes after"),
         ('send = "abandoned_cart"', 'exit = "done"', r"belongs to a step that sends"),
-        ('wait = "1h"', 'wait = "1h"\ncheck = ["cart_not_empty"]', r"belongs to a step that sends"),
+        ('wait = "1h"', 'wait = "1h"\ncheck = ["cart_not_empty"]', r"stands alone or beside a send"),
         ('title = "Hello"', 'title = "Hello', r"hello\.toml:1: not valid TOML"),
         ('title = "Hello"', 'name = "x"\ntitle = "Hello"', r"the name of its file"),
     ],

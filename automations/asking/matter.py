@@ -1,0 +1,70 @@
+"""What an enrolment is about, as it stands now: the case, its cart, its order, what was looked at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from automations.asking.facts import Person, Row
+from automations.care import Care
+
+SKEW = timedelta(minutes=5)
+"""How far clocks of shop and shopper may differ before "since the anchor" would miss an order."""
+
+SAME_THING = ("checkout_id", "cart_id", "order_id")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Why we ask: the flow, the event that enrolled (its corrected time, its ids in `context`), and now."""
+
+    flow: str
+    anchor_ts: datetime
+    context: Mapping[str, Any]
+    now: datetime
+    language: str = "en"
+    care: Care = field(default_factory=lambda: Care({}))
+
+
+def same_thing(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Both name the same cart, checkout or order."""
+    return any(one.get(key) and str(one[key]) == str(other.get(key)) for key in SAME_THING)
+
+
+def the_cart(person: Person, case: Case) -> Row | None:
+    """The checkout or cart that the enrolment is about, as it stands now."""
+    if case.context.get("checkout_id"):
+        return person.cart("checkout", str(case.context["checkout_id"]))
+    return person.cart("cart", str(case.context.get("cart_id") or "") or None)
+
+
+def ordered_since(person: Person, since: datetime, context: Mapping[str, Any]) -> list[Row]:
+    """Orders since then, or of the same cart or checkout; pending and cancelled ones count too."""
+    return [order for order in person.orders if order["ordered_at"] >= since - SKEW or same_thing(context, order)]
+
+
+def viewed_items(person: Person, now: datetime, bought_within: timedelta, most: int = 4) -> list[Row]:
+    """The last distinct products looked at that can be bought now and were not bought lately, newest first."""
+    bought = {
+        str(item.get("product_id"))
+        for order in person.orders
+        if order["ordered_at"] > now - bought_within
+        for item in order["items"]
+    }
+    shown: dict[str, Row] = {}
+    for view in person.views:
+        product_id = view["product_id"]
+        if product_id and product_id not in shown and product_id not in bought and person.products.available(view):
+            shown[product_id] = view
+    return list(shown.values())[:most]
+
+
+def kept(order: Row) -> list[Row]:
+    """The lines of an order that did not go back, each with what is left of its quantity (partial refunds drop out)."""
+    left = [{**item, "quantity": _count(item, "quantity", 1) - _count(item, "refunded", 0)} for item in order["items"]]
+    return [item for item in left if item["quantity"] > 0] if order["status"] not in ("cancelled", "refunded") else []
+
+
+def _count(item: Row, key: str, default: int) -> int:
+    value = item.get(key, default)
+    return int(value) if isinstance(value, int | float) else default

@@ -1,0 +1,53 @@
+"""Questions about what somebody ordered."""
+
+from datetime import timedelta
+from typing import Any
+
+from automations.asking import matter
+from automations.asking.conditions import condition
+from automations.asking.facts import Person
+from automations.asking.matter import Case
+from bot.base import clock
+
+
+@condition("orders", reason="ordered")
+def no_order_since_anchor(person: Person, case: Case, _value: Any) -> bool:
+    return not matter.ordered_since(person, case.anchor_ts, case.context)
+
+
+@condition("orders")
+def ordered(person: Person, case: Case, _value: Any) -> bool:
+    """For `exit`: the person ordered since the event that enrolled them."""
+    return bool(matter.ordered_since(person, case.anchor_ts, case.context))
+
+
+@condition("orders", reason="recent_order", value=clock.duration)
+def no_recent_order(person: Person, case: Case, within: timedelta) -> bool:
+    return not any(order["ordered_at"] > case.now - within for order in person.orders if order["status"] != "cancelled")
+
+
+@condition("orders", reason="not_paid")
+def order_paid(person: Person, case: Case, _value: Any) -> bool:
+    order = person.order(case.context.get("order_id"))
+    return bool(order and order["paid_at"])
+
+
+@condition("orders", reason="order_cancelled")
+def order_not_cancelled(person: Person, case: Case, _value: Any) -> bool:
+    order = person.order(case.context.get("order_id"))
+    return bool(order and order["status"] not in ("cancelled", "refunded"))
+
+
+@condition("orders")
+def order_gone(person: Person, case: Case, _value: Any) -> bool:
+    """For `exit`: the order, or what it had of this category, was cancelled or went back."""
+    order = person.order(case.context.get("order_id"))
+    return bool(order) and not (order_not_cancelled(person, case, None) and line_not_refunded(person, case, None))
+
+
+@condition("orders", reason="refunded")
+def line_not_refunded(person: Person, case: Case, _value: Any) -> bool:
+    """Something of the care category was kept; without a category, anything of the order."""
+    order = person.order(case.context.get("order_id"))
+    category = case.context.get("category")
+    return bool(order and any(category in (None, case.care.category_of(item)) for item in matter.kept(order)))

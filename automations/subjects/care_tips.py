@@ -1,0 +1,50 @@
+"""Care tips for what somebody bought, one enrolment per category of the order."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from automations.asking import matter
+from automations.asking.facts import Person
+from automations.care import Care
+from automations.definition.flow import Flow
+from automations.subjects.writing import Subject, Writing, show_item
+
+
+def show(writing: Writing) -> dict[str, Any]:
+    order = writing.person.order(str(writing.case.context.get("order_id") or ""))
+    kept = matter.kept(order) if order else []
+    currency = (order["currency"] if order else "") or writing.ground.config.shop.currency
+    deep = writing.step.id.startswith("deep")
+    tips = []
+    for context in (writing.case.context, *writing.also):
+        found = writing.care.find(writing.case.language, context.get("category"))
+        lines = (found.deep if deep else found.basics) if found else ()
+        mine = [item for item in kept if writing.care.category_of(item) == context.get("category")]
+        if found and lines and mine:
+            names = [str(item.get("name") or "") for item in mine]
+            tips.append({"category": context["category"], "name": found.name, "lines": list(lines), "items": names})
+    return {
+        "tips": tips,
+        "order": {
+            "number": order["number"] or order["order_id"] if order else "",
+            "order_id": order["order_id"] if order else "",
+            "ordered_at": order["ordered_at"] if order else writing.case.anchor_ts,
+            "items": [show_item(writing, line, currency) for line in kept],
+        },
+    }
+
+
+def reasons(flow: Flow, person: Person, context: Mapping[str, Any], care: Care) -> list[dict[str, Any]]:
+    order = person.order(context.get("order_id"))
+    if order is None:
+        return []
+    known = {**context, "ordered_at": order["ordered_at"].isoformat()}
+    if order["delivered_at"]:
+        known["delivered_at"] = order["delivered_at"].isoformat()
+    if flow.enrol.each != "care_category":
+        return [known]
+    found = {care.category_of(line): None for line in matter.kept(order)}
+    return [{**known, "category": category} for category in found if category]
+
+
+SUBJECT = Subject(frozenset({"orders", "products"}), show, reasons, frozenset({"orders"}))

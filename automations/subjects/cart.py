@@ -1,0 +1,24 @@
+"""Mails about a cart or a checkout: its lines that can be bought now."""
+
+from typing import Any
+
+from automations.asking import matter
+from automations.subjects.writing import Subject, Writing, show_item
+
+
+def show(writing: Writing) -> dict[str, Any]:
+    cart = matter.the_cart(writing.person, writing.case)
+    currency = (cart["currency"] if cart else "") or writing.ground.config.shop.currency
+    there = [item for item in (cart["items"] if cart else []) if writing.person.products.available(item)]
+    items = [show_item(writing, line, currency) for line in there]
+    shown = {
+        "items": items,
+        "count": sum(item["quantity"] for item in items),
+        "total": sum(item["total"] for item in items),
+        "currency": currency,
+        "url": writing.link(cart["url"] if cart else ""),
+    }
+    return {"cart": shown, "checkout": shown}
+
+
+SUBJECT = Subject(frozenset({"carts", "products"}), show)

@@ -1,0 +1,49 @@
+"""What a mail can show: plain dicts, lists, strings and numbers, every key always there (templates are strict).
+
+customer  first_name last_name name email language           shop      name url currency language country
+cart      items total currency url count (also `checkout`)   products  name url image_url price currency category
+order     number order_id ordered_at items                   tips      category name lines items
+birthday  date days belated                                   unsubscribe_url preferences_url flow step
+An item has name variant url image_url category quantity price old_price price_dropped total currency.
+Money is in the smallest unit of its currency.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from automations.subjects import birthday, browse, care_tips, cart
+from automations.subjects.writing import Subject, Writing
+
+KNOWN: Mapping[str, Subject] = {
+    "cart": cart.SUBJECT,
+    "checkout": cart.SUBJECT,
+    "browse": browse.SUBJECT,
+    "birthday": birthday.SUBJECT,
+    "care": care_tips.SUBJECT,
+}
+"""By the word that a flow writes after `about`."""
+
+
+def build(writing: Writing) -> dict[str, Any]:
+    """Everything a template of this flow may use."""
+    shop, contact = writing.ground.config.shop, writing.person.contact
+    language = writing.case.language
+    return {
+        "language": language,
+        "customer": {
+            "first_name": contact["first_name"],
+            "last_name": contact["last_name"],
+            "name": f"{contact['first_name']} {contact['last_name']}".strip(),
+            "email": writing.address,
+            "language": language,
+        },
+        "shop": {
+            "name": shop.name, "url": shop.url, "currency": shop.currency, "language": shop.language,
+            "country": shop.country,
+        },
+        "flow": {"name": writing.flow.name, "title": writing.flow.title},
+        "step": writing.step.id,
+        "unsubscribe_url": writing.links.unsubscribe,
+        "preferences_url": writing.links.unsubscribe,
+        **KNOWN[writing.flow.about].show(writing),
+    }  # fmt: skip
