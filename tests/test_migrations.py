@@ -1,17 +1,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import make
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from conftest import NOON
 from sqlmodel import SQLModel
 
 from bot import migrations
 from bot.base import work_postgres
-from bot.base.database import Database
+from bot.base.database import Database, table
 from bot.base.errors import FindingsError
 from bot.migrations import comparing
+from bot.tables.chat import FormerTopic, Topic
 
 
 @pytest.fixture
@@ -74,3 +78,27 @@ async def test_partial_indexes_stay_partial(empty: Database) -> None:
         else:
             query = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_message_due'"
         assert "due_at IS NOT NULL" in str(await connection.scalar(sa.text(query)))
+
+
+async def test_tickets_that_shared_a_topic_are_parted(empty: Database) -> None:
+    await migrations.upgrade(empty)
+    topics, former = table(Topic), table(FormerTopic)
+    states = ["ready", "ready", "gone", "ready", "gone", "gone"]
+    async with empty.transaction() as session:
+        for number, state in enumerate(states, 1):
+            made = await make.ticket(session, 1000 + number)
+            values = {"state": state, "card": {"text": "card"}, "card_message_id": 5, "changed_at": NOON}
+            session.add(Topic(ticket_id=made.id, chat_id=-5, thread_id=number, **values))
+    async with empty.engine.begin() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(migrations.settings(sync), "0002"))
+        for thread_id, last in ((7, 3), (8, 5)):  # 1, 2 and 3 in one; 4 and 5 in another; 6 alone
+            found = topics.c.ticket_id.between(last - (2 if thread_id == 7 else 1), last)
+            await connection.execute(sa.update(topics).where(found).values(thread_id=thread_id))
+    await migrations.upgrade(empty)
+    async with empty.reading() as session:
+        columns = topics.c.thread_id, topics.c.state, topics.c.card_message_id
+        rows = (await session.execute(sa.select(*columns).order_by(topics.c.ticket_id))).all()
+        left = (await session.execute(sa.select(former.c.ticket_id, former.c.chat_id, former.c.thread_id))).all()
+    nowhere = (None, "gone", None)
+    assert [tuple(row) for row in rows] == [nowhere, nowhere, nowhere, (8, "ready", 5), nowhere, (6, "gone", 5)]
+    assert [tuple(row) for row in left] == [(2, -5, 7)]

@@ -77,10 +77,20 @@ async def move(session: AsyncSession, old: int, new: int, now: datetime) -> None
     await session.execute(
         kept.on_conflict_do_update(index_elements=[settings.c.name], set_={"value": moves, "changed_at": now})
     )
-    for rows in (_TOPICS, table(FormerTopic)):
-        await session.execute(sa.update(rows).where(rows.c.chat_id == old).values(chat_id=new))
+    await _topics_follow(session, old, new)
     await _members_follow(session, old, new)
     log.warning("a staff group has a new id; please put it into the configuration", old=old, new=new)
+
+
+async def _topics_follow(session: AsyncSession, old: int, new: int) -> None:
+    """What is known of the new group by its own id is true there; a topic of that number is no other ticket's."""
+    former = table(FormerTopic)
+    known = sa.union(*(sa.select(rows.c.thread_id).where(rows.c.chat_id == new) for rows in (_TOPICS, former)))
+    lost = sa.update(_TOPICS).where(_TOPICS.c.chat_id == old, _TOPICS.c.thread_id.in_(known))
+    await session.execute(lost.values(state="gone", thread_id=None, card_message_id=None))
+    await session.execute(sa.delete(former).where(former.c.chat_id == old, former.c.thread_id.in_(known)))
+    for rows in (_TOPICS, former):
+        await session.execute(sa.update(rows).where(rows.c.chat_id == old).values(chat_id=new))
 
 
 async def _members_follow(session: AsyncSession, old: int, new: int) -> None:

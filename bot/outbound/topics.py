@@ -1,7 +1,8 @@
 """The forum topic of a ticket: made once, found again, made anew when somebody deleted it.
 
 The row says `creating` and by whom before Telegram is asked, so two workers never make two topics for a ticket; a
-worker that died in between is taken over from.
+worker that died in between is taken over from. Two tickets never share a topic: an answer written there would go to the
+wrong customer. A topic that two of them lay claim to is left by both.
 """
 
 from collections.abc import Mapping
@@ -23,15 +24,17 @@ from bot.outbound import staff_group, twins
 from bot.outbound.sender import DeliveryError, NotNow
 from bot.outbound.telegram_bot import ask, field
 from bot.outbound.telegram_errors import says
-from bot.tables.chat import Topic
+from bot.tables.chat import FormerTopic, Topic
 from bot.tables.outbox import Message
 from bot.tables.people import Contact
 from bot.tables.support import Ticket, TicketMessage
 
 log = logs.get(__name__)
 _rows = table(Topic)
+_former = table(FormerTopic)
 LONGEST_NAME = 128
 _RECAP_LINES = 20
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -86,47 +89,60 @@ class Topics:
         """
         if found := await self.find(ticket_id):
             return found
-        async with self.database.transaction() as session:
-            chat_id = await self._group_of(session, ticket_id)
-            row = await self._begin(session, ticket_id, chat_id, clock.now())
-            name = (title or row["title"] or await _name(session, ticket_id))[:LONGEST_NAME]
-        if row["state"] in ("ready", "bare"):
-            return _found(row)
-        thread_id = await self._made(row, chat_id, name, icon[1] if icon else None)
-        # A topic that had a thread before was deleted: its card and words are repeated first.
-        values = {
-            "state": "bare" if row["thread_id"] else "ready",
-            "thread_id": thread_id,
-            "card_message_id": None,
-            "title": name,
-            "icon": icon[0] if icon else "",
-            "icon_at": clock.now() if icon else None,
-            "made_by": None,
-        }
-        await self._set(row["id"], **values)
-        log.info("topic made", ticket_id=ticket_id, again=bool(row["thread_id"]))
-        return _found({**row, **values})
+        for _ in range(_TRIES):
+            async with self.database.transaction() as session:
+                chat_id = await self._group_of(session, ticket_id)
+                row = await self._begin(session, ticket_id, chat_id, title)
+            if row["state"] in ("ready", "bare"):
+                return _found(row)
+            thread_id = await self._made(row, chat_id, icon[1] if icon else None)
+            # A topic that had a thread or a card before was deleted: its card and words are repeated first.
+            again = bool(row["thread_id"] or row["card"])
+            values = {
+                "state": "bare" if again else "ready",
+                "chat_id": chat_id,
+                "thread_id": thread_id,
+                "card_message_id": None,
+                "title": row["name"],
+                "icon": icon[0] if icon else "",
+                "icon_at": clock.now() if icon else None,
+                "made_by": None,
+            }
+            if await self._taken(row, values):
+                log.info("topic made", ticket_id=ticket_id, again=again)
+                return _found({**row, **values})
+        raise NotNow(60)
 
-    async def _made(self, row: Mapping[str, Any], chat_id: int, name: str, icon: str | None) -> int:
+    async def _made(self, row: Mapping[str, Any], chat_id: int, icon: str | None) -> int:
         """A new topic; or the one that was asked for before, if its answer was lost."""
+        unheard = row["unheard"]
         try:
-            if row["unheard_since"] is not None:
-                found = await twins.find_topic(self.bot, self.database, chat_id, name, icon, row["unheard_since"])
+            if unheard is not None:
+                found = await twins.find_topic(self.bot, self.database, chat_id, unheard, row["name"], icon)
                 if found is not None:
                     return found
-            made = await ask(self.bot, CreateForumTopic(chat_id=chat_id, name=name, icon_custom_emoji_id=icon))
-            return int(field(made, "message_thread_id"))
+            unheard = None
+            asked = CreateForumTopic(chat_id=chat_id, name=row["name"], icon_custom_emoji_id=icon)
+            return int(field(await ask(self.bot, asked), "message_thread_id"))
         except Exception as error:
-            state = "gone"
-            if isinstance(error, TelegramNetworkError):
-                state = "creating"  # it may have been made all the same
+            values: dict[str, Any] = {"state": "gone", "changed_at": clock.now()}
+            if unheard is not None:
+                values = {"state": "creating", "title": unheard.name}  # still to be looked for
+            elif isinstance(error, TelegramNetworkError):
+                values = {"state": "creating"}  # it may have been made all the same
             elif isinstance(error, TelegramAPIError) and says(error, "not a forum") and row["thread_id"]:
                 # Topics may be switched off for a while only: then the old one is there again afterwards.
-                state = "ready" if row["was_in"] == chat_id else "gone"
-            await self._set(row["id"], state=state, made_by=None)
+                values |= {"state": "ready" if row["chat_id"] == chat_id else "gone", "title": row["title"]}
+            async with self.database.transaction() as session:
+                await session.execute(self._mine(row).values(**values, made_by=None))
             raise
 
-    async def _begin(self, session: AsyncSession, ticket_id: int, chat_id: int, now: datetime) -> dict[str, Any]:
+    async def _begin(self, session: AsyncSession, ticket_id: int, chat_id: int, title: str | None) -> dict[str, Any]:
+        """The row, with `name` to ask for, and `unheard` if a topic was asked for before and nobody heard of it.
+
+        Where the row says that the topic stands, it stays until there is another: number and group belong together.
+        """
+        now = clock.now()
         fresh = {
             "ticket_id": ticket_id,
             "chat_id": chat_id,
@@ -142,10 +158,52 @@ class Topics:
             return row
         if row["state"] == "creating" and row["made_by"] != self.worker and await _lives(session, row["made_by"]):
             raise NotNow(5)
-        values = {"state": "creating", "made_by": self.worker, "chat_id": chat_id, "changed_at": now}
+        name = (title or row["title"] or await _name(session, ticket_id))[:LONGEST_NAME]
+        values: dict[str, Any] = {"state": "creating", "made_by": self.worker, "title": name, "changed_at": now}
+        unheard = None
+        if row["state"] == "creating":
+            unheard = twins.Unheard(row["title"] or name, row["changed_at"])
+            values |= {"title": unheard.name, "changed_at": unheard.since}  # until it was looked for
         await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(**values))
-        unheard_since = row["changed_at"] if row["state"] == "creating" else None
-        return {**row, **values, "was_in": row["chat_id"], "unheard_since": unheard_since}
+        return {**row, "name": name, "unheard": unheard}
+
+    async def _taken(self, row: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+        """Whether the ticket has this topic now. Not one that another ticket has, or that any left."""
+        here = {"chat_id": values["chat_id"], "thread_id": values["thread_id"]}
+        left = sa.select(_former.c.id).filter_by(**here)
+        async with self.database.transaction() as session:
+            if await session.scalar(left) is None:
+                try:
+                    async with session.begin_nested():
+                        change = self._mine(row).values(**values, changed_at=clock.now())
+                        if (await session.execute(change)).rowcount:  # type: ignore[attr-defined]
+                            return True
+                except sa.exc.IntegrityError:
+                    log.exception("a topic that another ticket has", ticket_id=row["ticket_id"], **here)
+            await self._leave(session, row, here)
+        return False
+
+    async def _leave(self, session: AsyncSession, row: Mapping[str, Any], here: Mapping[str, int]) -> None:
+        """Give a topic up that is this ticket's only as Telegram says it.
+
+        Whoever writes there is told where the ticket is. If another ticket has it, nobody knows for whom words in
+        there are meant: that one gets a new topic too.
+        """
+        current = sa.select(_rows.c.id).filter_by(id=row["id"], **here)
+        if await session.scalar(current) is not None:
+            return  # whoever took over from us found what we made
+        others = sa.update(_rows).filter_by(**here)
+        await session.execute(others.values(state="gone", made_by=None, changed_at=clock.now()))
+        kept = insert(session, _former).values(ticket_id=row["ticket_id"], left_at=clock.now(), **here)
+        await session.execute(kept.on_conflict_do_nothing())
+        again = self._mine(row).values(state="gone", made_by=None, changed_at=clock.now())
+        await session.execute(again)
+        log.error("a topic is left, so that no answer goes astray", ticket_id=row["ticket_id"], **here)
+
+    def _mine(self, row: Mapping[str, Any]) -> sa.Update:
+        """Change the row while it is ours to make the topic; somebody may have taken over from us."""
+        mine = _rows.c.state == "creating", _rows.c.made_by == self.worker
+        return sa.update(_rows).where(_rows.c.id == row["id"], *mine)
 
     async def lost(self, found: Found) -> None:
         """Somebody deleted this thread; unless it was replaced already, a new one is made by the next `open`."""

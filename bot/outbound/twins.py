@@ -7,6 +7,7 @@ answered. If these are the same words of ours in the same topic, the second copy
 """
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +26,7 @@ from bot.outbound.telegram_bot import ask, field
 from bot.outbound.telegram_content import Place
 from bot.outbound.telegram_errors import says
 from bot.outbound.telegram_sizes import TEXT, units
-from bot.tables.chat import TelegramUpdate, Topic
+from bot.tables.chat import FormerTopic, TelegramUpdate, Topic
 from bot.tables.outbox import Message
 from bot.tables.support import Mirror
 
@@ -34,6 +35,8 @@ log = logs.get(__name__)
 _NEWEST = 300  # rows that are looked at for numbers
 _BEYOND = 5  # numbers after the last known one
 _MOST = 60
+_A_WORD = "…"
+_FORMER = table(FormerTopic)
 _MESSAGES, _TOPICS, _MIRRORS, _UPDATES = table(Message), table(Topic), table(Mirror), table(TelegramUpdate)
 
 
@@ -49,14 +52,25 @@ async def find(bot: Bot, database: Database, message: Outgoing, place: Place) ->
     return None
 
 
-async def find_topic(
-    bot: Bot, database: Database, chat_id: int, name: str, icon: str | None, since: datetime
-) -> int | None:
-    """A topic that was asked for after `since` and of which nobody heard: given this name it is what was wanted.
+@dataclass(frozen=True)
+class Unheard:
+    """A topic that was asked for, by this name, and of which nobody heard."""
 
-    No other can be meant: what people make comes as an update, and what we made stands in our rows.
+    name: str
+    since: datetime
+
+
+async def find_topic(
+    bot: Bot, database: Database, chat_id: int, unheard: Unheard, name: str, icon: str | None
+) -> int | None:
+    """The thread of a topic that was asked for, if it was made. It has the name and icon given here afterwards.
+
+    The first message of a topic keeps the name that it was made with, and ours begin with the number of the ticket:
+    another topic whose answer is still on its way, or that somebody made by hand, is not taken for this one.
     """
-    async for number in unknown(bot, database, Place(chat_id), since):
+    async for number in unknown(bot, database, Place(chat_id), unheard.since):
+        if not await _made(bot, chat_id, number, unheard.name):
+            continue
         face = EditForumTopic(chat_id=chat_id, message_thread_id=number, name=name, icon_custom_emoji_id=icon)
         try:
             await ask(bot, face)
@@ -66,6 +80,16 @@ async def find_topic(
         log.info("a topic whose answer was lost had been made", chat_id=chat_id, thread_id=number)
         return number
     return None
+
+
+async def _made(bot: Bot, chat_id: int, number: int, name: str) -> bool:
+    """Whether we made the topic of this number by this name. To read that, a word is sent into it and taken back."""
+    try:
+        _, first = await _answer(bot, Place(chat_id, number), number, _A_WORD)
+    except TelegramBadRequest:
+        return False  # no topic, or one that nobody may write into
+    created = field(first, "forum_topic_created") if first is not None else None
+    return created is not None and _by_bot(first) and _plain(field(created, "name")) == _plain(name)
 
 
 async def unknown(bot: Bot, database: Database, place: Place, since: datetime) -> AsyncIterator[int]:
@@ -89,22 +113,37 @@ async def _stands(bot: Bot, place: Place, number: int) -> bool:
 
 
 async def _says(bot: Bot, place: Place, number: int, payload: Mapping[str, Any], text: str) -> bool:
+    sent, other = await _answer(bot, place, number, text, "HTML" if payload.get("html") else None)
+    if other is None:
+        return False
+    same_topic = place.thread_id is None or field(other, "message_thread_id") == place.thread_id
+    return bool(same_topic and _by_bot(other) and field(other, "text") == field(sent, "text"))
+
+
+async def _answer(bot: Bot, place: Place, number: int, text: str, mode: str | None = None) -> tuple[Any, Any]:
+    """Answers a message and takes that back: what was sent, and what it answered (None if it is not there)."""
     probe = SendMessage(
         chat_id=place.chat_id,
         message_thread_id=place.thread_id,
         text=text,
-        parse_mode="HTML" if payload.get("html") else None,
+        parse_mode=mode,
         reply_parameters=ReplyParameters(message_id=number, allow_sending_without_reply=True),
         disable_notification=True,
     )
     sent = await ask(bot, probe)
     await ask(bot, DeleteMessage(chat_id=place.chat_id, message_id=int(field(sent, "message_id"))))
     other = field(sent, "reply_to_message")
-    if other is None or field(other, "message_id") != number:
-        return False
-    author = field(other, "from_user") or field(other, "from")
-    same_topic = place.thread_id is None or field(other, "message_thread_id") == place.thread_id
-    return bool(same_topic and author and field(author, "is_bot") and field(other, "text") == field(sent, "text"))
+    return sent, other if other is not None and field(other, "message_id") == number else None
+
+
+def _by_bot(message: Any) -> bool:
+    author = field(message, "from_user") or field(message, "from")
+    return bool(author and field(author, "is_bot"))
+
+
+def _plain(name: Any) -> str:
+    """Without what Telegram may change of white space."""
+    return " ".join(str(name).split())
 
 
 async def _known(session: AsyncSession, place: Place) -> dict[int, datetime | None]:
@@ -126,6 +165,9 @@ async def _known(session: AsyncSession, place: Place) -> dict[int, datetime | No
     made = sa.select(_TOPICS.c.thread_id, _TOPICS.c.card_message_id).where(_TOPICS.c.chat_id == place.chat_id)
     for row in await session.execute(made.order_by(_TOPICS.c.id.desc()).limit(_NEWEST)):
         known |= {number: known.get(number) for number in row if number}
+    left = sa.select(_FORMER.c.thread_id).where(_FORMER.c.chat_id == place.chat_id)
+    for number in await session.scalars(left.order_by(_FORMER.c.id.desc()).limit(_NEWEST)):
+        known.setdefault(number, None)
     updates = sa.select(_UPDATES.c.body, _UPDATES.c.received_at).where(_UPDATES.c.chat_id == place.chat_id)
     for body, at in await session.execute(updates.order_by(_UPDATES.c.update_id.desc()).limit(_NEWEST)):
         if (number := _number(msgspec.json.decode(body))) is not None:

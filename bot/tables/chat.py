@@ -33,14 +33,18 @@ class TelegramChat(DueRow, table=True):
 
 
 class Topic(SQLModel, table=True):
-    """The forum topic of a ticket.
+    """The forum topic of a ticket, and of no other ticket: who answers in there answers its customer.
 
-    `state` is creating (by the worker `made_by`), bare (made again: what was said before is to be repeated), ready
-    or gone (deleted by somebody: a new one is made). `card` is the pinned message as it was last shown (at `card_at`),
-    `title` the name of the topic, `icon` the state that its icon shows (changed at `icon_at`).
+    `state` is creating (by the worker `made_by`, asked for as `title` at `changed_at`), bare (made again: what was said
+    before is to be repeated), ready or gone (deleted by somebody: a new one is made). `card` is the pinned message as
+    it was last shown (at `card_at`), `title` the name of the topic, `icon` the state that its icon shows (changed at
+    `icon_at`).
     """
 
-    __table_args__ = (sa.UniqueConstraint("ticket_id"), sa.Index("ix_topic_thread", "chat_id", "thread_id"))
+    __table_args__ = (
+        sa.UniqueConstraint("ticket_id"),
+        sa.Index("ix_topic_thread", "chat_id", "thread_id", unique=True),
+    )
 
     id: int | None = row_id()
     ticket_id: int = reference("ticket.id", index=False)

@@ -1,4 +1,4 @@
-"""mail that comes in."""
+"""mail that comes in; no two tickets in one topic."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -64,8 +64,41 @@ def upgrade() -> None:
             postgresql_where=sa.text("NOT put_away"),
         )
 
+    _part_tickets()
+    with op.batch_alter_table("topic", schema=None) as batch_op:
+        batch_op.drop_index("ix_topic_thread")
+        batch_op.create_index("ix_topic_thread", ["chat_id", "thread_id"], unique=True)
+
+
+def _part_tickets() -> None:
+    """Tickets that share a topic leave it: nobody knows for which of them words in there are meant.
+
+    A row of no topic that is there only kept an old number. Of several that write into one, each gets a new topic with
+    its card and its words; who writes in the old one is told so, by the newest of the tickets.
+    """
+    names = ("ticket_id", "chat_id", "thread_id", "card_message_id", "state", "made_by", "changed_at")
+    topic = sa.table("topic", *(sa.column(name) for name in names))
+    former = sa.table("formertopic", *(sa.column(name) for name in ("ticket_id", "chat_id", "thread_id", "left_at")))
+    place, live = sa.tuple_(topic.c.chat_id, topic.c.thread_id), topic.c.state.in_(["ready", "bare"])
+    shared = sa.select(topic.c.chat_id, topic.c.thread_id).where(topic.c.thread_id.is_not(None))
+    shared = shared.group_by(topic.c.chat_id, topic.c.thread_id).having(sa.func.count() > 1)
+    told = sa.select(former.c.chat_id, former.c.thread_id)
+    newest = (
+        sa.select(sa.func.max(topic.c.ticket_id), topic.c.chat_id, topic.c.thread_id, sa.func.max(topic.c.changed_at))
+        .where(live, place.in_(shared.where(live)), place.not_in(told))
+        .group_by(topic.c.chat_id, topic.c.thread_id)
+    )
+    op.execute(former.insert().from_select(["ticket_id", "chat_id", "thread_id", "left_at"], newest))
+    nowhere = {"state": "gone", "thread_id": None, "card_message_id": None, "made_by": None}
+    op.execute(topic.update().where(~live, place.in_(shared)).values(nowhere))
+    op.execute(topic.update().where(live, place.in_(shared.where(live))).values(nowhere))
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("topic", schema=None) as batch_op:
+        batch_op.drop_index("ix_topic_thread")
+        batch_op.create_index("ix_topic_thread", ["chat_id", "thread_id"], unique=False)
+
     with op.batch_alter_table("receivedmail", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_receivedmail_waiting", sqlite_where=sa.text("NOT put_away"), postgresql_where=sa.text("NOT put_away")
