@@ -113,7 +113,13 @@ def test_two_shares_are_tested_with_the_variance_of_both() -> None:
 
 @pytest.mark.parametrize(
     ("successes", "n", "low", "high"),
-    [(847, 3913, 0.20384, 0.22964), (262, 2451, 0.09527, 0.11975), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (1, 20, 0.0089, 0.2361)],
+    [
+        (847, 3913, 0.20384, 0.22964),
+        (262, 2451, 0.09527, 0.11975),
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (1, 20, 0.0089, 0.2361),
+    ],
 )
 def test_the_interval_of_a_share_stays_within_its_bounds(successes: int, n: int, low: float, high: float) -> None:
     assert near(statistics.wilson(successes, n), low, high, 6e-5)
@@ -181,7 +187,9 @@ def test_tails_of_student_are_those_of_the_tables(t: float, degrees: float, tail
     assert distributions.student_tail(t, degrees) == pytest.approx(tail, rel=1e-7)
 
 
-@pytest.mark.parametrize(("share", "degrees", "t"), [(0.975, 10, 2.228139), (0.95, 1, 6.313752), (0.005, 30, -2.749996)])
+@pytest.mark.parametrize(
+    ("share", "degrees", "t"), [(0.975, 10, 2.228139), (0.95, 1, 6.313752), (0.005, 30, -2.749996)]
+)
 def test_quantiles_of_student_are_those_of_the_tables(share: float, degrees: float, t: float) -> None:
     assert distributions.student_quantile(share, degrees) == pytest.approx(t, abs=1e-6)
 
