@@ -1,4 +1,4 @@
-"""kill -9 at random moments of both routes: no shopper's message is lost, no answer, and no marketing mail doubled.
+"""kill -9 at random moments of both routes: no shopper's message is lost, no answer, none goes astray, no mail doubled.
 
 `AFTERCART_KILL_ROUNDS` (default 50) sets how often, `AFTERCART_KILL_SEED` where in time.
 """
@@ -115,6 +115,20 @@ class Day:
         ]
         return lost
 
+    def astray(self) -> list[str]:
+        """What reached somebody whom it was not meant for: an answer, or words of two shoppers in one topic."""
+        wrong = [
+            text
+            for text, shopper in self.answers.items()
+            for other in self.shoppers
+            if other is not shopper and any(text in one.text for one in other.received)
+        ]
+        for topic in self.telegram.group.topics.values():
+            inside = "\n".join(one.text for one in self.telegram.messages(self.telegram.group.id, topic.thread_id))
+            if len({shopper.id for text, shopper in self.asked.items() if text in inside}) > 1:
+                wrong.append(topic.name)
+        return wrong
+
     def rows(self, query: str) -> list[Any]:
         connection = sqlite3.connect(self.program.folder / "aftercart.db", timeout=30)
         try:
@@ -154,6 +168,7 @@ async def test_fifty_sudden_deaths_lose_nothing_and_double_no_mail(tmp_path: Pat
             await asyncio.to_thread(program.wait_until_healthy)
             await day.settle(timeout=90 + 3 * ROUNDS)
             assert day.missing() == []
+            assert day.astray() == []
             mails = Counter(mail.receivers[0] for mail in catcher.mails)
             outcomes = dict(day.rows("SELECT receiver, status FROM message WHERE purpose = 'marketing'"))
     assert [to for to, count in mails.items() if count > 1] == []
