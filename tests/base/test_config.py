@@ -139,6 +139,65 @@ def test_an_unknown_key_names_the_nearest_known_one(text: str, words: str, tmp_p
     assert words in str(refused.value)
 
 
+_NAMES = """
+[[support.calendars]]
+name = "nights"
+[[support.departments]]
+name = "returns"
+[[support.departments]]
+name = "money"
+calendar = "nights"
+[[support.sla]]
+name = "chat"
+department = "returns"
+calendar = "nights"
+[[support.sla]]
+name = "rest"
+department = ""
+[[support.ladder]]
+when = "warn"
+action = "ping_assignee"
+policy = "chat"
+department = "money"
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ('calendar = "nights"\n[[support.sla]]\nname = "chat"', 'calendar = "night"\n[[support.sla]]\nname = "chat"', (
+            ":8: support.departments.calendar: no [[support.calendars]] is named 'night'; did you mean nights?")),
+        ('calendar = "nights"\n[[support.sla]]\nname = "rest"', 'calendar = "x"\n[[support.sla]]\nname = "rest"', (
+            ":12: support.sla.calendar: no [[support.calendars]] is named 'x'; known here: nights")),
+        ('department = ""', 'department = "main"', (
+            ":15: support.sla.department: no [[support.departments]] is named 'main' (the main desk is \"\"); "
+            "known here: returns, money")),
+        ('policy = "chat"', 'policy = "chta"', (
+            ":19: support.ladder.policy: no [[support.sla]] is named 'chta'; did you mean chat?")),
+        ('department = "money"', 'department = "Money"', (
+            ":20: support.ladder.department: no [[support.departments]] is named 'Money' (the main desk is \"\"); "
+            "did you mean money?")),
+        ('[[support.calendars]]\nname = "nights"', "\n", (
+            ":8: support.departments.calendar: no [[support.calendars]] is named 'nights'; add a [[support.calendars]]"
+        )),
+    ],
+)  # fmt: skip
+def test_a_name_that_the_file_does_not_give_is_refused(right: str, wrong: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(_NAMES, "utf-8")
+    config.load(file, {})
+    assert _NAMES.count(right) == 1
+    file.write_text(_NAMES.replace(right, wrong), "utf-8")
+    with pytest.raises(FindingsError) as refused:
+        config.load(file, {})
+    assert words in str(refused.value)
+
+
+def test_a_name_in_the_environment_is_looked_at_too(tmp_path: Path) -> None:
+    with pytest.raises(FindingsError, match=r"AFTERCART_SUPPORT__SLA: .*no \[\[support.calendars\]\] is named 'x'"):
+        config.load(None, {"AFTERCART_SUPPORT__SLA": '[{"name": "one", "calendar": "x"}]'})
+
+
 def test_the_environment_stands_over_the_file_and_may_name_files(tmp_path: Path) -> None:
     file, secret = tmp_path / "config.toml", tmp_path / "token"
     file.write_text("[shop]\nname = 'Old'\n[telegram]\ntoken = '1:a'\n", "utf-8")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from rapidfuzz import fuzz, process
 
 from bot.base import paths
+from bot.base.config import names
 from bot.base.config.sections import Config
 from bot.base.errors import Finding, FindingsError
 
@@ -38,6 +39,8 @@ def load(file: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     except ValidationError as error:
         findings += [_finding(one, file, text, variables) for one in error.errors() if one["type"] != "extra_forbidden"]
         config = Config()
+    for place, message in names.unknown(config.support):
+        findings.append(_finding({"loc": place, "msg": message}, file, text, variables))
     if findings:
         raise FindingsError(*findings)
     return _with_absolute_paths(config, file)
@@ -154,26 +157,34 @@ def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 def _finding(error: Any, file: Path | None, text: str, variables: Mapping[tuple[str, ...], Any]) -> Finding:
     path = tuple(str(part) for part in error["loc"] if not isinstance(part, int))
+    item = next(((at, part) for at, part in enumerate(error["loc"]) if isinstance(part, int)), None)
     path = path[: next((i for i, part in enumerate(path) if part.startswith("function-")), len(path))]
     message = str(error["msg"]).removeprefix("Value error, ")
     for end in range(len(path), 0, -1):
         if path[:end] in variables:
             return Finding(message, _PREFIX + "__".join(path[:end]).upper(), None, ".".join(path))
-    return Finding(message, paths.shown(file) if file else None, _line(text, path), ".".join(path))
+    return Finding(message, paths.shown(file) if file else None, _line(text, path, item), ".".join(path))
 
 
-def _line(text: str, path: tuple[str, ...]) -> int | None:
-    """The line where a key stands: exact for plain files, the section's line for inline tables."""
+def _line(text: str, path: tuple[str, ...], item: tuple[int, int] | None = None) -> int | None:
+    """The line where a key stands: exact for plain files, the section's line for inline tables.
+
+    `item` says which one is meant of several `[[sections]]`: how many parts of the path name them, and its place.
+    """
     section: list[str] = []
     best: tuple[int, int] | None = None
+    seen = -1
     for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?", line)
+        header = re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?", line)
         if header:
-            section = [part.strip(" \"'") for part in header[1].split(".")]
+            section = [part.strip(" \"'") for part in header[2].split(".")]
             found = section
+            seen += header[1] == "[[" and item is not None and section == list(path[: item[0]])
         elif pair := re.match(r"\s*([\w\"'.-]+)\s*=", line):
             found = section + [part.strip("\"'") for part in pair[1].split(".")]
         else:
+            continue
+        if item and seen >= 0 and len(found) >= item[0] and seen != item[1]:
             continue
         if list(path[: len(found)]) == found and (best is None or len(found) > best[0]):
             best = len(found), number
