@@ -110,9 +110,7 @@ class App:
         mails = MailTemplates(folders, self.config.shop.language)
         if wrong := [finding for finding in mails.lint() if not finding.warning]:
             raise FindingsError(*wrong)
-        flows = flow_files.load(
-            flow_files.folders(self.config), templates=mails.names(), quiet=self.config.automations.quiet_hours
-        )
+        flows = flow_files.load(flow_files.folders(self.config), flow_files.around(self.config, mails.names()))
         return _House(
             database=database,
             ground=ground,

@@ -37,11 +37,10 @@ def files(config: Config) -> list[Finding]:
     folders = texts.folders(config.templates.folder)
     mails = MailTemplates(folders, config.shop.language)
     flows = flow_files.folders(config)
-    quiet = config.automations.quiet_hours
     findings: list[Finding] = []
     for part in (
         lambda: Texts(folders),
-        lambda: flow_files.load(flows, templates=mails.names(), quiet=quiet),
+        lambda: flow_files.load(flows, flow_files.around(config, mails.names())),
         lambda: care.load(folders),
         lambda: answers.load(folders),
         lambda: macros.load(folders),

@@ -4,26 +4,21 @@ Every mistake becomes a finding with file, line, key, reason and the nearest nam
 """
 
 import re
-import string
-import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from rapidfuzz import fuzz, process
 
-from automations.asking import conditions
-from automations.definition import flow, names
+from automations.definition import flow
 from automations.definition.flow import Flow
+from automations.definition.flow_checks import Check, Surroundings
 from bot.base import paths
 from bot.base.config import Config
 from bot.base.errors import Finding, FindingsError
-
-Quiet = tuple[time, time] | None
-_SHORTEST_DAY = timedelta(hours=1)
+from bot.base.toml_source import Source, near
 
 
 @dataclass(frozen=True)
@@ -44,10 +39,15 @@ def folders(config: Config) -> list[Path]:
     return [Path(__file__).parents[1] / "flows", *([own] if own else [])]
 
 
-def load(where: Sequence[Path], *, templates: Collection[str] | None = None, quiet: Quiet = None) -> Flows:
-    """Read and check every flow. `templates` are the mails that exist (None: not checked), `quiet` the shop's quiet
-    hours. Raises FindingsError with one finding per mistake.
-    """
+def around(config: Config, templates: Collection[str] | None = None) -> Surroundings:
+    """What the flows of this shop may refer to."""
+    return Surroundings(templates, config.automations.quiet_hours, {
+        "department": {one.name for one in config.support.departments},
+    })  # fmt: skip
+
+
+def load(where: Sequence[Path], surroundings: Surroundings | None = None) -> Flows:
+    """Read and check every flow. Raises FindingsError with one finding per mistake, of all files together."""
     files: dict[str, Path] = {}
     findings: list[Finding] = []
     for folder in where:
@@ -57,85 +57,83 @@ def load(where: Sequence[Path], *, templates: Collection[str] | None = None, qui
         files.update({file.stem: file for file in sorted(folder.glob("*.toml"))})
     found, definitions = dict[str, Flow](), dict[str, dict[str, Any]]()
     for name, file in sorted(files.items()):
-        source = _Source(file)
+        source = Source(file)
         tree = source.read(findings)
         if tree is None:
             continue
-        before = len(findings)
-        made = _validate(source, name, tree, findings)
+        made, wrong = _validate(source, name, tree)
         if made is not None:
-            findings += _Check(source, made, templates, quiet).all()
-        if made is not None and len(findings) == before:
+            wrong += [one for one in Check(source, made, surroundings or Surroundings()).all() if one not in wrong]
+        findings += wrong
+        if made is not None and not wrong:
             found[name], definitions[name] = made, tree
     if findings:
         raise FindingsError(*findings)
     return Flows(found, definitions, files)
 
 
-class _Source:
-    """One file and its lines."""
-
-    def __init__(self, file: Path) -> None:
-        self.file, self.text = file, ""
-
-    def read(self, findings: list[Finding]) -> dict[str, Any] | None:
+def _validate(source: Source, name: str, tree: dict[str, Any]) -> tuple[Flow | None, list[Finding]]:
+    """The flow, and what is wrong with its parts. What is wrong is left out and the rest looked at again, so that one
+    mistake does not hide the next; the flow is None if nothing whole is left.
+    """
+    if "name" in tree:
+        return None, [source.finding(("name",), "the name of a flow is the name of its file; leave this out")]
+    rest, findings = deepcopy(tree), list[Finding]()
+    for _ in range(_ROUNDS):
         try:
-            self.text = self.file.read_text("utf-8")
-            return tomllib.loads(self.text)
-        except tomllib.TOMLDecodeError as error:
-            line = re.search(r"line (\d+)", str(error))
-            findings.append(Finding(f"not valid TOML: {error}", paths.shown(self.file), int(line[1]) if line else None))
-        except (OSError, UnicodeDecodeError) as error:
-            findings.append(Finding(f"cannot be read: {error}", paths.shown(self.file)))
-        return None
-
-    def finding(self, path: Sequence[str | int], message: str) -> Finding:
-        key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-        return Finding(message, paths.shown(self.file), self._line(path), key or None)
-
-    def _line(self, path: Sequence[str | int]) -> int | None:
-        """Where the key stands, or else the nearest table around it."""
-        section: list[str | int] = []
-        many: dict[str, int] = {}
-        best = (0, 1)
-        for number, line in enumerate(self.text.splitlines(), 1):
-            if header := re.match(r"\s*(\[\[?)\s*([\w.\"-]+)\s*\]\]?", line):
-                section = list(header[2].split("."))
-                if header[1] == "[[":
-                    many[header[2]] = many.get(header[2], -1) + 1
-                    section.append(many[header[2]])
-                here = section
-            elif pair := re.match(r"\s*([\w\"-]+)\s*=", line):
-                here = [*section, pair[1].strip('"')]
-            else:
-                continue
-            if list(path[: len(here)]) == here and len(here) > best[0]:
-                best = len(here), number
-        return best[1]
+            return flow.from_definition(name, rest), findings
+        except ValidationError as error:
+            findings += [one for one in (_explained(source, one) for one in error.errors()) if one not in findings]
+            spared = [_without(rest, one) for one in error.errors()]
+            if not all(spared):
+                return None, findings
+    return None, findings
 
 
-def _validate(source: _Source, name: str, tree: dict[str, Any], findings: list[Finding]) -> Flow | None:
-    try:
-        if "name" in tree:
-            findings.append(source.finding(("name",), "the name of a flow is the name of its file; leave this out"))
-            return None
-        return flow.from_definition(name, tree)
-    except ValidationError as error:
-        findings += [_explained(source, one) for one in error.errors()]
-        return None
+_ROUNDS = 5
+
+
+def _without(tree: dict[str, Any], error: Any) -> bool:
+    """Take the wrong key out of the tree. False where it cannot be spared."""
+    path = list(error["loc"])
+    if error["type"] == "missing" or not path:
+        return False
+    if isinstance(path[-1], int) and path[0] == "steps" and len(path) == 2:
+        return False  # a step that does no one thing: without it the others would be misnumbered
+    here: Any = tree
+    for part in path[:-1]:
+        try:
+            here = here[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    if isinstance(here, dict):
+        return here.pop(path[-1], None) is not None
+    if isinstance(here, list) and isinstance(path[-1], int) and path[-1] < len(here):
+        del here[path[-1]]
+        return True
+    return False
 
 
 _MODELS: dict[str, type[flow.Part]] = {
-    "trigger": flow.Trigger, "enrol": flow.Enrol, "exit": flow.Exit, "steps": flow.Step, "wait": flow.Wait, "": Flow
+    "trigger": flow.Trigger, "enrol": flow.Enrol, "exit": flow.Exit, "steps": flow.Step, "wait": flow.Wait,
+    "wait_for": flow.WaitFor, "split": flow.Split, "coupon": flow.Coupon, "tag": flow.Tag, "task": flow.Task,
+    "webhook": flow.Webhook, "experiment": flow.Experiment, "variants": flow.Variant,
 }  # fmt: skip
 
 
-def _explained(source: _Source, error: Any) -> Finding:
+def _model(path: Sequence[str | int]) -> type[flow.Part]:
+    """Whose key it is that stands at the end of the path."""
+    words = [part for part in path[:-1] if isinstance(part, str)]
+    if words[:1] == ["experiment"] and len(words) > 2:
+        return flow.Change if "steps" in words[2:] else flow.Variant
+    return next((_MODELS[word] for word in reversed(words) if word in _MODELS), Flow)
+
+
+def _explained(source: Source, error: Any) -> Finding:
     path = error["loc"]
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        parent = next((part for part in reversed(path[:-1]) if isinstance(part, str)), "")
-        model = _MODELS.get(parent, Flow)
+        model = _model(path)
         known = [one.alias or key for key, one in model.model_fields.items() if key != "name"]
         message = f"unknown key; {near(str(path[-1]), known)}"
         if model is flow.Step:
@@ -146,130 +144,3 @@ def _explained(source: _Source, error: Any) -> Finding:
         allowed = re.findall(r"'([^']+)'", str(error["ctx"]["expected"]))
         message = f"{error['input']!r} is not one of them; {near(str(error['input']), allowed)}"
     return source.finding(path, message)
-
-
-def near(word: str, known: Collection[str]) -> str:
-    """`did you mean cart?`, or the list of what is known."""
-    found = process.extractOne(word.lower(), list(known), scorer=fuzz.ratio, score_cutoff=60)
-    return f"did you mean {found[0]}?" if found else f"known here: {', '.join(sorted(known))}"
-
-
-class _Check:
-    """What types cannot say about one flow: names that must exist, parts that must fit together."""
-
-    def __init__(self, source: _Source, made: Flow, templates: Collection[str] | None, quiet: Quiet) -> None:
-        self.source, self.flow, self.templates, self.quiet = source, made, templates, quiet
-
-    def all(self) -> Iterator[Finding]:
-        yield from self._trigger()
-        yield from self._key()
-        yield from self._exit()
-        yield from self._steps()
-        yield from self._questions()
-        yield from self._quiet_hours()
-
-    def _say(self, message: str, *path: str | int) -> Finding:
-        return self.source.finding(path, message)
-
-    def _trigger(self) -> Iterator[Finding]:
-        trigger = self.flow.trigger
-        if bool(trigger.events) == bool(trigger.sweep):
-            yield self._say('a flow is started by events = ["…"] or by sweep = "birthday", one of them', "trigger")
-        if not trigger.sweep and trigger.model_fields_set & {"lead", "belated", "feb29", "minimum_age"}:
-            yield self._say("lead, belated, feb29 and minimum_age belong to a sweep", "trigger")
-        yield from self._events(trigger.events, "trigger", "events")
-
-    def _events(self, events: Sequence[str], *path: str) -> Iterator[Finding]:
-        for event in events:
-            if event in names.ALIASES:
-                yield self._say(f"{event!r} is kept under the name {names.ALIASES[event]!r}: write that", *path)
-            elif event not in names.EVENTS:
-                found = process.extractOne(event, names.EVENTS, scorer=fuzz.ratio, score_cutoff=80)
-                if found:  # a word of the shop's own is fine, a misspelt one of ours is not
-                    yield self._say(f"unknown event {event!r}; did you mean {found[0]!r}?", *path)
-
-    def _key(self) -> Iterator[Finding]:
-        for key, text in (("key", self.flow.enrol.key), ("else", self.flow.enrol.otherwise)):
-            try:
-                wanted = [name for _, name, _, _ in string.Formatter().parse(text or "") if name is not None]
-            except ValueError as error:
-                yield self._say(f"braces do not fit: {error}", "enrol", key)
-                continue
-            for name in wanted:
-                if name not in names.KEY_PARTS:
-                    yield self._say(f"unknown {{{name}}}; {near(name, names.KEY_PARTS)}", "enrol", key)
-        if "{" not in self.flow.enrol.key:
-            yield self._say("a key without {…} would enrol one person once for all", "enrol", "key")
-
-    def _exit(self) -> Iterator[Finding]:
-        leave, start = self.flow.exit, set(self.flow.trigger.events)
-        yield from self._events(leave.events, "exit", "events")
-        yield from self._events(leave.look, "exit", "look")
-        for event in sorted(start & set(leave.events)):
-            yield self._say(f"{event!r} starts this flow, it cannot end it as well", "exit", "events")
-        if leave.match_on and leave.match_on not in names.KEY_PARTS:
-            yield self._say(
-                f"cannot fire: no event has {leave.match_on!r}; {near(leave.match_on, names.KEY_PARTS)}",
-                "exit", "match_on",
-            )  # fmt: skip
-        if leave.match_on and not leave.events and not leave.look:
-            yield self._say("cannot fire: match_on without events", "exit", "match_on")
-        if leave.look and not leave.when:
-            yield self._say("cannot fire: look says when to ask the questions of `when`, and there are none",
-                            "exit", "look")  # fmt: skip
-
-    def _steps(self) -> Iterator[Finding]:
-        seen: set[str] = set()
-        last = len(self.flow.steps) - 1
-        for number, step in enumerate(self.flow.steps):
-            if step.id in seen:
-                yield self._say(f"the id {step.id!r} is used twice; people would be sent on from the wrong step",
-                                "steps", number, "id")  # fmt: skip
-            seen.add(step.id)
-            if step.exit and number != last:
-                yield self._say("nothing behind this exit can ever run", "steps", number, "exit")
-            if step.wait and number == last:
-                yield self._say("nothing comes after this wait", "steps", number, "wait")
-            if step.send and self.templates is not None and step.send not in self.templates:
-                yield self._say(f"no mail template of this name; {near(step.send, self.templates)}",
-                                "steps", number, "send")  # fmt: skip
-            if step.merge_on and step.merge_on not in names.KEY_PARTS:
-                yield self._say(f"unknown; {near(step.merge_on, names.KEY_PARTS)}", "steps", number, "merge_on")
-        if not any(step.send for step in self.flow.steps):
-            yield self._say("no step sends anything", "steps")
-
-    def _questions(self) -> Iterator[Finding]:
-        asked: list[tuple[Sequence[str], tuple[str | int, ...]]] = [
-            (self.flow.trigger.when, ("trigger", "when")),
-            (self.flow.filters, ("filters",)),
-            (self.flow.exit.when, ("exit", "when")),
-            *((step.check, ("steps", number, "check")) for number, step in enumerate(self.flow.steps)),
-        ]
-        for texts, path in asked:
-            for text in texts:
-                try:
-                    conditions.parse(text)
-                except KeyError:
-                    name = text.partition("(")[0]
-                    yield self._say(f"unknown condition {name!r}; {near(name, conditions.KNOWN)}", *path)
-                except ValueError as error:
-                    yield self._say(str(error), *path)
-
-    def _quiet_hours(self) -> Iterator[Finding]:
-        """Quiet hours that leave no room, or a fixed time inside them: such a mail would be put off for ever."""
-        if self.quiet is None:
-            return
-        begin, end = (timedelta(hours=part.hour, minutes=part.minute) for part in self.quiet)
-        open_for = (begin - end) % timedelta(days=1)
-        if open_for < _SHORTEST_DAY:
-            yield self._say(f"quiet hours leave only {open_for} a day to send; at least an hour is needed", "steps")
-        for number, step in enumerate(self.flow.steps):
-            at = step.wait.at if step.wait else None
-            if at is not None and _inside(at, self.quiet):
-                yield self._say(f"{at:%H:%M} lies in the quiet hours {self.quiet[0]:%H:%M}-{self.quiet[1]:%H:%M}: "
-                                "the mail would always be put off", "steps", number, "wait")  # fmt: skip
-
-
-def _inside(at: time, quiet: tuple[time, time]) -> bool:
-    begin, end = quiet
-    return begin <= at < end if begin < end else at >= begin or at < end

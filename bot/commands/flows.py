@@ -17,19 +17,18 @@ def list_flows(config: ConfigFile = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from automations.definition import flow_files
+    from automations.definition import drawing, flow_files
     from bot.base import config as settings
     from bot.base import paths
 
     loaded = settings.load(config)
-    flows = flow_files.load(flow_files.folders(loaded), quiet=loaded.automations.quiet_hours)
+    flows = flow_files.load(flow_files.folders(loaded), flow_files.around(loaded))
     table = Table("flow", "starts with", "steps", "mails", "file", box=None, pad_edge=False)
     for name, flow in sorted(flows.by_name.items()):
         mails = [step.send for step in flow.steps if step.send]
-        starts = ", ".join(flow.trigger.events) or f"a sweep: {flow.trigger.sweep}"
         table.add_row(
             name if flow.enabled else f"{name} (off)",
-            starts,
+            drawing.starts(flow),
             str(len(flow.steps)),
             ", ".join(mails),
             str(paths.shown(flows.files[name])),
@@ -46,7 +45,7 @@ def show_flow(name: Annotated[str, typer.Argument(metavar="NAME")], config: Conf
     from bot.base.errors import Finding, FindingsError
 
     loaded = settings.load(config)
-    flows = flow_files.load(flow_files.folders(loaded), quiet=loaded.automations.quiet_hours)
+    flows = flow_files.load(flow_files.folders(loaded), flow_files.around(loaded))
     if name not in flows.files:
         raise FindingsError(Finding(f"no flow named {name!r}; there are {', '.join(sorted(flows.files)) or 'none'}"))
     typer.echo("\n".join(drawing.lines(flows.by_name[name])))

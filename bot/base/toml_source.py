@@ -1,0 +1,69 @@
+"""A TOML file that somebody wrote: its tree, and for every mistake the line, the key and the nearest known word."""
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rapidfuzz import fuzz, process
+
+from bot.base import paths
+from bot.base.errors import Finding
+
+
+class Source:
+    """One file and its lines."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.text = file, ""
+
+    def read(self, findings: list[Finding]) -> dict[str, Any] | None:
+        try:
+            self.text = self.file.read_text("utf-8")
+            return tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            line = re.search(r"line (\d+)", str(error))
+            findings.append(Finding(f"not valid TOML: {error}", paths.shown(self.file), int(line[1]) if line else None))
+        except (OSError, UnicodeDecodeError) as error:
+            findings.append(Finding(f"cannot be read: {error}", paths.shown(self.file)))
+        return None
+
+    def finding(self, path: Sequence[str | int], message: str) -> Finding:
+        key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+        return Finding(message, paths.shown(self.file), self._line(path), key or None)
+
+    def _line(self, path: Sequence[str | int]) -> int | None:
+        """Where the key stands, or else the nearest table around it."""
+        section: list[str | int] = []
+        many: dict[str, int] = {}
+        best = (0, 1)
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if header := re.match(r"\s*(\[\[?)\s*([\w.\"-]+)\s*\]\]?", line):
+                if header[1] == "[[":
+                    many[header[2]] = many.get(header[2], -1) + 1
+                section = _numbered(header[2].split("."), many)
+                here = section
+            elif pair := re.match(r"\s*([\w\"-]+)\s*=", line):
+                here = [*section, pair[1].strip('"')]
+            else:
+                continue
+            if list(path[: len(here)]) == here and len(here) > best[0]:
+                best = len(here), number
+        return best[1]
+
+
+def _numbered(parts: Sequence[str], many: Mapping[str, int]) -> list[str | int]:
+    """The path of a table; one within an array of tables stands in the newest of them."""
+    path: list[str | int] = []
+    for count, part in enumerate(parts, 1):
+        path.append(part.strip('"'))
+        if (number := many.get(".".join(parts[:count]))) is not None:
+            path.append(number)
+    return path
+
+
+def near(word: str, known: Collection[str]) -> str:
+    """`did you mean cart?`, or the list of what is known."""
+    found = process.extractOne(word.lower(), list(known), scorer=fuzz.ratio, score_cutoff=60)
+    return f"did you mean {found[0]}?" if found else f"known here: {', '.join(sorted(known))}"
