@@ -32,6 +32,7 @@ HISTORY = timedelta(hours=24)
 _LOOK_AT_VERSIONS = timedelta(minutes=1)
 _rows = table(Enrolment)
 _events = table(Event)
+_LEAVES = {"Unsubscribed": "unsubscribed", "Email Marked As Spam": "complaint"}
 
 
 class OnEvent:
@@ -39,13 +40,18 @@ class OnEvent:
 
     def __init__(self, ground: Ground, flows: Flows, care: Care, versions: Versions | None = None) -> None:
         self.ground = ground
-        self.flows = [flow for flow in flows if flow.enabled]
+        self._all = flows
         self.care = care
         self.versions = versions or Versions()
         self.starter = Starter(ground, care, self.versions, flows.definitions)
         self.pace = Pace()
         self._ending: frozenset[str] = frozenset()
         self._looked_at: datetime | None = None
+
+    @property
+    def flows(self) -> list[Flow]:
+        """Those that are switched on, as the files stand now."""
+        return [flow for flow in self._all if flow.enabled]
 
     async def __call__(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
         if happened.contact_id is None:
@@ -55,7 +61,7 @@ class OnEvent:
             return
         if happened.name.startswith("Order "):
             await attribution.follow(session, self.ground, happened, now)
-        if happened.name == "Unsubscribed":
+        if happened.name in _LEAVES:
             await self._unsubscribed(session, happened, now)
         elif happened.name == "Order Delivered":
             await self._delivered(session, happened, now)
@@ -110,12 +116,12 @@ class OnEvent:
                     break
 
     async def _unsubscribed(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
-        """Flows of that topic end, others go on; coming back later does not revive them."""
+        """Flows of that topic end, others go on; coming back later does not revive them. A complaint ends all."""
         assert happened.contact_id is not None
         topic = str(happened.properties.get("topic") or "")
         rows, known = await self._open(session, happened.contact_id)
         mine = [row["id"] for row in rows if (flow := _flow(known, row)) and topic in ("", flow.topic)]
-        await exits.leave(session, mine, "unsubscribed", now, happened.id)
+        await exits.leave(session, mine, _LEAVES[happened.name], now, happened.id)
 
     async def _delivered(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
         """The parcel arrived: waits that were counted from a guess are counted from it."""

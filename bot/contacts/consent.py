@@ -12,6 +12,12 @@ from bot.base.database import insert, table
 from bot.contacts.identity import normalise
 from bot.tables.people import Consent, Suppression
 
+EVERY_TOPIC = "*"
+"""The topic of a suppression that stops whatever is sent without being asked; answers and codes still go out.
+
+The topic "" stops everything: an address that does not exist, somebody who was forgotten.
+"""
+
 _suppressions = table(Suppression)
 _TAKEN_BACK = ("unsubscribed", "erased")
 _KIND = {"email": "email", "telegram": "telegram", "sms": "phone", "whatsapp": "phone"}
@@ -112,12 +118,12 @@ async def suppress(
 async def suppressed(
     session: AsyncSession, secret: str, channel: str, address: str, topic: str, now: datetime
 ) -> str | None:
-    """Why this address gets nothing of `topic` now, or None."""
+    """Why this address gets nothing of `topic` now, or None. Topic "" is what was asked for: answers, codes."""
     reason: str | None = await session.scalar(
         sa.select(_suppressions.c.reason).where(
             _suppressions.c.channel == channel,
             _suppressions.c.address_hash == _hash(channel, address, secret),
-            _suppressions.c.topic.in_(("", topic)),
+            _suppressions.c.topic.in_(("", topic, *((EVERY_TOPIC,) if topic else ()))),
             sa.or_(_suppressions.c.until.is_(None), _suppressions.c.until > now),
         )
     )

@@ -12,6 +12,7 @@ EVENTS = (
     "Product Added to Wishlist", "Product Removed from Wishlist", "Wishlist Product Added to Cart", "Product Shared",
     "Cart Shared", "Product Reviewed", "Back In Stock Requested", "Product Price Changed", "Product Stock Changed",
     "Product Updated", "Product Deleted", "Site Visited", "Subscribed", "Unsubscribed",
+    "Email Bounced", "Email Marked As Spam",
 )  # fmt: skip
 """Segment e-commerce v2 and our additions."""
 
