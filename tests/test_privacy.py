@@ -25,7 +25,7 @@ from bot.tables.support import Ticket, TicketMessage
 SECRET_WORDS = "my parcel was left at number 12"
 
 NOT_OF_A_PERSON = {
-    "worker", "lane", "telegramupdate", "telegramchat", "staffmember", "setting", "product", "flowversion",
+    "worker", "lane", "telegramupdate", "telegramchat", "staffmember", "setting", "product", "flowversion", "flowpause",
     "templaterevision", "rejectedevent", "webhookdelivery", "calendarversion", "macrouse", "auditentry",
     "improvement", "improvementevent", "suppression", "deviceuser",
 }  # fmt: skip

@@ -16,13 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from bot.base.database import table
+from bot.tables.audiences import CustomerStats, SegmentMember, StandingChange
 from bot.tables.automations import Click, Credit, Enrolment
 from bot.tables.chat import FormerTopic, Topic
 from bot.tables.events import Event
+from bot.tables.experiments import Exposure
 from bot.tables.feedback import Confirmation, Rating, Voice
 from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
-from bot.tables.people import Consent, Contact, Identity, Proof
+from bot.tables.people import Consent, Contact, ContactTag, Identity, Proof
 from bot.tables.shop import Cart, Order
 from bot.tables.staff_room import Draft, Drill
 from bot.tables.support import (
@@ -67,6 +69,7 @@ def _by(model: type[SQLModel], column: str, of: str) -> _Where:
 KEPT: Mapping[str, Kept] = {
     "profile": Kept(Contact, _by(Contact, "id", "contacts")),
     "addresses": Kept(Identity, _by(Identity, "contact_id", "contacts")),
+    "tags": Kept(ContactTag, _by(ContactTag, "contact_id", "contacts")),
     "consent": Kept(Consent, _by(Consent, "contact_id", "contacts")),
     "proofs": Kept(Proof, _by(Proof, "contact_id", "contacts"), inside=True),
     "events": Kept(Event, _by(Event, "contact_id", "contacts")),
@@ -91,6 +94,10 @@ KEPT: Mapping[str, Kept] = {
     ),
     "mails received": Kept(ReceivedMail, _by(ReceivedMail, "contact_id", "contacts")),
     "automations": Kept(Enrolment, _by(Enrolment, "contact_id", "contacts")),
+    "experiments": Kept(Exposure, _by(Exposure, "contact_id", "contacts")),
+    "standing": Kept(CustomerStats, _by(CustomerStats, "contact_id", "contacts")),
+    "earlier standings": Kept(StandingChange, _by(StandingChange, "contact_id", "contacts")),
+    "segments": Kept(SegmentMember, _by(SegmentMember, "contact_id", "contacts")),
     "clicks": Kept(Click, _by(Click, "contact_id", "contacts")),
     "ticket history": Kept(TicketEvent, _by(TicketEvent, "ticket_id", "tickets"), inside=True),
     "clocks": Kept(SlaTimer, _by(SlaTimer, "ticket_id", "tickets"), inside=True),

@@ -10,13 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import ids
 from bot.base.database import table
 from bot.contacts import consent, wishes
+from bot.tables.audiences import SegmentMember
 from bot.tables.automations import Click, Enrolment
 from bot.tables.chat import FormerTopic, TelegramUpdate, Topic
 from bot.tables.events import Event, RejectedEvent, WebhookDelivery
 from bot.tables.feedback import Rating
 from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
-from bot.tables.people import Consent, Contact, DeviceUser, Identity, Proof, Suppression
+from bot.tables.people import Consent, Contact, ContactTag, DeviceUser, Identity, Proof, Suppression
 from bot.tables.shop import Cart, Order
 from bot.tables.staff_room import Draft
 from bot.tables.support import MessageRevision, Ticket, TicketMessage
@@ -63,13 +64,14 @@ async def was_erased(
 
 async def _forget_profile(session: AsyncSession, people: Sequence[int], pairs: Sequence[tuple[str, str]]) -> None:
     contacts, known, ledger, devices = table(Contact), table(Identity), table(Consent), table(DeviceUser)
-    proofs = table(Proof)
+    proofs, tags = table(Proof), table(ContactTag)
     empty: dict[str, Any] = {
         "first_name": "", "last_name": "", "language": None, "timezone": None, "country": None, "birthday": None,
         "birthday_known_at": None, "traits": {}, "status": "erased",
     }  # fmt: skip
     await session.execute(sa.update(contacts).where(contacts.c.id.in_(people)).values(**empty))
     await session.execute(sa.delete(known).where(known.c.contact_id.in_(people)))
+    await session.execute(sa.delete(tags).where(tags.c.contact_id.in_(people)))
     nameless = sa.update(ledger).where(ledger.c.contact_id.in_(people))
     await session.execute(nameless.values(contact_id=None, ip=None, user_agent=None))
     values = [value for kind, value in pairs if kind in ("user_id", "anonymous_id")]
@@ -82,6 +84,8 @@ async def _forget_profile(session: AsyncSession, people: Sequence[int], pairs: S
 
 async def _stop(session: AsyncSession, people: Sequence[int], now: datetime) -> None:
     enrolments, messages = table(Enrolment), table(Message)
+    members = table(SegmentMember)
+    await session.execute(sa.delete(members).where(members.c.contact_id.in_(people)))
     mine = sa.update(enrolments).where(enrolments.c.contact_id.in_(people))
     ended = {"status": "exited", "exit_reason": "erased", "ended_at": now, **_GONE}
     await session.execute(mine.where(enrolments.c.status == "active").values(**ended))

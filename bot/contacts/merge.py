@@ -11,9 +11,10 @@ from sqlmodel import SQLModel
 from bot import tables
 from bot.base.database import table
 from bot.tables.automations import Enrolment, FlowVersion
+from bot.tables.experiments import Exposure
 from bot.tables.feedback import Voice
 from bot.tables.outbox import Message
-from bot.tables.people import Contact
+from bot.tables.people import Contact, ContactTag
 
 assert tables  # every table must be known before its contact_id can be re-pointed
 
@@ -21,6 +22,8 @@ _enrolments = table(Enrolment)
 _versions = table(FlowVersion)
 _messages = table(Message)
 _voices = table(Voice)
+_tags = table(ContactTag)
+_exposures = table(Exposure)
 
 
 def _pointing_here() -> list[sa.Column[Any]]:
@@ -43,6 +46,8 @@ async def merge(session: AsyncSession, keep_id: int, gone_id: int, now: datetime
         return
     await _join_enrolments(session, keep_id, gone_id, now)
     await _join_voices(session, keep_id, gone_id)
+    await _join_tags(session, keep_id, gone_id)
+    await _join_exposures(session, keep_id, gone_id)
     for column in _pointing_here():
         await session.execute(sa.update(column.table).where(column == gone_id).values({column.name: keep_id}))
     contacts = table(Contact)
@@ -79,6 +84,26 @@ async def _join_enrolments(session: AsyncSession, keep_id: int, gone_id: int, no
         await _end(session, second, now)
         await _change(session, first["id"], dedupe_key=key)
         await _take_messages(session, first["id"], second["id"])
+
+
+async def _join_tags(session: AsyncSession, keep_id: int, gone_id: int) -> None:
+    both = sa.select(_tags.c.tag).where(_tags.c.contact_id == keep_id)
+    await session.execute(sa.delete(_tags).where(_tags.c.contact_id == gone_id, _tags.c.tag.in_(both)))
+
+
+async def _join_exposures(session: AsyncSession, keep_id: int, gone_id: int) -> None:
+    """Of two exposures to one experiment the first one counts."""
+    found = await session.execute(
+        sa.select(_exposures.c.id, _exposures.c.experiment)
+        .where(_exposures.c.contact_id.in_((keep_id, gone_id)))
+        .order_by(_exposures.c.at, _exposures.c.id)
+    )
+    seen, later = set(), []
+    for row in found:
+        if row.experiment in seen:
+            later.append(row.id)
+        seen.add(row.experiment)
+    await session.execute(sa.delete(_exposures).where(_exposures.c.id.in_(later)))
 
 
 async def _join_voices(session: AsyncSession, keep_id: int, gone_id: int) -> None:

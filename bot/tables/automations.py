@@ -24,6 +24,13 @@ class FlowVersion(SQLModel, table=True):
     published_at: datetime = moment()
 
 
+class FlowPause(SQLModel, table=True):
+    """A flow that rests until it is told to go on: nobody enters it, nobody moves, and its mails wait."""
+
+    flow: str = Field(primary_key=True)
+    paused_at: datetime = moment()
+
+
 class Enrolment(DueRow, table=True):
     """One person in one flow for one reason (`dedupe_key`). `status` is active, finished or exited.
 

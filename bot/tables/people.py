@@ -108,3 +108,15 @@ class Suppression(SQLModel, table=True):
     reason: str
     created_at: datetime = moment()
     until: datetime | None = moment(null=True)
+
+
+class ContactTag(SQLModel, table=True):
+    """A word that is stuck to a contact; `by` is `flow:NAME` or who of the staff did it."""
+
+    __table_args__ = (sa.UniqueConstraint("contact_id", "tag"),)
+
+    id: int | None = row_id()
+    contact_id: int = reference("contact.id", index=False)
+    tag: str = Field(index=True)
+    by: str
+    at: datetime = moment()
