@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 
 from bot import tables
 from bot.base.database import table
+from bot.contacts import standing
 from bot.tables.automations import Enrolment, FlowVersion
 from bot.tables.experiments import Exposure
 from bot.tables.feedback import Voice
@@ -48,6 +49,7 @@ async def merge(session: AsyncSession, keep_id: int, gone_id: int, now: datetime
     await _join_voices(session, keep_id, gone_id)
     await _join_tags(session, keep_id, gone_id)
     await _join_exposures(session, keep_id, gone_id)
+    await standing.join(session, keep_id, gone_id)
     for column in _pointing_here():
         await session.execute(sa.update(column.table).where(column == gone_id).values({column.name: keep_id}))
     contacts = table(Contact)

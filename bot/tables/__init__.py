@@ -1,11 +1,27 @@
 """Every table, one file per subject; no decisions. Check input at the door: `table=True` classes do not validate."""
 
-from bot.tables import automations, chat, events, feedback, mail, outbox, people, settings, shop, staff_room, support
+from bot.tables import (
+    audiences,
+    automations,
+    chat,
+    events,
+    experiments,
+    feedback,
+    mail,
+    outbox,
+    people,
+    settings,
+    shop,
+    staff_room,
+    support,
+)
 
 __all__ = [
+    "audiences",
     "automations",
     "chat",
     "events",
+    "experiments",
     "feedback",
     "mail",
     "outbox",

@@ -8,6 +8,8 @@ from sqlmodel import Field, SQLModel
 
 from bot.tables.columns import json_value, moment, reference, row_id
 
+_UNVALUED = sa.text("net IS NULL")
+
 
 class Product(SQLModel, table=True):
     """A product, or one variant of it (`variant_id` not empty). `stock` None: not counted, so it is available."""
@@ -60,6 +62,9 @@ class Order(SQLModel, table=True):
     `number` is what the customer reads (`#1001`), `order_id` the shop's id as text. `revenue` is without shipping and
     tax, before refunds; `refunded` what went back. `items` as in Cart, each with `refunded` quantity. `told` names what
     happened to it once already (`Order Completed`, `refund:77`), so that a second source does not tell it again.
+
+    `rate` is what one of `currency` was worth in the shop's own when the order came, and `net` what is left of
+    `revenue` in the smallest unit of that; both are None while the rate is not known.
     """
 
     __tablename__ = "orders"
@@ -67,6 +72,7 @@ class Order(SQLModel, table=True):
         sa.UniqueConstraint("order_id"),
         sa.Index("ix_orders_contact", "contact_id", "ordered_at"),
         sa.Index("ix_orders_number", "number"),
+        sa.Index("ix_orders_unvalued", "id", sqlite_where=_UNVALUED, postgresql_where=_UNVALUED),
     )
 
     id: int | None = row_id()
@@ -84,6 +90,8 @@ class Order(SQLModel, table=True):
     total: int = Field(default=0, sa_type=sa.BigInteger)
     revenue: int = Field(default=0, sa_type=sa.BigInteger)
     refunded: int = Field(default=0, sa_type=sa.BigInteger)
+    rate: float | None = None
+    net: int | None = Field(default=None, sa_type=sa.BigInteger)
     items: list[dict[str, Any]] = json_value(list)
     told: list[str] = json_value(list)
     ordered_at: datetime = moment()

@@ -1,0 +1,156 @@
+"""flows audiences experiments."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "flowpause",
+        sa.Column("flow", sa.String(), nullable=False),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("flow", name=op.f("pk_flowpause")),
+    )
+    op.create_table(
+        "contacttag",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("tag", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_contacttag_contact_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contacttag")),
+        sa.UniqueConstraint("contact_id", "tag", name=op.f("uq_contacttag_contact_id_tag")),
+    )
+    with op.batch_alter_table("contacttag", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_contacttag_tag"), ["tag"], unique=False)
+
+    op.create_table(
+        "customerstats",
+        sa.Column(
+            "contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("orders", sa.Integer(), nullable=False),
+        sa.Column("paid_orders", sa.Integer(), nullable=False),
+        sa.Column("orders_365", sa.Integer(), nullable=False),
+        sa.Column("revenue", sa.BigInteger(), nullable=False),
+        sa.Column("revenue_365", sa.BigInteger(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("r", sa.Integer(), nullable=False),
+        sa.Column("f", sa.Integer(), nullable=False),
+        sa.Column("m", sa.Integer(), nullable=False),
+        sa.Column("rfm", sa.String(), nullable=False),
+        sa.Column("rfm_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tier", sa.String(), nullable=False),
+        sa.Column("tier_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tier_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("stale", sa.Boolean(), nullable=False),
+        sa.Column("counted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_customerstats_contact_id")),
+        sa.PrimaryKeyConstraint("contact_id", name=op.f("pk_customerstats")),
+    )
+    with op.batch_alter_table("customerstats", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_customerstats_stale",
+            ["contact_id"],
+            unique=False,
+            sqlite_where=sa.text("stale"),
+            postgresql_where=sa.text("stale"),
+        )
+
+    op.create_table(
+        "segmentmember",
+        sa.Column("segment", sa.String(), nullable=False),
+        sa.Column(
+            "contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("entered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_segmentmember_contact_id")),
+        sa.PrimaryKeyConstraint("segment", "contact_id", name=op.f("pk_segmentmember")),
+    )
+    with op.batch_alter_table("segmentmember", schema=None) as batch_op:
+        batch_op.create_index("ix_segmentmember_contact", ["contact_id"], unique=False)
+
+    op.create_table(
+        "standingchange",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("before", sa.String(), nullable=False),
+        sa.Column("after", sa.String(), nullable=False),
+        sa.Column("why", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_standingchange_contact_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_standingchange")),
+    )
+    with op.batch_alter_table("standingchange", schema=None) as batch_op:
+        batch_op.create_index("ix_standingchange_contact", ["contact_id", "kind", "at"], unique=False)
+        batch_op.create_index("ix_standingchange_kind", ["kind", "at"], unique=False)
+
+    op.create_table(
+        "exposure",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("experiment", sa.String(), nullable=False),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("variant", sa.String(), nullable=False),
+        sa.Column("flow", sa.String(), nullable=False),
+        sa.Column("enrolment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_exposure_contact_id")),
+        sa.ForeignKeyConstraint(["enrolment_id"], ["enrolment.id"], name=op.f("fk_exposure_enrolment_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_exposure")),
+        sa.UniqueConstraint("experiment", "contact_id", name=op.f("uq_exposure_experiment_contact_id")),
+    )
+    with op.batch_alter_table("exposure", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_exposure_contact_id"), ["contact_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_exposure_flow"), ["flow"], unique=False)
+
+    with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("rate", sa.Float(), nullable=True))
+        batch_op.add_column(sa.Column("net", sa.BigInteger(), nullable=True))
+        batch_op.create_index(
+            "ix_orders_unvalued",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("net IS NULL"),
+            postgresql_where=sa.text("net IS NULL"),
+        )
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_orders_unvalued", sqlite_where=sa.text("net IS NULL"), postgresql_where=sa.text("net IS NULL")
+        )
+        batch_op.drop_column("net")
+        batch_op.drop_column("rate")
+
+    with op.batch_alter_table("exposure", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_exposure_flow"))
+        batch_op.drop_index(batch_op.f("ix_exposure_contact_id"))
+
+    op.drop_table("exposure")
+    with op.batch_alter_table("standingchange", schema=None) as batch_op:
+        batch_op.drop_index("ix_standingchange_kind")
+        batch_op.drop_index("ix_standingchange_contact")
+
+    op.drop_table("standingchange")
+    with op.batch_alter_table("segmentmember", schema=None) as batch_op:
+        batch_op.drop_index("ix_segmentmember_contact")
+
+    op.drop_table("segmentmember")
+    with op.batch_alter_table("customerstats", schema=None) as batch_op:
+        batch_op.drop_index("ix_customerstats_stale", sqlite_where=sa.text("stale"), postgresql_where=sa.text("stale"))
+
+    op.drop_table("customerstats")
+    with op.batch_alter_table("contacttag", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_contacttag_tag"))
+
+    op.drop_table("contacttag")
+    op.drop_table("flowpause")
