@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0005"
 down_revision = "0004"
@@ -111,6 +112,21 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_exposure_contact_id"), ["contact_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_exposure_flow"), ["flow"], unique=False)
 
+    op.create_table(
+        "experimentlook",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("experiment", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("metric", sa.String(), nullable=False),
+        sa.Column("planned", sa.Integer(), nullable=False),
+        sa.Column("people", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("bound", sa.Float(), nullable=False),
+        sa.Column("against", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("winner", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_experimentlook")),
+        sa.UniqueConstraint("experiment", "number", name=op.f("uq_experimentlook_experiment_number")),
+    )
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.add_column(sa.Column("rate", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("net", sa.BigInteger(), nullable=True))
@@ -131,6 +147,7 @@ def downgrade() -> None:
         batch_op.drop_column("net")
         batch_op.drop_column("rate")
 
+    op.drop_table("experimentlook")
     with op.batch_alter_table("exposure", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_exposure_flow"))
         batch_op.drop_index(batch_op.f("ix_exposure_contact_id"))
