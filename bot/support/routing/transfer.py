@@ -168,14 +168,18 @@ async def _typed(session: AsyncSession, said: typed.Typed) -> str | None:
         return await _told(session, said.desk, said.case, said.staff, found[0], said.now)
     if not said.desk.ground.config.support.departments:
         return said.desk.staff("staff.dept.none")
-    options = found or departments.names(said.desk)
+    options = [name for name in found or departments.names(said.desk) if name != said.case.department]
+    text, words = "staff.dept.which", said.words.strip()[:40]
+    if words and not found:
+        text = "staff.dept.unknown" if options else "staff.dept.only"
+    elif not options:
+        text = "staff.dept.already"
     buttons = [
-        {"text": departments.title(said.desk, name), "data": f"1:dept:{said.case.id}:{name or '-'}"}
-        for name in options
-        if name != said.case.department
+        {"text": departments.title(said.desk, name), "data": f"1:dept:{said.case.id}:{name or '-'}"} for name in options
     ]
     rows = [buttons[start : start + _A_ROW] for start in range(0, len(buttons), _A_ROW)]
-    content = {"text": said.desk.staff("staff.dept.which"), "buttons": rows, "reply_to": said.message_id}
+    told = said.desk.staff(text, words=words, name=departments.title(said.desk, said.case.department))
+    content = {"text": told, "buttons": rows, "reply_to": said.message_id}
     await post.to_topic(session, said.case, "notice", content, f"dept:{said.provider_key}", said.now, priority=20)
     return None
 

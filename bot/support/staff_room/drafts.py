@@ -47,7 +47,8 @@ async def show(
     )  # fmt: skip
     session.add(draft)
     await session.flush()
-    lines = [desk.staff("staff.draft.title", title=title), "", text, ""]
+    head = desk.staff("staff.draft.title", title=title) if title else desk.staff("staff.draft.untitled")
+    lines = [head, "", text, ""]
     if actions:
         lines.append(desk.staff("staff.draft.then", actions=" · ".join(f"/{action}" for action in actions)))
     lines += [f"⚠️ {why}"] if why else []

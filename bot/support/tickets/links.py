@@ -99,10 +99,16 @@ async def end_of(session: AsyncSession, ticket: Ticket | None, *, lock: bool = F
     return ticket
 
 
-async def named(session: AsyncSession, words: str) -> Ticket | None:
-    """The ticket that staff name as `#1042` or `1042`."""
+def number(words: str) -> int | None:
+    """The number of a ticket that staff name as `#1042` or `1042`."""
     match = re.fullmatch(r"#?\s*(\d{1,9})", words.strip())
-    return await find.by_number(session, int(match[1])) if match else None
+    return int(match[1]) if match else None
+
+
+async def named(session: AsyncSession, words: str) -> Ticket | None:
+    """The ticket that staff name by its number."""
+    asked = number(words)
+    return await find.by_number(session, asked) if asked is not None else None
 
 
 async def _link(session: AsyncSession, said: typed.Typed) -> str:

@@ -121,15 +121,16 @@ async def _wait_pressed(session: AsyncSession, press: typed.Pressed) -> str | No
 async def _prio(session: AsyncSession, said: typed.Typed) -> str | None:
     word = said.words.lower()
     if word not in PRIORITIES:
-        await _ask_prio(session, said.desk, said.case, said.now)
+        await _ask_prio(session, said.desk, said.case, said.now, word)
         return None
     await prioritise(session, said.desk, said.case, word, said.by, said.now)
     return said.desk.staff("staff.prio.set", priority=said.desk.staff(f"staff.priority.{word}"), who=said.staff.name)
 
 
-async def _ask_prio(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime) -> None:
+async def _ask_prio(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime, unknown: str = "") -> None:
     buttons = [{"text": desk.staff(f"staff.priority.{one}"), "data": f"1:prio:{ticket.id}:{one}"} for one in PRIORITIES]
-    await choices.ask(session, ticket, desk.staff("staff.prio.ask"), buttons, "prio", now)
+    text = desk.staff("staff.prio.unknown", words=unknown[:40]) if unknown else desk.staff("staff.prio.ask")
+    await choices.ask(session, ticket, text, buttons, "prio", now)
 
 
 async def _prio_pressed(session: AsyncSession, press: typed.Pressed) -> str | None:

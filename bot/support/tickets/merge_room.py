@@ -51,7 +51,8 @@ async def _merge(session: AsyncSession, said: typed.Typed) -> str | None:
     desk, one = said.desk, said.case
     other = await links.named(session, said.words)
     if other is None:
-        return desk.staff("staff.merge.how")
+        asked = links.number(said.words)
+        return desk.staff("staff.merge.how" if asked is None else "staff.merge.unknown", number=asked)
     no = merging.refused(desk, one, other, said.now)
     if no is not None:
         return desk.staff(f"staff.merge.{no.name}", number=no.number)
