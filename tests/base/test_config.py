@@ -34,6 +34,7 @@ def _with(path: tuple[str, ...], value: str) -> str:
     header = f"[[{section}]]" if section in lists else f"[{section}]"
     needed = {
         "support.sla": {"name": '"x"'},
+        "automations.topics": {"name": '"x"'},
         "support.departments": {"name": '"x"'},
         "support.ladder": {"when": '"warn"', "action": '"ping_assignee"'},
         "support.goals": {"channel": '"chat"', "within": '"30s"', "share": "0.9"},

@@ -17,6 +17,7 @@ from pydantic import (
 from bot.base import clock
 from bot.base.config.mailbox import Mailbox
 from bot.base.config.support import Support
+from bot.base.config.topics import SHIPPED, Topic
 from bot.base.config.types import Currency, Duration, HttpUrl, Language, Section, Timezone
 
 
@@ -185,6 +186,20 @@ class Automations(Section):
     checkout_reminder_without_consent: bool = False
     purchase_is_consent: bool = False
     holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    double_opt_in: bool = True
+    sign_up_origins: tuple[HttpUrl, ...] = ()
+    topics: tuple[Topic, ...] = ()
+
+    @property
+    def topic_names(self) -> tuple[str, ...]:
+        """Every topic that a flow may name, ours first."""
+        return tuple(dict.fromkeys((*SHIPPED, *(topic.name for topic in self.topics))))
+
+    @property
+    def shown_topics(self) -> tuple[str, ...]:
+        """Those that people choose among."""
+        hidden = {topic.name for topic in self.topics if topic.hidden}
+        return tuple(name for name in self.topic_names if name not in hidden)
 
 
 class Templates(Section):
