@@ -24,7 +24,7 @@ from bot.tables.experiments import Exposure
 from bot.tables.feedback import Confirmation, Rating, Voice
 from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
-from bot.tables.people import Consent, Contact, ContactTag, Identity, Proof
+from bot.tables.people import Consent, Contact, ContactTag, Identity, OptIn, Proof
 from bot.tables.shop import Cart, Order
 from bot.tables.staff_room import Draft, Drill
 from bot.tables.support import (
@@ -71,6 +71,17 @@ KEPT: Mapping[str, Kept] = {
     "addresses": Kept(Identity, _by(Identity, "contact_id", "contacts")),
     "tags": Kept(ContactTag, _by(ContactTag, "contact_id", "contacts")),
     "consent": Kept(Consent, _by(Consent, "contact_id", "contacts")),
+    "sign-ups": Kept(
+        OptIn,
+        lambda person: sa.or_(
+            table(OptIn).c.contact_id.in_(person.contacts),
+            table(OptIn).c.address.in_(
+                sa.select(table(Identity).c.value).where(
+                    table(Identity).c.kind == "email", table(Identity).c.contact_id.in_(person.contacts)
+                )
+            ),
+        ),
+    ),
     "proofs": Kept(Proof, _by(Proof, "contact_id", "contacts"), inside=True),
     "events": Kept(Event, _by(Event, "contact_id", "contacts")),
     "orders": Kept(Order, _by(Order, "contact_id", "contacts")),

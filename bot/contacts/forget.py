@@ -17,7 +17,7 @@ from bot.tables.events import Event, RejectedEvent, WebhookDelivery
 from bot.tables.feedback import Rating
 from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
-from bot.tables.people import Consent, Contact, ContactTag, DeviceUser, Identity, Proof, Suppression
+from bot.tables.people import Consent, Contact, ContactTag, DeviceUser, Identity, OptIn, Proof, Suppression
 from bot.tables.shop import Cart, Order
 from bot.tables.staff_room import Draft
 from bot.tables.support import MessageRevision, Ticket, TicketMessage
@@ -64,7 +64,7 @@ async def was_erased(
 
 async def _forget_profile(session: AsyncSession, people: Sequence[int], pairs: Sequence[tuple[str, str]]) -> None:
     contacts, known, ledger, devices = table(Contact), table(Identity), table(Consent), table(DeviceUser)
-    proofs, tags = table(Proof), table(ContactTag)
+    proofs, tags, sign_ups = table(Proof), table(ContactTag), table(OptIn)
     empty: dict[str, Any] = {
         "first_name": "", "last_name": "", "language": None, "timezone": None, "country": None, "birthday": None,
         "birthday_known_at": None, "traits": {}, "status": "erased",
@@ -80,6 +80,8 @@ async def _forget_profile(session: AsyncSession, people: Sequence[int], pairs: S
     addresses = [value for kind, value in pairs if kind == "email"]
     theirs = sa.or_(proofs.c.contact_id.in_(people), proofs.c.address.in_(addresses))
     await session.execute(sa.delete(proofs).where(theirs))
+    asked = sa.or_(sign_ups.c.contact_id.in_(people), sign_ups.c.address.in_(addresses))
+    await session.execute(sa.delete(sign_ups).where(asked))
 
 
 async def _stop(session: AsyncSession, people: Sequence[int], now: datetime) -> None:

@@ -80,7 +80,8 @@ class DeviceUser(SQLModel, table=True):
 class Consent(SQLModel, table=True):
     """The consent ledger: appended to, never changed. The newest row of (address, channel, topic) holds.
 
-    `action` is granted or withdrawn. `topic` is a subject of mail such as `marketing`.
+    `action` is granted, withdrawn, or requested (asked for and not confirmed: it changes nothing yet). `topic` is a
+    subject of mail such as `marketing`; about a topic without a word of its own `marketing` decides.
     """
 
     id: int | None = row_id()
@@ -94,6 +95,27 @@ class Consent(SQLModel, table=True):
     user_agent: str | None = None
     text_version: str | None = None
     at: datetime = moment()
+
+
+class OptIn(SQLModel, table=True):
+    """Somebody typed this address to get mail; whoever reads its mailbox confirms it. Rows go after a month.
+
+    `mailed`: they were asked by mail (not if they had it already, or were asked a short time ago).
+    """
+
+    id: int | None = row_id()
+    address: str = Field(index=True)
+    topics: list[str] = json_value(list)
+    language: str = "en"
+    source: str
+    ip: str | None = Field(default=None, index=True)
+    user_agent: str | None = None
+    text_version: str | None = None
+    contact_id: int | None = reference("contact.id", null=True)
+    mailed: bool = False
+    asked_at: datetime = moment()
+    expires_at: datetime = moment()
+    confirmed_at: datetime | None = moment(null=True)
 
 
 class Suppression(SQLModel, table=True):
