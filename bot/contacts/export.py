@@ -18,6 +18,7 @@ from sqlmodel import SQLModel
 from bot.base.database import table
 from bot.tables.audiences import CustomerStats, SegmentMember, StandingChange
 from bot.tables.automations import Click, Credit, Enrolment
+from bot.tables.catalogue import SeenPrice, StockAlert
 from bot.tables.chat import FormerTopic, Topic
 from bot.tables.events import Event
 from bot.tables.experiments import Exposure
@@ -86,6 +87,8 @@ KEPT: Mapping[str, Kept] = {
     "events": Kept(Event, _by(Event, "contact_id", "contacts")),
     "orders": Kept(Order, _by(Order, "contact_id", "contacts")),
     "carts": Kept(Cart, _by(Cart, "contact_id", "contacts")),
+    "prices seen": Kept(SeenPrice, _by(SeenPrice, "contact_id", "contacts")),
+    "stock alerts": Kept(StockAlert, _by(StockAlert, "contact_id", "contacts")),
     "tickets": Kept(Ticket, _by(Ticket, "contact_id", "contacts")),
     "conversation": Kept(
         TicketMessage,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import ids
 from bot.base.database import table
-from bot.contacts import consent, wishes
+from bot.contacts import consent, wanted, wishes
 from bot.tables.audiences import SegmentMember
 from bot.tables.automations import Click, Enrolment
 from bot.tables.chat import FormerTopic, TelegramUpdate, Topic
@@ -42,6 +42,7 @@ async def erase(session: AsyncSession, secret: str, contact_id: int, now: dateti
     await _forget_profile(session, people, [(kind, value) for kind, value in pairs])
     await _stop(session, people, now)
     await wishes.forget(session, people)
+    await wanted.forget(session, people)
     await _blank(session, people)
     await _forget_raw(session, [(kind, value) for kind, value in pairs])
     await _forget_topics(session, people)

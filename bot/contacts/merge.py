@@ -10,7 +10,7 @@ from sqlmodel import SQLModel
 
 from bot import tables
 from bot.base.database import table
-from bot.contacts import standing
+from bot.contacts import standing, wanted
 from bot.tables.automations import Enrolment, FlowVersion
 from bot.tables.experiments import Exposure
 from bot.tables.feedback import Voice
@@ -47,6 +47,7 @@ async def merge(session: AsyncSession, keep_id: int, gone_id: int, now: datetime
         return
     await _join_enrolments(session, keep_id, gone_id, now)
     await _join_voices(session, keep_id, gone_id)
+    await wanted.join(session, keep_id, gone_id)
     await _join_tags(session, keep_id, gone_id)
     await _join_exposures(session, keep_id, gone_id)
     await standing.join(session, keep_id, gone_id)

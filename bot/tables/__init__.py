@@ -3,6 +3,7 @@
 from bot.tables import (
     audiences,
     automations,
+    catalogue,
     chat,
     events,
     experiments,
@@ -19,6 +20,7 @@ from bot.tables import (
 __all__ = [
     "audiences",
     "automations",
+    "catalogue",
     "chat",
     "events",
     "experiments",

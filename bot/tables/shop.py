@@ -14,7 +14,7 @@ _UNVALUED = sa.text("net IS NULL")
 class Product(SQLModel, table=True):
     """A product, or one variant of it (`variant_id` not empty). `stock` None: not counted, so it is available."""
 
-    __table_args__ = (sa.UniqueConstraint("product_id", "variant_id"),)
+    __table_args__ = (sa.UniqueConstraint("product_id", "variant_id"), sa.Index("ix_product_variant", "variant_id"))
 
     id: int | None = row_id()
     product_id: str

@@ -12,11 +12,66 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "cataloguewatch",
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("product_id", sa.String(), nullable=False),
+        sa.Column("variant_id", sa.String(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("rounds", sa.Integer(), nullable=False),
+        sa.Column("after", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cataloguewatch")),
+        sa.UniqueConstraint(
+            "kind", "product_id", "variant_id", name=op.f("uq_cataloguewatch_kind_product_id_variant_id")
+        ),
+    )
+    with op.batch_alter_table("cataloguewatch", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_cataloguewatch_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.create_table(
+        "experimentlook",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("experiment", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("metric", sa.String(), nullable=False),
+        sa.Column("planned", sa.Integer(), nullable=False),
+        sa.Column("people", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("bound", sa.Float(), nullable=False),
+        sa.Column("against", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("winner", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_experimentlook")),
+        sa.UniqueConstraint("experiment", "number", name=op.f("uq_experimentlook_experiment_number")),
+    )
+    op.create_table(
         "flowpause",
         sa.Column("flow", sa.String(), nullable=False),
         sa.Column("paused_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("flow", name=op.f("pk_flowpause")),
     )
+    op.create_table(
+        "pricechange",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("product_id", sa.String(), nullable=False),
+        sa.Column("variant_id", sa.String(), nullable=False),
+        sa.Column("price", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pricechange")),
+    )
+    with op.batch_alter_table("pricechange", schema=None) as batch_op:
+        batch_op.create_index("ix_pricechange_variant", ["product_id", "variant_id", "at"], unique=False)
+
     op.create_table(
         "contacttag",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -66,6 +121,47 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "optin",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("topics", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("ip", sa.String(), nullable=True),
+        sa.Column("user_agent", sa.String(), nullable=True),
+        sa.Column("text_version", sa.String(), nullable=True),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("mailed", sa.Boolean(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_optin_contact_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_optin")),
+    )
+    with op.batch_alter_table("optin", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_optin_address"), ["address"], unique=False)
+        batch_op.create_index(batch_op.f("ix_optin_contact_id"), ["contact_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_optin_ip"), ["ip"], unique=False)
+
+    op.create_table(
+        "seenprice",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("product_id", sa.String(), nullable=False),
+        sa.Column("variant_id", sa.String(), nullable=False),
+        sa.Column("price", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_seenprice_contact_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_seenprice")),
+        sa.UniqueConstraint(
+            "contact_id", "product_id", "variant_id", name=op.f("uq_seenprice_contact_id_product_id_variant_id")
+        ),
+    )
+    with op.batch_alter_table("seenprice", schema=None) as batch_op:
+        batch_op.create_index("ix_seenprice_variant", ["product_id", "variant_id", "contact_id"], unique=False)
+
+    op.create_table(
         "segmentmember",
         sa.Column("segment", sa.String(), nullable=False),
         sa.Column(
@@ -95,6 +191,39 @@ def upgrade() -> None:
         batch_op.create_index("ix_standingchange_kind", ["kind", "at"], unique=False)
 
     op.create_table(
+        "stockalert",
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("product_id", sa.String(), nullable=False),
+        sa.Column("variant_id", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("releases", sa.Integer(), nullable=False),
+        sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_stockalert_contact_id")),
+        sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_stockalert_event_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stockalert")),
+    )
+    with op.batch_alter_table("stockalert", schema=None) as batch_op:
+        batch_op.create_index("ix_stockalert_contact", ["contact_id", "status"], unique=False)
+        batch_op.create_index(
+            "ix_stockalert_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_stockalert_variant", ["product_id", "variant_id", "status", "requested_at"], unique=False
+        )
+
+    op.create_table(
         "exposure",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("experiment", sa.String(), nullable=False),
@@ -112,21 +241,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_exposure_contact_id"), ["contact_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_exposure_flow"), ["flow"], unique=False)
 
-    op.create_table(
-        "experimentlook",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("experiment", sa.String(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("metric", sa.String(), nullable=False),
-        sa.Column("planned", sa.Integer(), nullable=False),
-        sa.Column("people", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
-        sa.Column("bound", sa.Float(), nullable=False),
-        sa.Column("against", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
-        sa.Column("winner", sa.String(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_experimentlook")),
-        sa.UniqueConstraint("experiment", "number", name=op.f("uq_experimentlook_experiment_number")),
-    )
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.add_column(sa.Column("rate", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("net", sa.BigInteger(), nullable=True))
@@ -138,8 +252,14 @@ def upgrade() -> None:
             postgresql_where=sa.text("net IS NULL"),
         )
 
+    with op.batch_alter_table("product", schema=None) as batch_op:
+        batch_op.create_index("ix_product_variant", ["variant_id"], unique=False)
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("product", schema=None) as batch_op:
+        batch_op.drop_index("ix_product_variant")
+
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_orders_unvalued", sqlite_where=sa.text("net IS NULL"), postgresql_where=sa.text("net IS NULL")
@@ -147,12 +267,21 @@ def downgrade() -> None:
         batch_op.drop_column("net")
         batch_op.drop_column("rate")
 
-    op.drop_table("experimentlook")
     with op.batch_alter_table("exposure", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_exposure_flow"))
         batch_op.drop_index(batch_op.f("ix_exposure_contact_id"))
 
     op.drop_table("exposure")
+    with op.batch_alter_table("stockalert", schema=None) as batch_op:
+        batch_op.drop_index("ix_stockalert_variant")
+        batch_op.drop_index(
+            "ix_stockalert_due",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_stockalert_contact")
+
+    op.drop_table("stockalert")
     with op.batch_alter_table("standingchange", schema=None) as batch_op:
         batch_op.drop_index("ix_standingchange_kind")
         batch_op.drop_index("ix_standingchange_contact")
@@ -162,6 +291,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_segmentmember_contact")
 
     op.drop_table("segmentmember")
+    with op.batch_alter_table("seenprice", schema=None) as batch_op:
+        batch_op.drop_index("ix_seenprice_variant")
+
+    op.drop_table("seenprice")
+    with op.batch_alter_table("optin", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_optin_ip"))
+        batch_op.drop_index(batch_op.f("ix_optin_contact_id"))
+        batch_op.drop_index(batch_op.f("ix_optin_address"))
+
+    op.drop_table("optin")
     with op.batch_alter_table("customerstats", schema=None) as batch_op:
         batch_op.drop_index("ix_customerstats_stale", sqlite_where=sa.text("stale"), postgresql_where=sa.text("stale"))
 
@@ -170,4 +309,17 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_contacttag_tag"))
 
     op.drop_table("contacttag")
+    with op.batch_alter_table("pricechange", schema=None) as batch_op:
+        batch_op.drop_index("ix_pricechange_variant")
+
+    op.drop_table("pricechange")
     op.drop_table("flowpause")
+    op.drop_table("experimentlook")
+    with op.batch_alter_table("cataloguewatch", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_cataloguewatch_due",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.drop_table("cataloguewatch")
