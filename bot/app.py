@@ -39,7 +39,7 @@ from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import Sender
 from bot.shops import inbox as webhooks
-from bot.shops import record
+from bot.shops import record, worth
 from bot.support import stages
 from bot.support.desk import Desk
 from bot.support.escalation import burn_alarm, queue_alarm
@@ -172,7 +172,8 @@ async def _telegram(stack: AsyncExitStack, config: Config) -> "Bot | None":
 
 async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
     """Every kind of due rows, with the decisions that run on them."""
-    shop = partial(record.apply, currency=house.ground.config.shop.currency)
+    own = house.ground.config.shop
+    shop = partial(record.apply, currency=own.currency, rates=worth.rates(own))
     handlers: list[Handler] = [shop, OnEvent(house.ground, house.flows, house.care, house.versions)]
     senders = _senders(house)
     for sender in senders.values():

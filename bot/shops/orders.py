@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from bot import events
 from bot.events import Happened, NewEvent, names
 from bot.events.people import SHOPS
-from bot.shops import carts, catalogue, lines, refunds
+from bot.shops import carts, catalogue, lines, refunds, worth
 from bot.tables.shop import Order
 
 _STATES = ("Order Completed", "Order Updated")
@@ -25,7 +25,9 @@ _PAID = ("paid", "partially_refunded", "processing", "completed", "complete", "s
 _CANCELLED = ("cancelled", "canceled", "voided", "failed", "trash", "expired")
 
 
-async def apply(session: AsyncSession, happened: Happened, now: datetime, currency: str) -> bool | None:
+async def apply(
+    session: AsyncSession, happened: Happened, now: datetime, currency: str, rates: worth.Rates
+) -> bool | None:
     """False if this source tells what another told before, or tells an older state."""
     said = happened.properties
     order_id = names.text_id(said.get("order_id"))
@@ -35,7 +37,9 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
     order = await _row(session, order_id, lines.text(said.get("order_number")), happened, at)
     if happened.contact_id is not None and (order.contact_id is None or happened.source in SHOPS):
         order.contact_id = happened.contact_id
-    order.currency = lines.currency(said, order.currency or currency)
+    before, order.currency = order.currency, lines.currency(said, order.currency or currency)
+    if before != order.currency:
+        order.rate = order.net = None
     key = _key(happened)
     known = key in order.told
     stale = _take_state(order, happened, at)
@@ -44,6 +48,7 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
         await _take_change(order, happened)
         if key:
             order.told = [*order.told, key]
+    worth.value(order, rates, currency)
     await session.flush()
     if order.status != "cancelled":
         await carts.ordered(session, order)

@@ -6,18 +6,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.events import Happened
 from bot.shops import carts, catalogue, orders
+from bot.shops.worth import Rates
+
+_NO_RATES: Rates = {}
 
 
-async def apply(session: AsyncSession, happened: Happened, now: datetime, *, currency: str = "EUR") -> bool | None:
+async def apply(
+    session: AsyncSession, happened: Happened, now: datetime, *, currency: str = "EUR", rates: Rates = _NO_RATES
+) -> bool | None:
     """Bring the rows up to date. False: this was told before, or is older than what we know.
 
-    `currency` is the shop's own, for events that name none.
+    `currency` is the shop's own, for events that name none; `rates` are what others are worth in it.
     """
     name = happened.name
     if happened.kind != "track":
         return None
     if name.startswith("Order "):
-        return await orders.apply(session, happened, now, currency)
+        return await orders.apply(session, happened, now, currency, rates)
     if name.startswith("Checkout ") or name in carts.CART_EVENTS:
         await catalogue.learn(session, happened, currency)
         return await carts.apply(session, happened, currency)

@@ -40,6 +40,7 @@ def _with(path: tuple[str, ...], value: str) -> str:
         "support.goals": {"channel": '"chat"', "within": '"30s"', "share": "0.9"},
         "support.hours.special": {"date": "2026-12-24"},
         "support.calendars": {"name": '"x"'},
+        "automations.tiers": {"name": '"x"', "from": "1"},
         "support.calendars.special": {"date": "2026-12-24"},
     }.get(section, {})
     lines = [f"{key} = {given}" for key, given in needed.items() if key != path[-1]]

@@ -8,7 +8,8 @@ from bot.base.config.escalation import LadderStep
 from bot.base.config.mailbox import ImapServer
 from bot.base.config.reading import keys, load, section_of
 from bot.base.config.routing import Department
-from bot.base.config.sections import Cap, Config, SmtpServer
+from bot.base.config.sections import Cap, Config, Shop, SmtpServer
+from bot.base.config.standing import Rate, Rfm, Tier
 from bot.base.config.support import Hours, NamedHours, SlaGoal, SlaPolicy, SpecialDay, Support
 from bot.base.config.types import LANGUAGES
 
@@ -21,11 +22,15 @@ __all__ = [
     "ImapServer",
     "LadderStep",
     "NamedHours",
+    "Rate",
+    "Rfm",
+    "Shop",
     "SlaGoal",
     "SlaPolicy",
     "SmtpServer",
     "SpecialDay",
     "Support",
+    "Tier",
     "keys",
     "load",
     "section_of",

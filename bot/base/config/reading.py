@@ -196,13 +196,16 @@ def _with_absolute_paths(config: Config, file: Path | None) -> Config:
     from elsewhere the shop would silently begin anew, without its suppressions."""
     base = file.resolve().parent if file else Path.cwd()
     flows, templates = config.automations.flows_folder, config.templates.folder
+    segments = config.automations.segments_folder
     url = config.database.url
     if url.startswith("sqlite:///"):
         url = f"sqlite:///{base / url.removeprefix('sqlite:///')}"
     return config.model_copy(
         update={
             "database": config.database.model_copy(update={"url": url}),
-            "automations": config.automations.model_copy(update={"flows_folder": flows and base / flows}),
+            "automations": config.automations.model_copy(
+                update={"flows_folder": flows and base / flows, "segments_folder": segments and base / segments}
+            ),
             "templates": config.templates.model_copy(update={"folder": templates and base / templates}),
         }
     )

@@ -16,6 +16,7 @@ from pydantic import (
 
 from bot.base import clock
 from bot.base.config.mailbox import Mailbox
+from bot.base.config.standing import Rates, Rfm, Tier, in_order
 from bot.base.config.support import Support
 from bot.base.config.topics import SHIPPED, Topic
 from bot.base.config.types import Currency, Duration, HttpUrl, Language, Section, Timezone
@@ -28,6 +29,7 @@ class Shop(Section):
     language: Language = "en"
     currency: Currency = "EUR"
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
+    exchange_rates: Rates = ()
 
 
 def _database_url(value: str) -> str:
@@ -177,6 +179,10 @@ def _cap(text: object) -> Cap:
 
 class Automations(Section):
     flows_folder: Path | None = None
+    segments_folder: Path | None = None
+    tiers: Annotated[tuple[Tier, ...], AfterValidator(in_order)] = ()
+    tier_grace: Duration = timedelta(days=30)
+    rfm: Rfm = Rfm()
     quiet_hours: Annotated[tuple[time, time] | None, BeforeValidator(_quiet_hours)] = (time(21), time(8))
     frequency_cap: Annotated[tuple[Cap, ...], BeforeValidator(_caps)] = (
         Cap(count=1, within=timedelta(hours=16)),
