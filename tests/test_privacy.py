@@ -26,8 +26,8 @@ SECRET_WORDS = "my parcel was left at number 12"
 
 NOT_OF_A_PERSON = {
     "worker", "lane", "telegramupdate", "telegramchat", "staffmember", "setting", "product", "flowversion", "flowpause",
-    "pricechange", "cataloguewatch", "templaterevision", "rejectedevent", "webhookdelivery", "calendarversion", "macrouse",
-    "auditentry", "improvement", "improvementevent", "suppression", "deviceuser",
+    "pricechange", "cataloguewatch", "templaterevision", "rejectedevent", "webhookdelivery", "calendarversion",
+    "macrouse", "auditentry", "improvement", "improvementevent", "suppression", "deviceuser",
 }  # fmt: skip
 """Tables whose rows belong to the shop, or are searched by address when somebody is forgotten."""
 
