@@ -16,6 +16,7 @@ from automations import care
 from automations.care import Care
 from automations.definition import flow_files
 from automations.definition.flow_files import Flows
+from automations.definition.flow_watch import FlowWatch
 from automations.definition.versions import Versions, publish
 from automations.gate.marketing import Marketing
 from automations.running.engine import Engine as Enrolments
@@ -216,10 +217,22 @@ def _senders(house: _House) -> dict[str, Sender]:
 def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
     """What the lines of `schedule.TABLE` do."""
     starter = OnEvent(house.ground, house.flows, house.care, house.versions).starter
-    birthdays = Birthdays(house.database, starter, tuple(house.flows))
+    birthdays = Birthdays(house.database, starter, house.flows)
+
+    watch = FlowWatch(
+        flow_files.folders(house.ground.config), flow_files.around(house.ground.config, house.mails.names())
+    )
 
     async def sweep() -> None:
         await birthdays.run()
+
+    async def look_at_flows() -> None:
+        found = await asyncio.to_thread(watch.look)
+        if found is not None:
+            async with house.database.transaction() as session:
+                await publish(session, found, clock.now())
+            house.flows.take(found)
+            log.info("changed flows are in use", flows=sorted(found.by_name))
 
     async def queue_delay() -> None:
         async with house.database.transaction() as session:
@@ -255,6 +268,7 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
 
     return {
         "birthdays": sweep,
+        "flow files": look_at_flows,
         "complaints": end_complaints,
         "staff groups": look_at_groups,
         "old updates": forget_updates,

@@ -39,6 +39,7 @@ class Line:
 TABLE = (
     Line("queue delay", "* * * * * */15", "the way into the staff groups is measured, and alarmed when it is slow"),
     Line("goals", "*/5 * * * *", "house goals that are missed too fast to be reached are told, once a window each"),
+    Line("flow files", "* * * * * */10", "changed flow files are taken; a wrong one changes nothing and is told"),
     Line("birthdays", "2 * * * *", "whoever has a birthday soon, in zones where a day began, enters the flow"),
     Line("complaints", "17 * * * *", "complaints whose customer never said whether they are fixed end as unconfirmed"),
     Line("staff groups", "*/10 * * * *", "whether the bot may still work in each; who leads is told what changed"),

@@ -4,7 +4,7 @@ Every mistake becomes a finding with file, line, key, reason and the nearest nam
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +25,17 @@ from bot.base.toml_source import Source, near
 class Flows:
     """The flows as they stand in the files. `definitions` keep the files' own words for the published version."""
 
-    by_name: Mapping[str, Flow] = field(default_factory=dict)
-    definitions: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    files: Mapping[str, Path] = field(default_factory=dict)
+    by_name: dict[str, Flow] = field(default_factory=dict)
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+
+    def take(self, other: "Flows") -> None:
+        """Become what the other is: whoever holds these flows sees the new ones."""
+        for mine, theirs in (
+            (self.by_name, other.by_name), (self.definitions, other.definitions), (self.files, other.files),
+        ):  # fmt: skip
+            mine.clear()
+            mine.update(theirs)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Flow]:
         return iter(self.by_name.values())

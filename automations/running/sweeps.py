@@ -1,7 +1,7 @@
 """Birthdays: once a day and time zone, who has one soon. Called every hour; missed days are made up for."""
 
 import calendar
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -36,7 +36,7 @@ class Birthdays:
 
     database: Database
     starter: Starter
-    flows: Sequence[Flow]
+    flows: Iterable[Flow]
 
     async def run(self, now: datetime | None = None) -> int:
         """Returns how many people entered a flow."""

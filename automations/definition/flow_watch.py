@@ -1,0 +1,53 @@
+"""Flow files that change while the program runs: a sound change is taken, a wrong one changes nothing and is told."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from automations.definition import flow_files
+from automations.definition.flow_checks import Surroundings
+from automations.definition.flow_files import Flows
+from bot.base import logs
+from bot.base.errors import Finding, FindingsError
+
+log = logs.get(__name__)
+
+Mark = tuple[tuple[str, int, int], ...]
+
+
+class FlowWatch:
+    """Looks at the files' names, sizes and times of change; reads them only when one of these differs.
+
+    `wrong` has what was found in the files as they stand, as long as the flows that run are older ones.
+    """
+
+    def __init__(self, folders: Sequence[Path], surroundings: Surroundings) -> None:
+        self.folders, self.surroundings = folders, surroundings
+        self.wrong: tuple[Finding, ...] = ()
+        self._seen = self._mark()
+
+    def look(self) -> Flows | None:
+        """The flows of the files if these changed and are sound; None if there is nothing new to run."""
+        mark = self._mark()
+        if mark == self._seen:
+            return None
+        self._seen = mark
+        try:
+            found = flow_files.load(self.folders, self.surroundings)
+        except FindingsError as error:
+            self.wrong = error.findings
+            for finding in error.findings:
+                log.error("a changed flow is wrong, the flows from before go on", finding=str(finding))
+            return None
+        self.wrong = ()
+        return found
+
+    def _mark(self) -> Mark:
+        files = [file for folder in self.folders for file in sorted(folder.glob("*.toml"))]
+        found = []
+        for file in files:
+            try:
+                about = file.stat()
+            except OSError:  # gone between the two looks
+                continue
+            found.append((str(file), about.st_mtime_ns, about.st_size))
+        return tuple(found)
