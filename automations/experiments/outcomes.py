@@ -107,11 +107,11 @@ async def _clicked(session: AsyncSession, people: sa.Subquery, flow: str | None,
 
 
 async def _ordered(session: AsyncSession, people: sa.Subquery, currency: str, found: _People) -> None:
-    """Paid orders, net of refunds. One in another currency is an order, and money that cannot be added."""
+    """Paid orders, net of refunds. One whose worth in the shop's currency is not known counts as an order only."""
     rows = (
         sa.select(
             people.c.contact_id, people.c.arm, people.c.at, _orders.c.ordered_at, _orders.c.revenue,
-            _orders.c.refunded, _orders.c.currency,
+            _orders.c.refunded, _orders.c.currency, _orders.c.net,
         )
         .join(_orders, sa.and_(_orders.c.contact_id == people.c.contact_id, _orders.c.ordered_at >= people.c.at))
         .where(_orders.c.paid_at.is_not(None), _orders.c.status != "cancelled")
@@ -120,7 +120,9 @@ async def _ordered(session: AsyncSession, people: sa.Subquery, currency: str, fo
         if person := found.find(row):
             person.ordered = True
             person.refunded |= row.refunded > 0
-            if row.currency == currency:
+            if row.net is not None:
+                person.spent += max(0, row.net)
+            elif row.currency == currency:
                 person.spent += max(0, row.revenue - row.refunded)
 
 

@@ -11,13 +11,16 @@ from automations.experiments.sequential import LOOKS
 
 @dataclass(frozen=True)
 class Plan:
-    """`weights` by variant, the control first. `size` is for each arm; `metric` is click, order or revenue."""
+    """`weights` by variant, the control first; `metric` is click, order or revenue.
+
+    `people` are in all arms together, so that the smallest has the size that was planned for each.
+    """
 
     flow: str
     name: str
     metric: str
     weights: Mapping[str, float]
-    size: int
+    people: int
 
     @property
     def control(self) -> str:
@@ -26,11 +29,6 @@ class Plan:
     @property
     def treated(self) -> tuple[str, ...]:
         return tuple(self.weights)[1:]
-
-    @property
-    def people(self) -> int:
-        """In all arms together, so that the smallest has its size."""
-        return math.ceil(self.size * sum(self.weights.values()) / min(self.weights.values()))
 
     def until(self, look: int) -> int:
         """The people who must be through before look number `look`, of 1…5."""
@@ -54,4 +52,6 @@ def of(flow: definitions.Flow) -> Plan | None:
     if size is None:
         assert experiment.baseline is not None and experiment.lift is not None  # the definition saw to it
         size = sizes.of_proportion(experiment.baseline, experiment.lift)
-    return Plan(flow.name, experiment.name, experiment.metric, {name: open_arms[name].weight for name in names}, size)
+    weights = {name: open_arms[name].weight for name in names}
+    people = math.ceil(size * sum(weights.values()) / min(weights.values()))
+    return Plan(flow.name, experiment.name, experiment.metric, weights, people)

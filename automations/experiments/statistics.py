@@ -85,7 +85,8 @@ class Comparison:
 def compare(control: Arm, treated: Arm, alpha: float = ALPHA) -> Comparison:
     """At one moment fixed beforehand (Welch's t). Looking every day and stopping at p < .05 is what it is not for."""
     difference = treated.mean - control.mean
-    error = math.sqrt(control.error + treated.error)
+    # All of one arm and nobody of the other: neither has a variance by itself.
+    error = math.sqrt(control.error + treated.error) or together(control, treated)
     if min(control.n, treated.n) < 2 or error == 0:
         nothing = Span(-math.inf, math.inf)
         return Comparison(difference, nothing, 1.0, None, None, 0.5, 0.0, 0.0)
@@ -108,9 +109,8 @@ def compare(control: Arm, treated: Arm, alpha: float = ALPHA) -> Comparison:
 
 def _degrees(control: Arm, treated: Arm) -> float:
     """Welch and Satterthwaite: the degrees of freedom of two arms of unequal variance."""
-    return (control.error + treated.error) ** 2 / (
-        control.error**2 / (control.n - 1) + treated.error**2 / (treated.n - 1)
-    )
+    parts = control.error**2 / (control.n - 1) + treated.error**2 / (treated.n - 1)
+    return (control.error + treated.error) ** 2 / parts if parts else control.n + treated.n - 2
 
 
 def _lift(control: Arm, treated: Arm, critical: float) -> tuple[float | None, Span | None]:
@@ -122,14 +122,24 @@ def _lift(control: Arm, treated: Arm, critical: float) -> tuple[float | None, Sp
     return ratio - 1, Span(ratio - 1 - critical * error, ratio - 1 + critical * error)
 
 
-def two_proportions(control: Arm, treated: Arm) -> float:
-    """The chance of such a difference of two shares if there is none, with the variance of both together."""
+def together(control: Arm, treated: Arm) -> float:
+    """Standard error of the difference if there is none: that of shares with the variance of both arms together.
+
+    For equal arms it is never smaller than that of each by itself. Of money there is no such thing: each by itself.
+    """
+    if not (control.binary and treated.binary):
+        return math.sqrt(control.error + treated.error)
     people = control.n + treated.n
     pooled = (control.total + treated.total) / people if people else 0.0
-    if not control.n or not treated.n or not 0 < pooled < 1:
-        return 1.0
-    error = math.sqrt(pooled * (1 - pooled) * (1 / control.n + 1 / treated.n))
-    return 2 * normal_tail(abs(treated.mean - control.mean) / error)
+    if not control.n or not treated.n:
+        return 0.0
+    return math.sqrt(pooled * (1 - pooled) * (1 / control.n + 1 / treated.n))
+
+
+def two_proportions(control: Arm, treated: Arm) -> float:
+    """The chance of such a difference of two shares if there is none."""
+    error = together(control, treated)
+    return 2 * normal_tail(abs(treated.mean - control.mean) / error) if error else 1.0
 
 
 def wilson(successes: int, n: int, alpha: float = ALPHA) -> Span:

@@ -66,7 +66,7 @@ def look(plan: Plan, number: int, tallies: Mapping[str, Tally], at: datetime) ->
     against = []
     for name in plan.treated:
         treated = tallies.get(name, Tally()).arm(plan.metric)
-        difference, error = treated.mean - control.mean, math.sqrt(control.error + treated.error)
+        difference, error = treated.mean - control.mean, statistics.together(control, treated)
         z = difference / error if error and min(control.n, treated.n) > 1 else 0.0
         against.append(Against(name, difference, z, Span(difference - bound * error, difference + bound * error)))
     people = {name: tallies.get(name, Tally()).n for name in plan.weights}
@@ -122,14 +122,21 @@ class Verdict:
     @property
     def words(self) -> str:
         """For a person: what is known, or how many more people it needs."""
-        more = f"needs {self.missing:,} more people for look {len(self.looks) + 1} of {len(LOOKS)}"
+        number = f"look {len(self.looks) + 1} of {len(LOOKS)}"
+        more = f"needs {self.missing:,} more people for {number}"
+        if not self.missing:
+            more = f"enough people for {number}, once the time of the last of them is over"
         if self.status == "blocked_srm":
             return f"blocked: the numbers of people do not fit the weights (p = {self.srm:.2g}); look for the reason"
         if self.status == "winner":
             return f"winner: {self.winner} (look {self.looks[-1].number} of {len(LOOKS)})"
         if self.status == "no_difference":
             return "no difference found with the planned number of people"
-        return f"collecting: {more}" if self.status == "collecting" else f"look {len(self.looks)} of 5: open; {more}"
+        return (
+            f"collecting: {more}"
+            if self.status == "collecting"
+            else f"look {len(self.looks)} of {len(LOOKS)} decided nothing; {more}"
+        )
 
 
 def verdict(
@@ -138,7 +145,7 @@ def verdict(
 ) -> Verdict:  # fmt: skip
     """`tallies` count people whose window is over, `assigned` all who were exposed, the first at `first_at`."""
     through, people = sum(one.n for one in tallies.values()), sum(assigned.values())
-    srm = _ratio(plan, assigned)
+    srm = ratio(plan, assigned)
     decided = bool(looks) and (bool(looks[-1].winner) or looks[-1].number == len(LOOKS))
     missing = 0 if decided else max(0, plan.until(len(looks) + 1) - people)
     status: Status = "collecting"
@@ -156,7 +163,7 @@ def verdict(
     )  # fmt: skip
 
 
-def _ratio(plan: Plan, assigned: Mapping[str, int]) -> float:
+def ratio(plan: Plan, assigned: Mapping[str, int]) -> float:
     """Of people in arms that the plan does not know nothing fits."""
     if any(count for name, count in assigned.items() if name not in plan.weights):
         return 0.0
