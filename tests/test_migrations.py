@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import make
 import pytest
@@ -87,7 +88,13 @@ async def test_tickets_that_shared_a_topic_are_parted(empty: Database) -> None:
     async with empty.transaction() as session:
         for number, state in enumerate(states, 1):
             made = await make.ticket(session, 1000 + number)
-            values = {"state": state, "card": {"text": "card"}, "card_message_id": 5, "changed_at": NOON}
+            assert made.id is not None
+            values: dict[str, Any] = {
+                "state": state,
+                "card": {"text": "card"},
+                "card_message_id": 5,
+                "changed_at": NOON,
+            }
             session.add(Topic(ticket_id=made.id, chat_id=-5, thread_id=number, **values))
     async with empty.engine.begin() as connection:
         await connection.run_sync(lambda sync: command.downgrade(migrations.settings(sync), "0002"))

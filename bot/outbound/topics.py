@@ -115,21 +115,19 @@ class Topics:
 
     async def _made(self, row: Mapping[str, Any], chat_id: int, icon: str | None) -> int:
         """A new topic; or the one that was asked for before, if its answer was lost."""
-        unheard = row["unheard"]
+        unheard_since, name = row["unheard_since"], row["name"]
         try:
-            if unheard is not None:
-                found = await twins.find_topic(self.bot, self.database, chat_id, unheard, row["name"], icon)
+            if unheard_since is not None:
+                found = await twins.find_topic(self.bot, self.database, chat_id, name, icon, unheard_since)
                 if found is not None:
                     return found
-            unheard = None
-            asked = CreateForumTopic(chat_id=chat_id, name=row["name"], icon_custom_emoji_id=icon)
+            unheard_since = None
+            asked = CreateForumTopic(chat_id=chat_id, name=name, icon_custom_emoji_id=icon)
             return int(field(await ask(self.bot, asked), "message_thread_id"))
         except Exception as error:
             values: dict[str, Any] = {"state": "gone", "changed_at": clock.now()}
-            if unheard is not None:
-                values = {"state": "creating", "title": unheard.name}  # still to be looked for
-            elif isinstance(error, TelegramNetworkError):
-                values = {"state": "creating"}  # it may have been made all the same
+            if unheard_since is not None or isinstance(error, TelegramNetworkError):
+                values = {"state": "creating"}  # still to be looked for: it may have been made all the same
             elif isinstance(error, TelegramAPIError) and says(error, "not a forum") and row["thread_id"]:
                 # Topics may be switched off for a while only: then the old one is there again afterwards.
                 values |= {"state": "ready" if row["chat_id"] == chat_id else "gone", "title": row["title"]}
@@ -138,7 +136,7 @@ class Topics:
             raise
 
     async def _begin(self, session: AsyncSession, ticket_id: int, chat_id: int, title: str | None) -> dict[str, Any]:
-        """The row, with `name` to ask for, and `unheard` if a topic was asked for before and nobody heard of it.
+        """The row, with the `name` to ask for, and `unheard_since` if it was asked for before and nobody heard of it.
 
         Where the row says that the topic stands, it stays until there is another: number and group belong together.
         """
@@ -158,14 +156,13 @@ class Topics:
             return row
         if row["state"] == "creating" and row["made_by"] != self.worker and await _lives(session, row["made_by"]):
             raise NotNow(5)
-        name = (title or row["title"] or await _name(session, ticket_id))[:LONGEST_NAME]
-        values: dict[str, Any] = {"state": "creating", "made_by": self.worker, "title": name, "changed_at": now}
-        unheard = None
-        if row["state"] == "creating":
-            unheard = twins.Unheard(row["title"] or name, row["changed_at"])
-            values |= {"title": unheard.name, "changed_at": unheard.since}  # until it was looked for
+        unheard_since = row["changed_at"] if row["state"] == "creating" else None
+        # By the same name again: the next card brings the one of now.
+        names = (row["title"], title) if unheard_since else (title, row["title"])
+        name = (names[0] or names[1] or await _name(session, ticket_id))[:LONGEST_NAME]
+        values = {"state": "creating", "made_by": self.worker, "title": name, "changed_at": unheard_since or now}
         await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(**values))
-        return {**row, "name": name, "unheard": unheard}
+        return {**row, "name": name, "unheard_since": unheard_since}
 
     async def _taken(self, row: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
         """Whether the ticket has this topic now. Not one that another ticket has, or that any left."""

@@ -7,7 +7,6 @@ answered. If these are the same words of ours in the same topic, the second copy
 """
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -52,24 +51,16 @@ async def find(bot: Bot, database: Database, message: Outgoing, place: Place) ->
     return None
 
 
-@dataclass(frozen=True)
-class Unheard:
-    """A topic that was asked for, by this name, and of which nobody heard."""
-
-    name: str
-    since: datetime
-
-
 async def find_topic(
-    bot: Bot, database: Database, chat_id: int, unheard: Unheard, name: str, icon: str | None
+    bot: Bot, database: Database, chat_id: int, name: str, icon: str | None, since: datetime
 ) -> int | None:
-    """The thread of a topic that was asked for, if it was made. It has the name and icon given here afterwards.
+    """The thread of a topic that was asked for by this name after `since`, if it was made.
 
-    The first message of a topic keeps the name that it was made with, and ours begin with the number of the ticket:
+    The first message of a topic keeps the name that it was made with, and ours have the number of the ticket in it:
     another topic whose answer is still on its way, or that somebody made by hand, is not taken for this one.
     """
-    async for number in unknown(bot, database, Place(chat_id), unheard.since):
-        if not await _made(bot, chat_id, number, unheard.name):
+    async for number in unknown(bot, database, Place(chat_id), since):
+        if not await _made(bot, chat_id, number, name):
             continue
         face = EditForumTopic(chat_id=chat_id, message_thread_id=number, name=name, icon_custom_emoji_id=icon)
         try:

@@ -95,9 +95,11 @@ async def test_a_search_that_was_interrupted_is_begun_again(here: World) -> None
     here.telegram.faults.add("broken", method="sendMessage")
     with pytest.raises(TelegramServerError):
         await _topics(here).open(_id(ticket), "#1001 Ada, renamed")
-    found = await _topics(here).open(_id(ticket), "#1001 Ada, renamed")
+    await here.to_topic(ticket, card=True, text="the card", title="#1001 Ada, renamed")
+    await here.deliver(at_once=True)
     (topic,) = here.telegram.group.topics.values()
-    assert (topic.thread_id, topic.name) == (found.thread_id, "#1001 Ada, renamed")
+    assert topic.name == "#1001 Ada, renamed"
+    assert [one.text for one in here.telegram.messages(here.group, topic.thread_id)][1] == "the card"
 
 
 async def test_a_thread_that_two_tickets_lay_claim_to_is_left_by_both(here: World) -> None:
@@ -173,7 +175,7 @@ async def test_a_group_that_became_another_brings_no_number_along_that_is_taken_
     ada, ben, cleo = await here.ticket(1001), await here.ticket(1002), await here.ticket(1003)
     async with here.database.transaction() as session:
         for ticket, chat_id, thread_id in ((ada, -5, 7), (ben, -6, 7), (cleo, -5, 8)):
-            values = {"state": "ready", "card": {"text": "card"}, "changed_at": clock.now()}
+            values: dict[str, Any] = {"state": "ready", "card": {"text": "card"}, "changed_at": clock.now()}
             session.add(Topic(ticket_id=_id(ticket), chat_id=chat_id, thread_id=thread_id, **values))
         for ticket, chat_id in ((ada, -5), (ben, -6)):
             session.add(FormerTopic(ticket_id=_id(ticket), chat_id=chat_id, thread_id=9, left_at=clock.now()))
