@@ -1,5 +1,6 @@
 """What people allow: the consent ledger (appended to, never changed) and the addresses that get nothing."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,9 @@ EVERY_TOPIC = "*"
 
 The topic "" stops everything: an address that does not exist, somebody who was forgotten.
 """
+
+ANSWERS = ("granted", "withdrawn")
+"""Actions that decide. One that was only requested and never confirmed decides nothing."""
 
 _suppressions = table(Suppression)
 _TAKEN_BACK = ("unsubscribed", "erased")
@@ -68,12 +72,28 @@ async def withdraw(
     await _append(session, contact_id, channel, _hash(channel, address, secret), topic, "withdrawn", source, at, proof)
 
 
+async def request(
+    session: AsyncSession,
+    secret: str,
+    contact_id: int | None,
+    channel: str,
+    address: str,
+    topic: str,
+    source: str,
+    at: datetime,
+    **proof: str | None,
+) -> None:
+    """Write down that somebody asked for this topic for this address. Nothing may be sent before it is confirmed."""
+    await _append(session, contact_id, channel, _hash(channel, address, secret), topic, "requested", source, at, proof)
+
+
 async def allowed(session: AsyncSession, secret: str, channel: str, address: str, topic: str) -> Consent | None:
     """What the ledger says last about this address and topic: a row with `action` granted or withdrawn, or nothing."""
     said = select(Consent).where(
         col(Consent.address_hash) == _hash(channel, address, secret),
         col(Consent.channel) == channel,
         col(Consent.topic) == topic,
+        col(Consent.action).in_(ANSWERS),
     )
     return await session.scalar(said.order_by(col(Consent.at).desc(), col(Consent.id).desc()).limit(1))
 
@@ -90,15 +110,30 @@ async def suppress(
     until: datetime | None = None,
 ) -> None:
     """This address gets nothing (or nothing of `topic`), at most until `until`. Only ever made longer, not shorter."""
-    row = {
-        "channel": channel,
-        "address_hash": _hash(channel, address, secret),
-        "topic": topic,
-        "reason": reason,
-        "created_at": now,
-        "until": until,
-    }
-    added = insert(session, _suppressions).values(row)
+    await suppress_many(session, [stop(secret, channel, address, reason, now, topic=topic, until=until)])
+
+
+def stop(
+    secret: str,
+    channel: str,
+    address: str,
+    reason: str,
+    now: datetime,
+    *,
+    topic: str = "",
+    until: datetime | None = None,
+) -> dict[str, Any]:
+    """The row of a suppression, for `suppress_many`."""
+    hashed = _hash(channel, address, secret)
+    where = {"channel": channel, "address_hash": hashed, "topic": topic}
+    return {**where, "reason": reason, "created_at": now, "until": until}
+
+
+async def suppress_many(session: AsyncSession, stops: Sequence[Mapping[str, Any]]) -> None:
+    """`suppress` for a batch, in one round to the database."""
+    if not stops:
+        return
+    added = insert(session, _suppressions)
     longer = sa.or_(
         added.excluded.reason == "erased",  # must be known by its name, see forget.was_erased
         sa.and_(
@@ -111,7 +146,8 @@ async def suppress(
             index_elements=["channel", "address_hash", "topic"],
             set_={name: added.excluded[name] for name in ("reason", "created_at", "until")},
             where=longer,
-        )
+        ),
+        list(stops),
     )
 
 
@@ -128,6 +164,22 @@ async def suppressed(
         )
     )
     return reason
+
+
+async def history(session: AsyncSession, secret: str, channel: str, address: str) -> Sequence[Consent]:
+    """Everything that the ledger holds about an address, the oldest first."""
+    said = select(Consent).where(
+        col(Consent.address_hash) == _hash(channel, address, secret), col(Consent.channel) == channel
+    )
+    return (await session.scalars(said.order_by(col(Consent.at), col(Consent.id)))).all()
+
+
+async def stops(session: AsyncSession, secret: str, channel: str, address: str) -> Sequence[Suppression]:
+    """Every suppression of an address, also one that is over."""
+    mine = select(Suppression).where(
+        col(Suppression.address_hash) == _hash(channel, address, secret), col(Suppression.channel) == channel
+    )
+    return (await session.scalars(mine.order_by(col(Suppression.created_at), col(Suppression.id)))).all()
 
 
 def _hash(channel: str, address: str, secret: str) -> str:
