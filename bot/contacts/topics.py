@@ -1,4 +1,4 @@
-"""What one address gets of each topic, as the ledger and the suppressions stand: a topic's own word, else marketing's."""
+"""What an address gets of each topic, as ledger and suppressions stand: a topic's own word, else that on marketing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

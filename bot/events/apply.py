@@ -31,7 +31,7 @@ _CLAIM = due.Claim(_rows, _BATCH, order_by=[_rows.c.id])
 class Applier:
     """One process at a time applies events, by id. One that cannot be applied comes again later and ends as failed.
 
-    `secret` keys the address hashes of the consent ledger.
+    `secret` keys the address hashes of the consent ledger. With `double_opt_in` a handler asks for the second yes.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Applier:
         worker: int,
         *,
         secret: str,
+        double_opt_in: bool = False,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self.database = database
@@ -48,6 +49,7 @@ class Applier:
         self.handlers = handlers
         self.worker = worker
         self.secret = secret
+        self.double_opt_in = double_opt_in
 
     def kind(self) -> work.Kind:
         async def next_due() -> datetime | None:
@@ -113,7 +115,7 @@ class Applier:
         if contact_id is not None:
             # At once, so that a handler which asks for the events of the contact finds this one too.
             await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(contact_id=contact_id))
-            await people.hear(session, self.secret, told, now)
+            await people.hear(session, self.secret, told, now, double_opt_in=self.double_opt_in)
         for handler in self.handlers:
             if await handler(session, told, now) is False:
                 return {"status": "known"}

@@ -17,6 +17,7 @@ SHOPS = ("shopify", "woocommerce")
 """Sources whose userId is the shop's customer id."""
 
 _CONSENT_TRAITS = ("marketing_consent", "email_marketing_consent", "accepts_marketing", "acceptsMarketing")
+_OUR_SOURCES = frozenset({"double_opt_in", "preference_page", "one_click", "stop_word", "start_word"})
 _SEEN_EVERY = timedelta(minutes=1)  # finer would write the contact with every click
 _identities = table(Identity)
 
@@ -72,8 +73,13 @@ async def _alias(session: AsyncSession, previous: object) -> list[tuple[str, str
     return [("user_id", value)] if user is not None else [("anonymous_id", value)]
 
 
-async def hear(session: AsyncSession, secret: str, told: Happened, now: datetime) -> None:
-    """Take over what the event tells about its contact."""
+async def hear(
+    session: AsyncSession, secret: str, told: Happened, now: datetime, *, double_opt_in: bool = False
+) -> None:
+    """Take over what the event tells about its contact.
+
+    With `double_opt_in` a `Subscribed` that needs a second yes is left to whoever asks for it.
+    """
     assert told.contact_id is not None
     contact = await session.get_one(Contact, told.contact_id)
     before = dict(contact.traits)
@@ -87,8 +93,16 @@ async def hear(session: AsyncSession, secret: str, told: Happened, now: datetime
         contact.last_seen_at = told.ts
     if told.kind == "identify":
         await _consent_trait(session, secret, told, before)
-    elif told.name in ("Subscribed", "Unsubscribed") and told.source != "aftercart":
-        await _said(session, secret, told)
+    elif told.name == "Unsubscribed" or (
+        told.name == "Subscribed" and not (double_opt_in and needs_a_second_yes(told))
+    ):
+        if told.source != "aftercart":
+            await _said(session, secret, told)
+
+
+def needs_a_second_yes(told: Happened) -> bool:
+    """Whether anybody may have typed it: the key for events stands in every page of the shop."""
+    return told.source not in (*SHOPS, "aftercart")
 
 
 async def _consent_trait(session: AsyncSession, secret: str, told: Happened, before: Mapping[str, Any]) -> None:
@@ -100,39 +114,51 @@ async def _consent_trait(session: AsyncSession, secret: str, told: Happened, bef
     if name is None:
         return
     wanted = told.traits[name]
-    address = await _address(session, told)
-    if address is None:
+    where = await address(session, told)
+    if where is None:
         return
-    last = await contacts.allowed(session, secret, "email", address, "marketing")
+    last = await contacts.allowed(session, secret, "email", where, "marketing")
     if last is None and not wanted:
         return
     if last is None or (before.get(name) is not wanted and told.ts > last.at):
-        await _write(session, secret, told, address, "marketing", wanted)
+        await _write(session, secret, told, where, "marketing", wanted)
 
 
 async def _said(session: AsyncSession, secret: str, told: Happened) -> None:
     """`Subscribed` and `Unsubscribed`: properties email, topic (default marketing), channel (default email)."""
-    address = await _address(session, told)
-    if address is None or told.properties.get("channel", "email") != "email":
+    where = await address(session, told)
+    if where is None or told.properties.get("channel", "email") != "email":
         return
-    topic = told.properties.get("topic")
-    topic = topic if isinstance(topic, str) and topic else "marketing"
-    wanted = told.name == "Subscribed"
-    last = await contacts.allowed(session, secret, "email", address, topic)
+    about, wanted = topic(told), told.name == "Subscribed"
+    last = await contacts.allowed(session, secret, "email", where, about)
     if last is None or (told.ts > last.at and (last.action == "granted") is not wanted):
-        await _write(session, secret, told, address, topic, wanted)
+        await _write(session, secret, told, where, about, wanted)
 
 
-async def _write(session: AsyncSession, secret: str, told: Happened, address: str, topic: str, wanted: bool) -> None:
-    proof = {"ip": told.context.get("ip"), "user_agent": told.context.get("userAgent")}
-    proof["text_version"] = told.properties.get("text_version")
-    texts = {name: value for name, value in proof.items() if isinstance(value, str)}
-    source = told.properties.get("source") or told.source
+async def _write(session: AsyncSession, secret: str, told: Happened, where: str, about: str, wanted: bool) -> None:
     say = contacts.allow if wanted else contacts.withdraw
-    await say(session, secret, told.contact_id, "email", address, topic, str(source)[:100], told.ts, **texts)
+    await say(session, secret, told.contact_id, "email", where, about, source(told), told.ts, **proof(told))
 
 
-async def _address(session: AsyncSession, told: Happened) -> str | None:
+def topic(told: Happened) -> str:
+    said = told.properties.get("topic")
+    return said if isinstance(said, str) and said else "marketing"
+
+
+def source(told: Happened) -> str:
+    """Where it was said, as the event says; what only we may write (`double_opt_in`) is not taken from it."""
+    said = str(told.properties.get("source") or told.source)[:100]
+    return said if told.source in SHOPS or said not in _OUR_SOURCES else told.source
+
+
+def proof(told: Happened) -> dict[str, str]:
+    """From where, with what, and which words they saw, as far as the event says."""
+    said = {"ip": told.context.get("ip"), "user_agent": told.context.get("userAgent")}
+    said["text_version"] = told.properties.get("text_version")
+    return {name: value for name, value in said.items() if isinstance(value, str)}
+
+
+async def address(session: AsyncSession, told: Happened) -> str | None:
     """The address that was named if it is this contact's, else their newest one.
 
     A named address that belongs to somebody else is nobody's to decide about here.

@@ -1,0 +1,231 @@
+"""Double opt-in: who typed an address is asked by mail, and only a press on the page of that link is a yes.
+
+Looking at the page changes nothing: scanners open every link of every mail.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from bot import contacts
+from bot.base import ids, logs, render
+from bot.base.database import table
+from bot.base.errors import FindingsError
+from bot.base.ground import Ground
+from bot.contacts import topics
+from bot.contacts.topics import GENERAL, LEFT
+from bot.events import NewEvent, record
+from bot.events.choices import How
+from bot.outbound import outbox
+from bot.outbound.email.templates import MailTemplates
+from bot.outbound.outbox import Defer, Outcome, Send, Skip
+from bot.tables.outbox import Message
+from bot.tables.people import OptIn
+
+log = logs.get(__name__)
+
+PURPOSE = "opt_in"
+DAYS = 7
+"""How long the link holds."""
+MOST_PER_HOUR = 10  # from one network address; behind it may be a whole office
+MOST_UNANSWERED = 3  # mails in a month that nobody answered: that mailbox does not want us
+
+_KEPT = timedelta(days=30)
+_ONCE_IN = timedelta(hours=24)
+_PURPOSE_OF_TOKEN = "confirm"
+_OPT_INS = table(OptIn)
+_MESSAGES = table(Message)
+
+Answer = Literal["asked", "granted", "too_many"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was typed: a normalised address, topics that exist, and how. `again` False: too old to write a mail for."""
+
+    address: str
+    topics: Sequence[str]
+    language: str
+    how: How
+    contact_id: int | None = None
+    fresh: bool = True
+
+
+async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked: Asked, now: datetime) -> Answer:
+    """Write the wish down and ask by mail whether it is theirs. The answer tells nothing of what we know already."""
+    if await _too_many_from(session, asked.how.ip, now):
+        return "too_many"
+    if not ground.config.automations.double_opt_in:
+        await _grant(session, ground, asked, asked.how, now, f"signed up:{secrets.token_hex(8)}", confirmed=False)
+        return "granted"
+    known = await topics.standing(session, ground.secret, "email", asked.address, now)
+    wanted = [topic for topic in asked.topics if not known.gets(topic)]
+    row = OptIn(
+        address=asked.address,
+        topics=list(wanted or asked.topics),
+        language=asked.language,
+        source=asked.how.source[:100],
+        ip=asked.how.ip,
+        user_agent=_short(asked.how.user_agent),
+        text_version=_short(asked.how.text_version),
+        contact_id=asked.contact_id,
+        asked_at=now,
+        expires_at=now + timedelta(days=DAYS),
+    )
+    session.add(row)
+    await session.flush()
+    if not wanted or any(known.stop(topic) not in (None, LEFT, "erased") for topic in wanted):
+        return "asked"
+    for topic in wanted:
+        said = (session, ground.secret, asked.contact_id, "email", asked.address, topic, asked.how.source, now)
+        await contacts.request(*said, **asked.how.proof)
+    if (waiting := await _waiting(session, row, now)) is not None:
+        waiting.topics = sorted({*waiting.topics, *wanted})
+    elif asked.fresh and await _unanswered(session, row, now) < MOST_UNANSWERED:
+        row.mailed = await _mail(session, ground, mails, row, now)
+    await session.flush()
+    return "asked"
+
+
+async def _too_many_from(session: AsyncSession, ip: str | None, now: datetime) -> bool:
+    if not ip:
+        return False
+    lately = sa.select(sa.func.count()).where(_OPT_INS.c.ip == ip, _OPT_INS.c.asked_at > now - timedelta(hours=1))
+    return (await session.scalar(lately) or 0) >= MOST_PER_HOUR
+
+
+async def _waiting(session: AsyncSession, row: OptIn, now: datetime) -> OptIn | None:
+    """The mail of the last 24 hours that is still to be answered: there is no second one."""
+    mine = select(OptIn).where(
+        col(OptIn.address) == row.address,
+        col(OptIn.id) != row.id,
+        col(OptIn.mailed).is_(True),
+        col(OptIn.confirmed_at).is_(None),
+        col(OptIn.asked_at) > now - _ONCE_IN,
+    )
+    return (await session.scalars(mine.order_by(col(OptIn.id).desc()).limit(1))).first()
+
+
+async def _unanswered(session: AsyncSession, row: OptIn, now: datetime) -> int:
+    mine = sa.select(sa.func.count()).where(
+        _OPT_INS.c.address == row.address,
+        _OPT_INS.c.mailed.is_(True),
+        _OPT_INS.c.confirmed_at.is_(None),
+        _OPT_INS.c.asked_at > now - _KEPT,
+    )
+    return await session.scalar(mine) or 0
+
+
+async def _mail(session: AsyncSession, ground: Ground, mails: MailTemplates, row: OptIn, now: datetime) -> bool:
+    shop = ground.config.shop
+    values = {
+        "shop": {"name": shop.name, "url": shop.url},
+        "topics": [topic.title for topic in topics.shown(ground, row.language, row.topics)],
+        "confirm_url": link(ground, row),
+        "days": DAYS,
+    }
+    try:
+        mail = mails.find("confirm_subscription", row.language).render(values, None)
+    except (render.TemplateError, FindingsError) as error:
+        log.error("the mail that asks for a second yes cannot be rendered", reason=logs.clean(str(error))[:300])
+        return False
+    payload = {"to": row.address, "to_name": "", "from": "service", "opt_in_id": row.id}
+    # The receiver names no address: it would stay in the outbox of somebody who never said yes.
+    queued = await outbox.queue(
+        session,
+        channel="email",
+        purpose=PURPOSE,
+        receiver=f"{PURPOSE}:{row.id}",
+        payload={**payload, "subject": mail.subject, "text": mail.text, "html": mail.html},
+        key=ids.stable(PURPOSE, row.id),
+        now=now,
+        priority=20,
+        contact_id=row.contact_id,
+        template="confirm_subscription",
+    )
+    return queued is not None
+
+
+def link(ground: Ground, row: OptIn) -> str:
+    assert row.id is not None
+    return f"{ground.config.web.url}/confirm/{ids.sign(_PURPOSE_OF_TOKEN, row.id, ground.secret)}"
+
+
+async def find(session: AsyncSession, ground: Ground, token: str, *, hold: bool = False) -> OptIn | None:
+    """The sign-up behind a link; None if it is none of ours, or gone since."""
+    number = ids.unsign(_PURPOSE_OF_TOKEN, token, ground.secret)
+    if number is None:
+        return None
+    return await session.get(OptIn, number, with_for_update=hold or None, populate_existing=True)
+
+
+def is_open(row: OptIn, now: datetime) -> bool:
+    return row.confirmed_at is None and now < row.expires_at
+
+
+async def confirm(session: AsyncSession, ground: Ground, row: OptIn, how: How, now: datetime) -> None:
+    """They pressed it: the second yes. Pressed again it changes nothing. The row is held, and open."""
+    if not is_open(row, now):
+        return
+    row.confirmed_at = now
+    asked = Asked(row.address, row.topics, row.language, how, row.contact_id)
+    version = How(how.source, how.ip, how.user_agent, row.text_version or how.text_version)
+    row.contact_id = await _grant(session, ground, asked, version, now, f"confirmed:{row.id}", confirmed=True)
+    await session.flush()
+
+
+async def _grant(
+    session: AsyncSession, ground: Ground, asked: Asked, how: How, now: datetime, key: str, *, confirmed: bool
+) -> int:
+    contact = await contacts.find_or_create(session, [("email", asked.address)], now, language=asked.language)
+    assert contact.id is not None
+    for topic in asked.topics:
+        said = (session, ground.secret, contact.id, "email", asked.address, topic, how.source, now)
+        await contacts.allow(*said, **how.proof)
+    topic = GENERAL if GENERAL in asked.topics else asked.topics[0]
+    properties = {
+        "channel": "email", "topic": topic, "topics": list(asked.topics), "confirmed": confirmed, "trigger_flows": True,
+        "source": how.source,
+    }  # fmt: skip
+    body = {"properties": properties}
+    await record(session, NewEvent("aftercart", key, "track", "Subscribed", now, now, body, contact.id))
+    return contact.id
+
+
+async def forget(session: AsyncSession, now: datetime) -> None:
+    """Sign-ups of last month go, and the addresses with them; what was granted stands in the ledger."""
+    await session.execute(sa.delete(_OPT_INS).where(_OPT_INS.c.asked_at < now - _KEPT))
+
+
+def _short(text: str | None) -> str | None:
+    return text[:500] if text else None
+
+
+class Mails:
+    """The stage of these mails: none leaves when it is of no use any more, and none stays readable in the outbox."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+
+    async def prepare(
+        self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], now: datetime
+    ) -> Mapping[int, Send | Skip | Defer]:
+        return {row["id"]: await self._look(session, row["payload"], now) for row in rows}
+
+    async def _look(self, session: AsyncSession, payload: Mapping[str, Any], now: datetime) -> Send | Skip:
+        row = await session.get(OptIn, payload.get("opt_in_id") or 0, populate_existing=True)
+        if row is None or not is_open(row, now):
+            return Skip("expired")
+        return Send({key: value for key, value in payload.items() if key != "opt_in_id"})
+
+    async def settled(self, session: AsyncSession, row: Mapping[str, Any], outcome: Outcome) -> None:
+        address = row["payload"].get("to")
+        if outcome.status == "failed" and outcome.reason == "bad_address" and address:
+            await contacts.suppress(session, self.ground.secret, "email", address, "hard_bounce", outcome.at)
+        await session.execute(sa.update(_MESSAGES).where(_MESSAGES.c.id == row["id"]).values(payload={}))
