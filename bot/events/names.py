@@ -10,9 +10,10 @@ EVENTS = (
     "Order Completed", "Order Updated", "Order Paid", "Order Fulfilled", "Order Delivered", "Order Refunded",
     "Order Cancelled", "Coupon Entered", "Coupon Applied", "Coupon Denied", "Coupon Removed",
     "Product Added to Wishlist", "Product Removed from Wishlist", "Wishlist Product Added to Cart", "Product Shared",
-    "Cart Shared", "Product Reviewed", "Back In Stock Requested", "Product Price Changed", "Product Stock Changed",
-    "Product Updated", "Product Deleted", "Site Visited", "Subscribed", "Unsubscribed",
-    "Email Bounced", "Email Marked As Spam",
+    "Cart Shared", "Product Reviewed", "Back In Stock Requested", "Back In Stock Cancelled", "Product Price Changed",
+    "Product Stock Changed", "Product Back In Stock", "Product Price Dropped", "Product Updated", "Product Deleted",
+    "Site Visited", "Subscribed", "Unsubscribed", "Subscription Started", "Subscription Cancelled",
+    "Email Bounced", "Email Marked As Spam", "Tier Changed", "Tier Reverted",
 )  # fmt: skip
 """Segment e-commerce v2 and our additions."""
 

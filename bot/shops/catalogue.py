@@ -1,4 +1,7 @@
-"""Products as the shop tells them; what a page says about one counts only until the shop itself has told."""
+"""Products as the shop tells them; what a page says about one counts only until the shop itself has told.
+
+A price or a stock that changed becomes an event of ours, `Product Price Changed` or `Product Stock Changed`, of nobody.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,41 +10,122 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import events
+from bot.base import money
 from bot.base.database import insert, table
-from bot.events import Happened
-from bot.shops import lines
+from bot.events import Happened, NewEvent
+from bot.shops import lines, prices
+from bot.tables.catalogue import PriceChange
 from bot.tables.shop import Product
 
-_rows = table(Product)
+SOURCE = "aftercart"
+_rows, _prices = table(Product), table(PriceChange)
 
 
-async def apply(session: AsyncSession, happened: Happened, currency: str) -> bool | None:
+async def apply(session: AsyncSession, happened: Happened, now: datetime, currency: str) -> bool | None:
     """`Product Updated` (with `variants`) and `Product Deleted`. False if it is older than what we hold."""
     said = happened.properties
     product_id = lines.text(said.get("product_id"))
     if not product_id:
         return None
     at = lines.moment(said.get("updated_at")) or happened.ts
+    held = await _held(session, product_id)
     if happened.name == "Product Deleted":
-        gone = sa.update(_rows).where(_rows.c.product_id == product_id)
-        await session.execute(gone.values(published=False, updated_at=at))
+        await _gone(session, happened, held, list(held), at, now)
         return None
-    newest = await session.scalar(
-        sa.select(sa.func.max(_rows.c.updated_at)).where(_rows.c.product_id == product_id, _rows.c.variant_id == "")
-    )
-    if newest is not None and at < newest:
+    if "" in held and at < held[""]["updated_at"]:
         return False
     whole = _values(said, product_id, "", lines.currency(said, currency), at)
     variants = [one for one in said.get("variants") or [] if isinstance(one, Mapping)]
-    kept = [lines.text(one.get("variant_id")) for one in variants]
-    for values in (whole, *(_variant(whole, one) for one in variants)):
+    stated = {values["variant_id"]: values for values in (whole, *(_variant(whole, one) for one in variants))}
+    for values in stated.values():
         put = insert(session, _rows).values(values)
         changed = {name: put.excluded[name] for name in values if name not in ("product_id", "variant_id")}
         await session.execute(put.on_conflict_do_update(index_elements=["product_id", "variant_id"], set_=changed))
+    known = await prices.told(session, product_id)
+    for variant_id, values in stated.items():
+        await _compare_prices(session, happened, known.get(variant_id), values, now)
+        if variant_id in held:
+            await _compare_stock(session, happened, held[variant_id], values, now)
     if "variants" in said:
-        gone = sa.update(_rows).where(_rows.c.product_id == product_id, _rows.c.variant_id.not_in(["", *kept]))
-        await session.execute(gone.values(published=False, updated_at=at))
+        await _gone(session, happened, held, [one for one in held if one not in stated], at, now)
     return None
+
+
+def available(row: Mapping[str, Any]) -> int | None:
+    """How many can be bought: none of what is not on show, None where the shop does not count."""
+    return (None if row["stock"] is None else max(0, row["stock"])) if row["published"] else 0
+
+
+async def find(session: AsyncSession, product_id: str, variant_id: str) -> Mapping[str, Any] | None:
+    """That variant, or the product where it has none of that id."""
+    both = sa.select(_rows).where(_rows.c.product_id == product_id, _rows.c.variant_id.in_(("", variant_id)))
+    found = {row["variant_id"]: dict(row) for row in (await session.execute(both)).mappings()}
+    return found.get(variant_id) or found.get("")
+
+
+async def product_of(session: AsyncSession, variant_id: str) -> str:
+    """The product that has this variant, or nothing."""
+    mine = sa.select(_rows.c.product_id).where(_rows.c.variant_id == variant_id).limit(1)
+    return await session.scalar(mine) or ""
+
+
+async def has_variants(session: AsyncSession, product_id: str) -> bool:
+    one = sa.select(_rows.c.id).where(_rows.c.product_id == product_id, _rows.c.variant_id != "").limit(1)
+    return await session.scalar(one) is not None
+
+
+async def _held(session: AsyncSession, product_id: str) -> dict[str, Mapping[str, Any]]:
+    rows = await session.execute(sa.select(_rows).where(_rows.c.product_id == product_id))
+    return {row["variant_id"]: dict(row) for row in rows.mappings()}
+
+
+async def _gone(
+    session: AsyncSession, happened: Happened, held: Mapping[str, Mapping[str, Any]], variants: Sequence[str],
+    at: datetime, now: datetime,
+) -> None:  # fmt: skip
+    for variant_id in variants:
+        row = held[variant_id]
+        gone = sa.update(_rows).where(_rows.c.id == row["id"])
+        await session.execute(gone.values(published=False, updated_at=at))
+        await _compare_stock(session, happened, row, {**row, "published": False, "updated_at": at}, now)
+
+
+async def _compare_prices(
+    session: AsyncSession, happened: Happened, before: Mapping[str, Any] | None, after: Mapping[str, Any], now: datetime
+) -> None:
+    """Keep a price that is new. The first one, and one in another currency, is no change of anything."""
+    new = {name: after[name] for name in ("product_id", "variant_id", "price", "currency")}
+    if after["price"] is None or (before and (before["price"], before["currency"]) == (new["price"], new["currency"])):
+        return
+    await session.execute(sa.insert(_prices).values(**new, at=after["updated_at"]))
+    if before is None or before["currency"] != after["currency"]:
+        return
+    old_and_new = {
+        "old": str(money.from_minor(before["price"], after["currency"])),
+        "new": str(money.from_minor(after["price"], after["currency"])),
+        "currency": after["currency"],
+    }
+    await _tell(session, happened, "price", "Product Price Changed", after, old_and_new, now)
+
+
+async def _compare_stock(
+    session: AsyncSession, happened: Happened, before: Mapping[str, Any], after: Mapping[str, Any], now: datetime
+) -> None:
+    old, new = available(before), available(after)
+    if old != new:
+        await _tell(session, happened, "stock", "Product Stock Changed", after, {"from": old, "to": new}, now)
+
+
+async def _tell(
+    session: AsyncSession, happened: Happened, kind: str, name: str, row: Mapping[str, Any], what: Mapping[str, Any],
+    now: datetime,
+) -> None:  # fmt: skip
+    """Once for each event that told of it, however often that one is applied again."""
+    key = f"{kind}:{row['product_id']}:{row['variant_id']}:{happened.id}"
+    named = {"product_id": row["product_id"], **({"variant_id": row["variant_id"]} if row["variant_id"] else {})}
+    body = {"properties": {**named, **what}}
+    await events.record(session, NewEvent(SOURCE, key, "track", name, row["updated_at"], now, body))
 
 
 def _values(said: Mapping[str, Any], product_id: str, variant_id: str, currency: str, at: datetime) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.events import Happened
-from bot.shops import carts, catalogue, orders
+from bot.shops import carts, catalogue, orders, prices
 from bot.shops.worth import Rates
 
 _NO_RATES: Rates = {}
@@ -23,11 +23,13 @@ async def apply(
         return None
     if name.startswith("Order "):
         return await orders.apply(session, happened, now, currency, rates)
+    if name in prices.LOOKS:
+        await prices.note(session, happened, currency)
     if name.startswith("Checkout ") or name in carts.CART_EVENTS:
         await catalogue.learn(session, happened, currency)
         return await carts.apply(session, happened, currency)
     if name in ("Product Updated", "Product Deleted"):
-        return await catalogue.apply(session, happened, currency)
+        return await catalogue.apply(session, happened, now, currency)
     if name in ("Product Viewed", "Product Clicked"):
         await catalogue.learn(session, happened, currency)
     return None

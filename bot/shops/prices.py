@@ -1,0 +1,104 @@
+"""Prices over time: what the shop told, what people saw, and the lowest of the last weeks."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base.database import insert, table
+from bot.events import Happened
+from bot.shops import lines
+from bot.tables.catalogue import PriceChange, SeenPrice
+from bot.tables.shop import Product
+
+SEEN_FOR = timedelta(days=30)
+"""A price seen longer ago is no longer on anybody's mind."""
+
+LOOKS = frozenset({
+    "Product Viewed", "Product Added", "Product Added to Wishlist", "Wishlist Product Added to Cart", "Cart Viewed",
+    "Cart Updated",
+})  # fmt: skip
+"""Events in which somebody sees a price."""
+
+_LINES_AT_MOST = 50
+_changes, _seen, _products = table(PriceChange), table(SeenPrice), table(Product)
+
+
+async def told(session: AsyncSession, product_id: str) -> dict[str, Mapping[str, Any]]:
+    """The last price that the shop told of the product and its variants, by variant id."""
+    last = sa.select(sa.func.max(_changes.c.id)).where(_changes.c.product_id == product_id)
+    rows = await session.execute(sa.select(_changes).where(_changes.c.id.in_(last.group_by(_changes.c.variant_id))))
+    return {row["variant_id"]: dict(row) for row in rows.mappings()}
+
+
+async def lowest(
+    session: AsyncSession, things: Sequence[tuple[str, str]], currency: str, before: datetime,
+    within: timedelta = SEEN_FOR,
+) -> dict[tuple[str, str], int]:  # fmt: skip
+    """The lowest price that held in the time before that moment, by product and variant: what a reduction must be
+    compared with by the EU's Omnibus directive (98/6/EC, Art. 6a). Nothing where no price from before is known.
+    """
+    wanted = set(things)
+    ids = sorted({product_id for product_id, _ in wanted})
+    asked = sa.select(_changes).where(_changes.c.product_id.in_(ids), _changes.c.at < before)
+    found: dict[tuple[str, str], int] = {}
+    for row in (await session.execute(asked.order_by(_changes.c.at, _changes.c.id))).mappings():
+        thing, price = (row["product_id"], row["variant_id"]), int(row["price"])
+        if row["currency"] != currency or thing not in wanted:
+            continue
+        # The one in force when the time began counts too; whatever came before that one does not.
+        found[thing] = price if row["at"] <= before - within else min(price, found.get(thing, price))
+    return found
+
+
+async def note(session: AsyncSession, happened: Happened, currency: str) -> None:
+    """Write down at which price somebody saw what the event names.
+
+    What the page says counts as far as the shop's own price was not lower: nobody shall make us call something reduced
+    that never was.
+    """
+    if happened.contact_id is None:
+        return
+    said = happened.properties
+    of = lines.currency(said, currency)
+    listed = said.get("products")
+    named = listed[:_LINES_AT_MOST] if isinstance(listed, list) else [said]
+    wanted = {
+        (lines.text(one["product_id"]), lines.text(one.get("variant_id"))): lines.amount(one.get("price"), of)
+        for one in named
+        if isinstance(one, Mapping) and lines.text(one.get("product_id"))
+    }
+    if not wanted:
+        return
+    ids = sorted({product_id for product_id, _ in wanted})
+    held = await session.execute(sa.select(_products).where(_products.c.product_id.in_(ids)))
+    known = {(row["product_id"], row["variant_id"]): row for row in held.mappings()}
+    for (product_id, variant_id), price in wanted.items():
+        row = known.get((product_id, variant_id)) or known.get((product_id, ""))
+        if row is not None and row["price"] is not None and row["currency"] == of:
+            price = row["price"] if price is None else min(price, row["price"])  # noqa: PLW2901
+        if price:
+            of_row = row["variant_id"] if row is not None else variant_id
+            await _put(session, happened, product_id, of_row, price, of)
+
+
+async def _put(
+    session: AsyncSession, happened: Happened, product_id: str, variant_id: str, price: int, currency: str
+) -> None:
+    put = insert(session, _seen).values(
+        contact_id=happened.contact_id, product_id=product_id, variant_id=variant_id, price=price, currency=currency,
+        at=happened.ts,
+    )  # fmt: skip
+    changed = {name: put.excluded[name] for name in ("price", "currency", "at")}
+    await session.execute(
+        put.on_conflict_do_update(
+            index_elements=["contact_id", "product_id", "variant_id"], set_=changed, where=_seen.c.at <= put.excluded.at
+        )
+    )
+
+
+async def forget(session: AsyncSession, now: datetime) -> None:
+    """What was seen too long ago to matter goes."""
+    await session.execute(sa.delete(_seen).where(_seen.c.at < now - SEEN_FOR - timedelta(days=1)))
