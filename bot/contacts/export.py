@@ -17,7 +17,7 @@ from sqlmodel import SQLModel
 
 from bot.base.database import table
 from bot.tables.audiences import CustomerStats, SegmentMember, StandingChange
-from bot.tables.automations import Click, Credit, Enrolment
+from bot.tables.automations import Click, Credit, Enrolment, Refusal
 from bot.tables.catalogue import SeenPrice, StockAlert
 from bot.tables.chat import FormerTopic, Topic
 from bot.tables.events import Event
@@ -108,6 +108,7 @@ KEPT: Mapping[str, Kept] = {
     ),
     "mails received": Kept(ReceivedMail, _by(ReceivedMail, "contact_id", "contacts")),
     "automations": Kept(Enrolment, _by(Enrolment, "contact_id", "contacts")),
+    "flows that did not want them": Kept(Refusal, _by(Refusal, "contact_id", "contacts")),
     "experiments": Kept(Exposure, _by(Exposure, "contact_id", "contacts")),
     "standing": Kept(CustomerStats, _by(CustomerStats, "contact_id", "contacts")),
     "earlier standings": Kept(StandingChange, _by(StandingChange, "contact_id", "contacts")),

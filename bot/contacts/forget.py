@@ -11,7 +11,7 @@ from bot.base import ids
 from bot.base.database import table
 from bot.contacts import consent, wanted, wishes
 from bot.tables.audiences import SegmentMember
-from bot.tables.automations import Click, Enrolment
+from bot.tables.automations import Click, Enrolment, Refusal
 from bot.tables.chat import FormerTopic, TelegramUpdate, Topic
 from bot.tables.events import Event, RejectedEvent, WebhookDelivery
 from bot.tables.feedback import Rating
@@ -89,6 +89,8 @@ async def _stop(session: AsyncSession, people: Sequence[int], now: datetime) -> 
     enrolments, messages = table(Enrolment), table(Message)
     members = table(SegmentMember)
     await session.execute(sa.delete(members).where(members.c.contact_id.in_(people)))
+    refusals = table(Refusal)
+    await session.execute(sa.delete(refusals).where(refusals.c.contact_id.in_(people)))
     mine = sa.update(enrolments).where(enrolments.c.contact_id.in_(people))
     ended = {"status": "exited", "exit_reason": "erased", "ended_at": now, **_GONE}
     await session.execute(mine.where(enrolments.c.status == "active").values(**ended))

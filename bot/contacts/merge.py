@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 from bot import tables
 from bot.base.database import table
 from bot.contacts import standing, wanted
-from bot.tables.automations import Enrolment, FlowVersion
+from bot.tables.automations import Enrolment, FlowVersion, Refusal
 from bot.tables.experiments import Exposure
 from bot.tables.feedback import Voice
 from bot.tables.outbox import Message
@@ -23,6 +23,7 @@ _enrolments = table(Enrolment)
 _versions = table(FlowVersion)
 _messages = table(Message)
 _voices = table(Voice)
+_refusals = table(Refusal)
 _tags = table(ContactTag)
 _exposures = table(Exposure)
 
@@ -51,6 +52,7 @@ async def merge(session: AsyncSession, keep_id: int, gone_id: int, now: datetime
     await _join_tags(session, keep_id, gone_id)
     await _join_exposures(session, keep_id, gone_id)
     await standing.join(session, keep_id, gone_id)
+    await session.execute(sa.delete(_refusals).where(_refusals.c.contact_id == gone_id))
     for column in _pointing_here():
         await session.execute(sa.update(column.table).where(column == gone_id).values({column.name: keep_id}))
     contacts = table(Contact)

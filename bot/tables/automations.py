@@ -65,6 +65,24 @@ class Enrolment(DueRow, table=True):
     context: dict[str, Any] = json_value()
 
 
+class Refusal(SQLModel, table=True):
+    """Somebody whom a flow did not want although what starts it had happened: the newest time, and how often.
+
+    `reason` is the word of the condition that said no, or re_entry, goal_reached, higher_flow, no_address, history,
+    machine, resting.
+    """
+
+    __table_args__ = (sa.UniqueConstraint("contact_id", "flow"),)
+
+    id: int | None = row_id()
+    contact_id: int = reference("contact.id", index=False)
+    flow: str
+    reason: str
+    event_id: int | None = reference("event.id", null=True, index=False)
+    times: int = 1
+    at: datetime = moment()
+
+
 class Click(SQLModel, table=True):
     """A visit to a link of a message. `label` is human, or why we think that it was a machine."""
 

@@ -191,6 +191,20 @@ def upgrade() -> None:
         batch_op.create_index("ix_standingchange_kind", ["kind", "at"], unique=False)
 
     op.create_table(
+        "refusal",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("flow", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_refusal_contact_id")),
+        sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_refusal_event_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_refusal")),
+        sa.UniqueConstraint("contact_id", "flow", name=op.f("uq_refusal_contact_id_flow")),
+    )
+    op.create_table(
         "stockalert",
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
@@ -282,6 +296,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_stockalert_contact")
 
     op.drop_table("stockalert")
+    op.drop_table("refusal")
     with op.batch_alter_table("standingchange", schema=None) as batch_op:
         batch_op.drop_index("ix_standingchange_kind")
         batch_op.drop_index("ix_standingchange_contact")
