@@ -1,11 +1,14 @@
 """A flow as its TOML file describes it: what starts it, what ends it, its steps. Checked further by `flow_files`."""
 
 import re
+from collections.abc import Mapping
 from datetime import time, timedelta
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from automations.definition.goods import Drop, Refill, Restock
 from bot.base import clock
 
 PRIORITIES = {
@@ -103,7 +106,7 @@ class Wait(Part):
     elapsed: Duration | None = None
     days: int | None = None
     at: TimeOfDay | None = None
-    since: Literal["delivery", "occurrence"] | None = None
+    since: Literal["delivery", "occurrence", "run_out"] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> "Wait":
@@ -197,6 +200,12 @@ class Variant(Part):
 
     weight: Annotated[int, Field(ge=0, le=10_000)] = 1
     steps: dict[Name, Change] = {}
+
+    def applied(self, step: "Step") -> "Step":
+        change = self.steps.get(step.id)
+        if change is None:
+            return step
+        return step.model_copy(update={name: getattr(change, name) for name in change.model_fields_set})
 
 
 class Experiment(Part):
@@ -319,11 +328,30 @@ class Flow(Part):
     filters: Questions = ()
     enrol: Enrol
     exit: Exit = Exit()
+    restock: Restock = Restock()
+    drop: Drop = Drop()
+    refill: tuple[Refill, ...] = ()
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
 
     @property
     def rank(self) -> int:
         return PRIORITIES[self.priority]
+
+    @cached_property
+    def differing(self) -> frozenset[str]:
+        """Ids of the steps where the arms of the experiment part: who comes to one of them is exposed."""
+        arms = self.experiment.variants.values() if self.experiment else ()
+        return frozenset(step for arm in arms for step in arm.steps)
+
+    @cached_property
+    def _by_variant(self) -> Mapping[str, "Flow"]:
+        arms = self.experiment.variants if self.experiment else {}
+        return {name: self.model_copy(update={"steps": tuple(map(arm.applied, self.steps))})
+                for name, arm in arms.items()}  # fmt: skip
+
+    def for_variant(self, variant: str) -> "Flow":
+        """The flow as that arm of its experiment has it; the flow itself for an arm that it does not know."""
+        return self._by_variant.get(variant, self) if variant and self.experiment else self
 
     def place(self, step_id: str) -> int | None:
         return next((number for number, step in enumerate(self.steps) if step.id == step_id), None)

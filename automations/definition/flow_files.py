@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from automations.definition import flow
+from automations.definition import flow, goods
 from automations.definition.flow import Flow
 from automations.definition.flow_checks import Check, Surroundings
 from bot.base import paths
@@ -122,14 +122,15 @@ def _without(tree: dict[str, Any], error: Any) -> bool:
     return False
 
 
-_MODELS: dict[str, type[flow.Part]] = {
+_MODELS: dict[str, type[BaseModel]] = {
     "trigger": flow.Trigger, "enrol": flow.Enrol, "exit": flow.Exit, "steps": flow.Step, "wait": flow.Wait,
     "wait_for": flow.WaitFor, "split": flow.Split, "coupon": flow.Coupon, "tag": flow.Tag, "task": flow.Task,
     "webhook": flow.Webhook, "experiment": flow.Experiment, "variants": flow.Variant,
+    "restock": goods.Restock, "drop": goods.Drop, "refill": goods.Refill,
 }  # fmt: skip
 
 
-def _model(path: Sequence[str | int]) -> type[flow.Part]:
+def _model(path: Sequence[str | int]) -> type[BaseModel]:
     """Whose key it is that stands at the end of the path."""
     words = [part for part in path[:-1] if isinstance(part, str)]
     if words[:1] == ["experiment"] and len(words) > 2:

@@ -135,7 +135,7 @@ class OnEvent:
                 continue
             context = {**row["context"], "delivered_at": happened.ts.isoformat()}
             changed: dict[str, Any] = {"context": context}
-            if step is not None and step.wait is not None and step.wait.since == "delivery":
+            if step is not None and step.wait is not None and step.wait.since in waits.FROM_DELIVERY:
                 person = (await facts.load(session, [happened.contact_id], set(), now))[happened.contact_id]
                 zone = zones.local(self.ground.config, person.contact).zone
                 due = waits.end(step.wait, row["step_entered_at"], zone, context)
@@ -146,7 +146,9 @@ class OnEvent:
     async def _start(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
         assert happened.contact_id is not None
         wanting = [flow for flow in self.flows if happened.name in flow.trigger.events]
-        if not wanting or happened.received_at - happened.ts > HISTORY or self.pace.is_machine(happened, now):
+        if not wanting or happened.received_at - happened.ts > HISTORY:
+            return
+        if happened.source != "aftercart" and self.pace.is_machine(happened, now):
             return
         cause = Cause(happened.contact_id, happened.ts, happened.id, starts.context_of(happened.properties))
         await self._consider(session, wanting, cause, now)

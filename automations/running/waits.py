@@ -11,11 +11,15 @@ from bot.base import clock
 TRANSIT = timedelta(days=7)
 """How long a parcel takes where the shop never tells that it arrived."""
 
+FROM_DELIVERY = ("delivery", "run_out")
+"""Waits that are counted from the moment when the parcel arrived."""
+
 
 def end(wait: Wait, start: datetime, zone: ZoneInfo, context: Mapping[str, Any]) -> datetime:
     """When the wait is over that was entered at `start`. Elapsed time is exact; days are calendar days there.
 
-    `context` has `occurrence` (a date) or `ordered_at` and perhaps `delivered_at` for a wait since one of them.
+    `context` has `occurrence` (a date) or `ordered_at` and perhaps `delivered_at` for a wait since one of them, and for
+    one since the goods run out how many days they last (`lasts`).
     """
     if wait.elapsed is not None:
         return start + wait.elapsed
@@ -23,7 +27,9 @@ def end(wait: Wait, start: datetime, zone: ZoneInfo, context: Mapping[str, Any])
     if wait.since == "occurrence":
         assert wait.at is not None
         return _instant(date.fromisoformat(context["occurrence"]) + timedelta(days=days), wait.at, zone)
-    origin = delivered(context, start) if wait.since == "delivery" else start
+    origin = delivered(context, start) if wait.since in FROM_DELIVERY else start
+    if wait.since == "run_out":
+        origin += timedelta(days=float(context.get("lasts") or 0))
     if wait.at is None:
         return origin + timedelta(days=days)
     day = origin.astimezone(zone).date() + timedelta(days=days)
@@ -36,6 +42,11 @@ def _instant(day: date, at: time, zone: ZoneInfo) -> datetime:
     the hour that autumn repeats is the first of the two. (`clock.instant` ends a gap at 03:00, as opening hours do.)
     """
     return datetime.combine(day, at, zone).replace(fold=0).astimezone(UTC)
+
+
+def moment(text: object) -> datetime | None:
+    """A time that a context holds, as text."""
+    return clock.parse(text) if isinstance(text, str) else None
 
 
 def delivered(context: Mapping[str, Any], default: datetime) -> datetime:
