@@ -5,6 +5,7 @@ import typer
 from bot.commands import (
     checking,
     contacts,
+    experiment_report,
     feedback_reports,
     flows,
     importing,
@@ -35,6 +36,7 @@ cli.add_typer(templates.cli, name="template")
 reports.cli.command("sla")(sla_report.sla)
 reports.cli.command("ratings")(feedback_reports.ratings)
 reports.cli.command("improvements")(feedback_reports.improvements)
+reports.cli.command("experiments")(experiment_report.experiments)
 cli.add_typer(contacts.cli, name="contact")
 cli.add_typer(reports.cli, name="report")
 

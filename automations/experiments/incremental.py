@@ -40,10 +40,10 @@ class Gain:
 class Incremental:
     """Of one flow, or of all (`flow` empty). `mails` were sent to the treated.
 
-    `orders` and `money` compare a person of each side. `total` is what all the mails brought together and `per_thousand` what a thousand of them did, from the money that
-    people spent. `by_orders` is the total from how many ordered, times what an order is worth on average: narrower,
-    and right as long as mails change who orders but not how much. `of` says whose hold-out it is: of the shop, whose
-    people get nothing of any flow, or of this flow alone.
+    `orders` and `money` compare a person of each side. `total` is what all the mails brought together and
+    `per_thousand` what a thousand of them did, from the money that people spent. `by_orders` is the total from how many
+    ordered, times what an order is worth on average: narrower, and right as long as mails change who orders but not how
+    much. `of` says whose hold-out it is: of the shop, whose people get nothing of any flow, or of this flow alone.
     """
 
     flow: str
