@@ -12,6 +12,7 @@ from automations.definition.goods import Drop, Refill, Restock
 from bot.base import clock
 
 PRIORITIES = {
+    "welcome": 79,
     "back_in_stock": 80,
     "checkout": 81,
     "cart": 82,
@@ -312,7 +313,7 @@ class Flow(Part):
     title: str
     about: About
     priority: Literal[
-        "back_in_stock", "checkout", "cart", "price_drop", "post_purchase", "birthday",
+        "welcome", "back_in_stock", "checkout", "cart", "price_drop", "post_purchase", "birthday",
         "replenishment", "browse", "win_back", "broadcast",
     ]  # fmt: skip
     topic: str = "marketing"

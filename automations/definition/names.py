@@ -6,7 +6,7 @@ EVENTS = frozenset(names.EVENTS)
 ALIASES = names.ALIASES
 
 KEY_PARTS = frozenset({
-    "contact", "local_date", "event_id", "cart_id", "checkout_id", "order_id", "product_id", "variant_id", "category",
+    "contact", "address_hash", "local_date", "event_id", "cart_id", "checkout_id", "order_id", "product_id", "variant_id", "category",
     "kind", "year", "price", "family",
 })  # fmt: skip
 """What may stand in braces in a key, and what an exit may match on."""

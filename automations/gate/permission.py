@@ -13,7 +13,9 @@ from automations.gate.asked import Way
 from bot import contacts
 from bot.base import ids
 from bot.base.config.sections import Automations
+from bot.base.config.topics import GENERAL
 from bot.base.database import table
+from bot.contacts.consent import ANSWERS
 from bot.tables.people import Consent, Suppression
 
 LEFT = frozenset({"unsubscribed", "unsubscribe"})
@@ -37,8 +39,9 @@ class Permissions:
         return None
 
     def word(self, way: Way, topic: str) -> str | None:
-        """`granted`, `withdrawn` or None: consent is per address."""
-        return self.words.get((way.channel, self.marks[way], topic))
+        """`granted`, `withdrawn` or None: consent is per address. Without a word on the topic that on marketing holds."""
+        mark = self.marks[way]
+        return self.words.get((way.channel, mark, topic)) or self.words.get((way.channel, mark, GENERAL))
 
 
 async def load(
@@ -58,7 +61,8 @@ async def load(
     found.suppressed = {(row.channel, row.address_hash, row.topic): row.reason for row in rows}
     said = await session.execute(
         sa.select(ledger.c.channel, ledger.c.address_hash, ledger.c.topic, ledger.c.action)
-        .where(ledger.c.channel.in_(channels), ledger.c.address_hash.in_(marks), ledger.c.topic.in_(sorted(topics)))
+        .where(ledger.c.channel.in_(channels), ledger.c.address_hash.in_(marks))
+        .where(ledger.c.topic.in_(sorted({*topics, GENERAL})), ledger.c.action.in_(ANSWERS))
         .order_by(ledger.c.at, ledger.c.id)
     )
     found.words = {(row.channel, row.address_hash, row.topic): row.action for row in said}  # the newest overwrites

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from automations import attribution
 from automations.asking import conditions, facts, matter
 from automations.care import Care
+from automations.consent import leaving, signing_up
 from automations.definition.flow import Flow
 from automations.definition.flow_files import Flows
 from automations.definition.versions import Version, Versions
@@ -118,9 +119,9 @@ class OnEvent:
     async def _unsubscribed(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
         """Flows of that topic end, others go on; coming back later does not revive them. A complaint ends all."""
         assert happened.contact_id is not None
-        topic = str(happened.properties.get("topic") or "")
         rows, known = await self._open(session, happened.contact_id)
-        mine = [row["id"] for row in rows if (flow := _flow(known, row)) and topic in ("", flow.topic)]
+        inside = [(row, flow) for row in rows if (flow := _flow(known, row))]
+        mine = await leaving.ended(session, self.ground.secret, happened, inside)
         await exits.leave(session, mine, _LEAVES[happened.name], now, happened.id)
 
     async def _delivered(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
@@ -150,7 +151,10 @@ class OnEvent:
             return
         if happened.source != "aftercart" and self.pace.is_machine(happened, now):
             return
-        cause = Cause(happened.contact_id, happened.ts, happened.id, starts.context_of(happened.properties))
+        context = starts.context_of(happened.properties)
+        if signing_up.welcomes(happened, double_opt_in=self.ground.config.automations.double_opt_in):
+            context["welcome"] = True
+        cause = Cause(happened.contact_id, happened.ts, happened.id, context)
         await self._consider(session, wanting, cause, now)
 
     async def _consider(self, session: AsyncSession, wanting: Sequence[Flow], cause: Cause, now: datetime) -> None:

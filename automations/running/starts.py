@@ -19,7 +19,7 @@ from automations.definition.versions import Version, Versions
 from automations.experiments import holdout
 from automations.running import exits, steps
 from automations.subjects import shown
-from bot.base import work
+from bot.base import ids, work
 from bot.base.database import insert, table
 from bot.base.ground import Ground
 from bot.contacts import zones
@@ -60,7 +60,7 @@ class Starter:
         zone = zones.local(self.ground.config, person.contact).zone
         began = 0
         for context in self._reasons(flow, person, cause):
-            key = _key(flow, cause, context, zone)
+            key = _key(flow, cause, {**context, "address_hash": self._mark(person)}, zone)
             case = Case(flow.name, cause.ts, context, now, self._language(person), self.care)
             same = await _find(session, flow.name, key)
             if same is not None:
@@ -73,6 +73,10 @@ class Starter:
         """What each enrolment would be about: one, or what the subject makes of the cause."""
         split = shown.KNOWN[flow.about].reasons
         return split(flow, person, cause.context, self.care) if split else [dict(cause.context)]
+
+    def _mark(self, person: Person) -> str:
+        """Of the address: what comes once to it stays so when they come back as somebody new."""
+        return ids.hash_address(person.email, self.ground.secret) if person.email else ""
 
     def _language(self, person: Person) -> str:
         return person.contact["language"] or self.ground.config.shop.language

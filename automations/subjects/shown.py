@@ -3,6 +3,7 @@
 customer  first_name last_name name email language           shop      name url currency language country
 cart      items total currency url count (also `checkout`)   products  name url image_url price currency category
 order     number order_id ordered_at items                   tips      category name lines items
+welcome   topic about
 birthday  date days belated                                   unsubscribe_url preferences_url flow step
 An item has name variant url image_url category quantity price old_price price_dropped total currency.
 Money is in the smallest unit of its currency.
@@ -11,7 +12,7 @@ Money is in the smallest unit of its currency.
 from collections.abc import Mapping
 from typing import Any
 
-from automations.subjects import birthday, browse, care_tips, cart
+from automations.subjects import birthday, browse, care_tips, cart, welcome
 from automations.subjects.writing import Subject, Writing
 
 KNOWN: Mapping[str, Subject] = {
@@ -20,6 +21,7 @@ KNOWN: Mapping[str, Subject] = {
     "browse": browse.SUBJECT,
     "birthday": birthday.SUBJECT,
     "care": care_tips.SUBJECT,
+    "welcome": welcome.SUBJECT,
 }
 """By the word that a flow writes after `about`."""
 
@@ -44,6 +46,6 @@ def build(writing: Writing) -> dict[str, Any]:
         "flow": {"name": writing.flow.name, "title": writing.flow.title},
         "step": writing.step.id,
         "unsubscribe_url": writing.links.unsubscribe,
-        "preferences_url": writing.links.unsubscribe,
+        "preferences_url": writing.links.preferences,
         **KNOWN[writing.flow.about].show(writing),
     }  # fmt: skip

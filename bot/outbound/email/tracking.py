@@ -43,6 +43,10 @@ class LinkTokens:
     def unsubscribe(self) -> str:
         return f"{self.base}/u/{ids.sign('unsubscribe', self.message_id, self.secret)}"
 
+    @property
+    def preferences(self) -> str:
+        return f"{self.base}/preferences/{ids.sign('preferences', self.message_id, self.secret)}"
+
 
 @dataclass(frozen=True)
 class Target:
