@@ -38,7 +38,7 @@ MOST_UNANSWERED = 3  # mails in a month that nobody answered: that mailbox does 
 
 _KEPT = timedelta(days=30)
 _ONCE_IN = timedelta(hours=24)
-_PURPOSE_OF_TOKEN = "confirm"
+_LINK = "confirm"  # what its links are signed for
 _OPT_INS = table(OptIn)
 _MESSAGES = table(Message)
 
@@ -47,7 +47,7 @@ Answer = Literal["asked", "granted", "too_many"]
 
 @dataclass(frozen=True)
 class Asked:
-    """What was typed: a normalised address, topics that exist, and how. `again` False: too old to write a mail for."""
+    """What was typed: a normalised address, topics that exist, and how. `fresh` False: history, no mail is written for it."""
 
     address: str
     topics: Sequence[str]
@@ -154,12 +154,12 @@ async def _mail(session: AsyncSession, ground: Ground, mails: MailTemplates, row
 
 def link(ground: Ground, row: OptIn) -> str:
     assert row.id is not None
-    return f"{ground.config.web.url}/confirm/{ids.sign(_PURPOSE_OF_TOKEN, row.id, ground.secret)}"
+    return f"{ground.config.web.url}/confirm/{ids.sign(_LINK, row.id, ground.secret)}"
 
 
 async def find(session: AsyncSession, ground: Ground, token: str, *, hold: bool = False) -> OptIn | None:
     """The sign-up behind a link; None if it is none of ours, or gone since."""
-    number = ids.unsign(_PURPOSE_OF_TOKEN, token, ground.secret)
+    number = ids.unsign(_LINK, token, ground.secret)
     if number is None:
         return None
     return await session.get(OptIn, number, with_for_update=hold or None, populate_existing=True)

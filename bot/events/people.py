@@ -93,11 +93,11 @@ async def hear(
         contact.last_seen_at = told.ts
     if told.kind == "identify":
         await _consent_trait(session, secret, told, before)
-    elif told.name == "Unsubscribed" or (
-        told.name == "Subscribed" and not (double_opt_in and needs_a_second_yes(told))
+    elif told.source != "aftercart" and (
+        told.name == "Unsubscribed"
+        or (told.name == "Subscribed" and not (double_opt_in and needs_a_second_yes(told)))
     ):
-        if told.source != "aftercart":
-            await _said(session, secret, told)
+        await _said(session, secret, told)
 
 
 def needs_a_second_yes(told: Happened) -> bool:
