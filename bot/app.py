@@ -31,6 +31,9 @@ from bot.base.ground import Ground
 from bot.contacts import retention
 from bot.events import Applier, Ingest
 from bot.events.apply import Handler
+from bot.inbound.mailbox import setup as mailbox
+from bot.inbound.mailbox.reading import Reading
+from bot.inbound.mailbox.taking import Taking
 from bot.inbound.telegram import inbox, webhook
 from bot.inbound.web import each_request, events_api, health, links, metrics, ratings, server, shop_webhooks
 from bot.inbound.web.pages import Pages
@@ -55,8 +58,8 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-PARTS = frozenset({"web", "telegram", "work"})
-"""What runs when nothing is named. There is no mailbox door yet: replies by mail go to your mail program."""
+PARTS = frozenset({"web", "telegram", "mailbox", "work"})
+"""What runs when nothing is named, as far as it is configured."""
 
 _LANDING = 10.0  # seconds that messages on their way have when the program stops
 
@@ -85,12 +88,14 @@ class App:
 
     async def run(self, only: set[str], stop: asyncio.Event) -> None:
         """Run these parts (none named: all) until `stop` is set or one of them fails. Raises FindingsError."""
-        if "mailbox" in only:
-            words = "there is no mailbox door yet: this program sends mail and does not read any; leave the part out"
-            raise FindingsError(Finding(words, "--only mailbox"))
-        if "telegram" in only and not self.config.telegram.token:
-            raise FindingsError(Finding("not set, and --only telegram asks for it", key="telegram.token"))
-        parts = only or PARTS - ({"telegram"} if not self.config.telegram.token else set())
+        needed = {"telegram": ("telegram.token", self.config.telegram.token),
+                  "mailbox": ("mailbox.imap_url", self.config.mailbox.imap_url)}  # fmt: skip
+        for part, (key, value) in needed.items():
+            if part in only and not value:
+                raise FindingsError(Finding(f"not set, and --only {part} asks for it", key=key))
+        if wrong := mailbox.missing(self.config):
+            raise FindingsError(*wrong)
+        parts = only or PARTS - {part for part, (_, value) in needed.items() if not value}
         for key in self.config.off():
             log.warning(f"off until it is set: {key}")
         async with AsyncExitStack() as stack:
@@ -143,6 +148,8 @@ class App:
             for line in schedule.TABLE:
                 engine.every(line.cron, line.name, jobs[line.name])
             running.append(partial(engine.serve, await _kinds(stack, house), stop))
+        if "mailbox" in parts:
+            running.append(partial(Reading(house.database, self.config.mailbox, house.worker).read, stop))
         if "telegram" in parts and house.telegram is not None:
             running.append(partial(_take_updates, house, house.telegram, stop))
         return running or [stop.wait]
@@ -192,6 +199,7 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
         Timers(house.database, house.desk, house.worker).kind(),
         Waking(house.database, house.desk, house.worker).kind(),
         Rounds(house.database, house.desk).kind(),
+        Taking(house.database, house.desk, house.worker).kind(),
         *outbox.kinds(),
     ]
     if house.telegram is not None:

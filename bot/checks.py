@@ -15,6 +15,7 @@ from bot.base.config import Config, SmtpServer
 from bot.base.database import Database
 from bot.base.errors import Finding, FindingsError
 from bot.base.texts import Texts
+from bot.inbound.mailbox import setup as mailbox
 from bot.outbound.email.templates import MailTemplates
 from bot.support import answers, hours, macros, scripts
 
@@ -23,11 +24,11 @@ _ANSWER_WITHIN = 10.0
 
 async def everything(config: Config) -> list[Finding]:
     """Findings of every part; a part that cannot be read hides only itself."""
-    findings = files(config)
+    findings = files(config) + mailbox.missing(config)
     if config.telegram.token:
         # It takes seconds to import: before the others' patience starts to run.
         importlib.import_module("bot.inbound.telegram.setup")
-    connections = (_database(config), _relay(config), _telegram(config))
+    connections = (_database(config), _relay(config), _mailbox(config), _telegram(config))
     for found in await asyncio.gather(*connections):
         findings += found
     return findings
@@ -92,6 +93,14 @@ async def _relay(config: Config) -> list[Finding]:
     except Exception as error:  # TLS, names, passwords, refusals: all of it is the answer
         return [_finding("mail.smtp_url", "the mail relay does not take us", error)]
     return []
+
+
+async def _mailbox(config: Config) -> list[Finding]:
+    try:
+        async with asyncio.timeout(_ANSWER_WITHIN):
+            return await mailbox.check(config)
+    except TimeoutError as error:
+        return [_finding("mailbox.imap_url", "the mailbox does not answer", error)]
 
 
 def smtp(server: SmtpServer) -> aiosmtplib.SMTP:

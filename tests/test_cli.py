@@ -128,8 +128,15 @@ def test_a_port_in_use_is_one_line(aftercart: Shell) -> None:
     assert f"web.port: cannot listen on 127.0.0.1:{port}: Address already in use" in told
 
 
-def test_the_mailbox_says_that_it_is_not_there(aftercart: Shell) -> None:
-    assert "no mailbox door yet" in aftercart("run", "--only", "mailbox", status=1)[1]
+def test_a_mailbox_that_is_not_set_is_asked_for(aftercart: Shell) -> None:
+    assert "mailbox.imap_url: not set" in aftercart("run", "--only", "mailbox", status=1)[1]
+
+
+def test_a_mailbox_without_a_relay_to_answer_by_is_refused(aftercart: Shell) -> None:
+    url = "imap://me:hunter2@127.0.0.1?tls=none"
+    _, told = aftercart("run", status=1, AFTERCART_MAILBOX__IMAP_URL=url)
+    assert "mail.smtp_url: not set, and mail that comes in could not be answered" in told
+    assert "hunter2" not in told
 
 
 def test_run_serves_and_stops_cleanly_when_asked(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot import contacts
-from bot.support import answers, lines, typed
+from bot.support import answers, by_mail, lines, typed
 from bot.support.answers import catalogue, ranking
 from bot.support.desk import Desk
 from bot.support.feedback import comments, complaints, ratings, telling
@@ -28,7 +28,7 @@ class Said:
 
     `attachment` is `{kind, file_id, name}` or empty, `provider_key` the name of the original (`telegram:CHAT:MESSAGE`),
     `at` the provider's time of it, `source` where to copy it from. `reply_to_id` is the line that it answers, `quote`
-    the words that it takes up.
+    the words that it takes up. `to_a_person`: it answers something of ours that only a person can go on with.
     """
 
     contact_id: int
@@ -41,6 +41,7 @@ class Said:
     source: Mapping[str, int] = field(default_factory=dict)
     reply_to_id: int | None = None
     quote: str = ""
+    to_a_person: bool = False
 
 
 async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: datetime) -> None:
@@ -70,11 +71,14 @@ async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: date
     elif await floods.too_much(session, desk, contact, line.at):
         language = await _language(session, desk, contact, said.text)
         await opening.hand_over(session, desk, contact, said.channel, language, line, "flood", now)
+    elif said.to_a_person:
+        language = await _language(session, desk, contact, said.text)
+        await opening.hand_over(session, desk, contact, said.channel, language, line, "reply", now)
     elif said.attachment or not said.text.strip():
         language = await _language(session, desk, contact, said.text)
         await opening.hand_over(session, desk, contact, said.channel, language, line, "attachment", now)
     elif not (
-        await proof.took(session, desk, contact, line, now)
+        (said.channel != by_mail.CHANNEL and await proof.took(session, desk, contact, line, now))
         or await comments.take(session, desk, contact, line, now, ticket=None)
     ):
         await _reply(session, desk, contact, line, now)
@@ -99,6 +103,10 @@ async def _reply(session: AsyncSession, desk: Desk, contact: Contact, line: Tick
     if await opening.thanked(session, desk, contact, line):
         await opening.hand_over(session, desk, contact, line.channel, language, line, "thanks", now)
         return
+    mailed = line.channel == by_mail.CHANNEL
+    if mailed and not await by_mail.may_answer(session, _id(contact), desk.ground.config.mailbox.answers_per_hour, now):
+        await opening.hand_over(session, desk, contact, line.channel, language, line, "unsure", now)
+        return
     if order_status.is_only_a_number(line.text):
         await _order(session, desk, contact, line, language, now)
         return
@@ -110,7 +118,7 @@ async def _reply(session: AsyncSession, desk: Desk, contact: Contact, line: Tick
             return
         if await ready.answer(session, desk, contact, line.channel, match.entry, language, key, now):
             return
-    elif match.kind == "suggest" and not await _asks_again(session, desk, contact, line, now):
+    elif match.kind == "suggest" and not mailed and not await _asks_again(session, desk, contact, line, now):
         await ready.suggest(session, desk, contact, line.channel, match, language, key, now)
         return
     await opening.hand_over(session, desk, contact, line.channel, language, line, match.why or "unsure", now)
@@ -127,6 +135,9 @@ async def _asks_again(session: AsyncSession, desk: Desk, contact: Contact, line:
 async def _order(
     session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, language: str, now: datetime
 ) -> None:
+    if line.channel == by_mail.CHANNEL:
+        await _order_by_mail(session, desk, contact, line, language, now)
+        return
     reply = await order_status.reply(session, desk, contact, line.text, language, now)
     if await proof.offered(session, desk, contact, line.channel, reply, language, f"said:{line.id}", now):
         return
@@ -139,6 +150,19 @@ async def _order(
         first = {"text": desk.say(language, "answer.yes"), "data": f"1:order:{reply.order.id}"}
     buttons = [[human]] if reply.kind == "ask" else [[first, human]]
     await ready.say(session, contact, line.channel, reply.text, f"said:{line.id}", now, buttons)
+
+
+async def _order_by_mail(
+    session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, language: str, now: datetime
+) -> None:
+    """Told only to an address that was shown to be theirs, and only what is certain: a mail has no buttons."""
+    if await by_mail.is_proven(session, _id(contact)):
+        reply = await order_status.reply(session, desk, contact, line.text, language, now)
+        if reply.kind == "told":
+            text = ready.with_a_person(desk, reply.text, language)
+            await ready.say(session, contact, line.channel, text, f"said:{line.id}", now)
+            return
+    await opening.hand_over(session, desk, contact, line.channel, language, line, "order", now)
 
 
 async def _language(session: AsyncSession, desk: Desk, contact: Contact, text: str) -> str:

@@ -11,6 +11,7 @@ from bot import contacts
 from bot.base import ids, work
 from bot.base.database import table
 from bot.outbound import lanes, outbox, practice
+from bot.support import by_mail
 from bot.tables.chat import Topic
 from bot.tables.outbox import Message
 from bot.tables.support import Ticket
@@ -21,7 +22,7 @@ _OUTBOX = table(Message)
 _TOPICS = table(Topic)
 _NAMES_MESSAGES = frozenset({"edit", "edits", "delete", "react", "reply_to"})
 
-ADDRESS_KIND = {"telegram": "telegram"}
+ADDRESS_KIND = {"telegram": "telegram", by_mail.CHANNEL: "email"}
 """The kind of identity that a channel writes to."""
 
 
@@ -43,17 +44,16 @@ async def to_customer(
 
     Messages to one person leave in order; one that waits for hours takes a `lane` of its own, so that answers pass it.
     """
-    kind = ADDRESS_KIND.get(channel)
-    address = await contacts.address(session, contact_id, kind) if kind else None
-    if address is None and channel != practice.CHANNEL:
+    found = await _place(session, contact_id, channel, references.get("ticket_id"))
+    if found is None:
         return None
-    where = address.value if address else str(contact_id)
+    where, place = found
     return await outbox.queue(
         session,
         channel=channel,
         purpose=purpose,
         receiver=f"{channel}:{where}" + (f"#{lane}" if lane else ""),
-        payload={"chat_id": int(where), **content},
+        payload={**place, **content},
         key=key,
         now=now,
         due_at=due_at,
@@ -61,6 +61,21 @@ async def to_customer(
         contact_id=contact_id,
         **references,
     )
+
+
+async def _place(
+    session: AsyncSession, contact_id: int, channel: str, ticket_id: int | None
+) -> tuple[str, Mapping[str, Any]] | None:
+    """Where the customer is reached, as the receiver and as the sender of the channel wants it."""
+    if channel == by_mail.CHANNEL:
+        letter = await by_mail.letter(session, contact_id, ticket_id)
+        return (letter.to, letter.fields) if letter is not None else None
+    kind = ADDRESS_KIND.get(channel)
+    address = await contacts.address(session, contact_id, kind) if kind else None
+    if address is None and channel != practice.CHANNEL:
+        return None
+    where = address.value if address else str(contact_id)
+    return where, {"chat_id": int(where)}
 
 
 async def to_topic(

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import contacts
 from bot.base.database import table
 from bot.outbound.outbox import Defer, Outcome, Send, Skip, Stage
-from bot.support import into_topics, lines, post
+from bot.support import by_mail, into_topics, lines, post
 from bot.support.desk import Desk
 from bot.support.escalation import paging
-from bot.support.feedback import questions, telling
+from bot.support.feedback import questions, ratings, telling
 from bot.support.privacy import exporting
 from bot.support.self_service import codes
 from bot.support.sla import clocks as sla
@@ -48,7 +48,10 @@ def stages(desk: Desk) -> dict[str, Stage]:
 
 
 class ToCustomer:
-    """Words of the bot: when they arrived is kept, whoever blocked us is remembered."""
+    """Words of the bot: when they arrived is kept, whoever blocked us is remembered.
+
+    By mail two machines could answer each other for ever: one of them stops after a few in an hour.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -56,7 +59,15 @@ class ToCustomer:
     async def prepare(
         self, session: AsyncSession, rows: Sequence[Row], now: datetime
     ) -> Mapping[int, Send | Skip | Defer]:
-        return {}
+        mails = [row for row in rows if row["channel"] == by_mail.CHANNEL and row["purpose"] == by_mail.AUTOMATIC]
+        return {row["id"]: Skip("too_many") for row in mails if await self._is_one_too_many(session, row, now)}
+
+    async def _is_one_too_many(self, session: AsyncSession, row: Row, now: datetime) -> bool:
+        mail = await by_mail.origin(session, row["contact_id"], row["ticket_id"])
+        if mail is not None and mail.kind != "person":
+            return True
+        most = self.desk.ground.config.mailbox.answers_per_hour
+        return await by_mail.automatic_lately(session, row["contact_id"], now, before=row["id"]) >= most
 
     async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
         if outcome.receipt is not None and row["said_id"]:
@@ -92,7 +103,16 @@ class Questions(ToCustomer):
     async def prepare(
         self, session: AsyncSession, rows: Sequence[Row], now: datetime
     ) -> Mapping[int, Send | Skip | Defer]:
-        return {row["id"]: await questions.look(session, row, now) for row in rows}
+        return {row["id"]: self._by_mail(row, await questions.look(session, row, now)) for row in rows}
+
+    def _by_mail(self, row: Row, word: Send | Skip) -> Send | Skip:
+        """A mail has no buttons: the stars are on a page, anything else is answered in words."""
+        if row["channel"] != by_mail.CHANNEL or not isinstance(word, Send):
+            return word
+        rating = (row["payload"].get("asks") or {}).get("rating")
+        below = [ratings.link(self.desk, rating)] if rating else []
+        content = {name: value for name, value in word.payload.items() if name != "buttons"}
+        return Send({**content, "text": "\n\n".join([str(content["text"]), *below])}, word.values, word.riders)
 
 
 class Told(ToCustomer):

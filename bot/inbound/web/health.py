@@ -14,6 +14,7 @@ from bot.base.database import Database, table
 from bot.tables.automations import Enrolment
 from bot.tables.chat import TelegramChat
 from bot.tables.events import Event, WebhookDelivery
+from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
 from bot.tables.support import SlaTimer
 
@@ -27,6 +28,7 @@ KINDS = {
     "events": table(Event),
     "enrolments": table(Enrolment),
     "timers": table(SlaTimer),
+    "mails": table(ReceivedMail),
 }
 """The kinds of work that have a table of their own; messages are a kind per channel."""
 _messages = table(Message)

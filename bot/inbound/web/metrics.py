@@ -17,6 +17,7 @@ from bot.base.database import Database, table
 from bot.inbound.web import health
 from bot.outbound import queue_delay
 from bot.tables.events import Event, RejectedEvent
+from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
 from bot.tables.support import SlaTimer
 
@@ -57,6 +58,9 @@ async def _metrics(session: AsyncSession, now: datetime) -> Any:
     yield _gauge("due_rows", "Rows whose time has come", ["kind"], [row async for row in _due(session, now)])
     yield _gauge(
         "messages", f"The newest {RECENT} messages", ["channel", "status"], await _recent(session, Message, "channel")
+    )
+    yield _gauge(
+        "mails_received", f"The newest {RECENT} mails", ["kind", "status"], await _recent(session, ReceivedMail, "kind")
     )
     yield _gauge("sla_timers", f"The newest {RECENT} SLA clocks", ["metric", "state"], await _recent(session, SlaTimer))
     late_groups = [((str(one.chat_id or ""),), one.worst) for one in await queue_delay.queue_delay(session, now)]

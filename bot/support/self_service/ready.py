@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import logs, render
 from bot.shops import facts
-from bot.support import answers, lines, post
+from bot.support import answers, by_mail, lines, post
 from bot.support.desk import Desk
 from bot.support.self_service import order_status
 from bot.tables.people import Contact
@@ -78,14 +78,25 @@ async def answer(
     now: datetime,
 ) -> bool:
     """Send the ready answer with its two buttons. False when its template fails for this shopper."""
+    known = await values(session, desk, contact, language)
+    if channel == by_mail.CHANNEL and not await by_mail.is_proven(session, contact.id or 0):
+        known |= {"first_name": "", "orders": []}  # whoever wrote may only say that they are this customer
     try:
-        text = answers.say(entry, language, await values(session, desk, contact, language))
+        text = answers.say(entry, language, known)
     except render.TemplateError as error:
         log.error("ready answer cannot be rendered", entry=entry.id, reason=logs.clean(str(error)))
         return False
+    if channel == by_mail.CHANNEL:
+        await say(session, contact, channel, with_a_person(desk, text, language), key, now)
+        return True
     helped = {"text": desk.say(language, "answer.helped"), "data": f"1:helped:{entry.id}"}
     await say(session, contact, channel, text, key, now, [[helped, human_button(desk, language)]])
     return True
+
+
+def with_a_person(desk: Desk, text: str, language: str) -> str:
+    """In a mail there is no button: whoever answers it has a person."""
+    return f"{text}\n\n{desk.say(language, 'mail.person')}\n{desk.ground.config.shop.name}"
 
 
 async def suggest(

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.outbound import lanes, outbox
 from bot.outbound.telegram_sizes import TEXT, units
+from bot.support.by_mail import CHANNEL
 from bot.tables.support import TicketMessage
 
 _TOGETHER = timedelta(seconds=2)
@@ -47,11 +48,11 @@ def text(said: Sequence[TicketMessage]) -> str:
 
 
 def _plain(row: Row, line: TicketMessage) -> bool:
-    """Nothing but words of the customer, and nothing that stands before or beside them."""
+    """Nothing but words of the customer in a chat, and nothing that stands before or beside them."""
     special = any(row["payload"].get(key) for key in ("copy", "told", "before"))
     alone = row["skip_reason"] == outbox.ALONE
     beside = line.attachment or line.reply_to_id or line.quote
-    return line.author == "customer" and not (beside or line.held or special or alone)
+    return line.author == "customer" and line.channel != CHANNEL and not (beside or line.held or special or alone)
 
 
 def _lost(row: Row) -> bool:

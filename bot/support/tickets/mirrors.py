@@ -27,9 +27,11 @@ class Side:
 
 
 async def side_of(session: AsyncSession, row: Mapping[str, Any]) -> Side | None:
-    """Where an outbox row goes. None: a topic that is not there yet, or no Telegram at all."""
+    """Where an outbox row goes. None: a topic that is not there yet."""
     if row["channel"] == "telegram":
         return Side("customer", int(row["payload"]["chat_id"]))
+    if row["channel"] != "staff_topic":
+        return Side("customer", 0)  # no message there can be pointed at
     topic = select(Topic).where(col(Topic.ticket_id) == row["ticket_id"], col(Topic.state).in_(("ready", "bare")))
     found = await session.scalar(topic)
     return Side("topic", found.chat_id, found.thread_id) if found else None

@@ -139,7 +139,7 @@ async def hand_over(
 ) -> Ticket:
     """Give the customer to the staff. `line` is what they just said (None: they pressed the button).
 
-    `why` is human, complaint, unsure, attachment, order, thanks or flood; it stays in the history.
+    `why` is human, complaint, unsure, attachment, order, thanks, flood or reply; it stays in the history.
     """
     assert contact.id is not None
     at = line.at if line else now

@@ -13,10 +13,10 @@ from bot.outbound import staff_group
 from bot.outbound.sender import Receipt
 from bot.outbound.stage import Defer, Send, Skip
 from bot.outbound.telegram_sizes import CAPTIONED
-from bot.support import lines, post
+from bot.support import by_mail, lines, post
 from bot.support.desk import Desk
 from bot.support.sla import clocks as sla
-from bot.support.tickets import albums, bursts, mirrors, quoting
+from bot.support.tickets import albums, bursts, mailed, mirrors, quoting
 from bot.tables.outbox import Message
 from bot.tables.support import Ticket, TicketMessage
 
@@ -84,6 +84,8 @@ async def said_as(session: AsyncSession, desk: Desk, line: TicketMessage, side: 
         about = line.attachment.get("name") or ""
         what = about if name == "dice" else desk.staff(f"staff.shown.{name}", what=about)
         content = {"text": f"{what}\n{line.text}".strip()}
+    elif line.author == "customer" and line.channel == by_mail.CHANNEL and content.get("text") is not None:
+        content = {"text": await mailed.shown(session, desk, line)}
     elif line.author == "staff" and line.attachment.get("kind") in CAPTIONED:
         # The words as we have them: what stands at the original may have become a note since.
         content = {**content, "caption": line.text}

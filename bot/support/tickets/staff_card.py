@@ -12,10 +12,11 @@ from sqlmodel import col, select
 from bot.base import money
 from bot.base.database import table
 from bot.shops import facts
+from bot.support.by_mail import CHANNEL
 from bot.support.desk import Desk
 from bot.support.routing import departments
 from bot.support.self_service import order_status
-from bot.support.tickets import keyboard, pointing
+from bot.support.tickets import keyboard, mailed, pointing
 from bot.tables.chat import StaffMember
 from bot.tables.people import Contact
 from bot.tables.shop import Order
@@ -91,6 +92,8 @@ async def _lines(session: AsyncSession, desk: Desk, ticket: Ticket, contact: Con
     lines.append(" · ".join([has_it, *where]))
     lines += [line async for line in _promises(session, desk, ticket, now)]
     lines.append(await _customer(session, desk, ticket, contact))
+    if ticket.channel == CHANNEL and (about := await mailed.about(session, desk, ticket)):
+        lines.append(escape(about, quote=False))
     if ticket.tags:
         lines.append(_say(desk, "staff.card.tags", tags=", ".join(ticket.tags)[:200]))
     lines += [_order(desk, order) for order in await facts.orders_of(session, ticket.contact_id, 3)]

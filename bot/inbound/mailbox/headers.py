@@ -1,0 +1,89 @@
+"""Headers of foreign mails, whatever is wrong with them: words decoded, addresses bare, Message-IDs by themselves."""
+
+import base64
+import binascii
+import quopri
+import re
+from collections.abc import Iterator, Sequence
+from email.message import Message
+from email.utils import getaddresses
+
+from bot import contacts
+
+_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
+_BETWEEN = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
+_MESSAGE_ID = re.compile(r"<([^<>\s]{1,250})>")
+_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "us-ascii": "utf-8", "ascii": "utf-8"}
+"""What senders say, and what their programs mean by it."""
+
+
+def every(message: Message, *names: str) -> Iterator[str]:
+    """The values of these headers as text in one line, encoded words left as they are."""
+    wanted = {name.lower() for name in names}
+    for name, value in message.raw_items():
+        if name.lower() in wanted:
+            yield plain(value)
+
+
+def first(message: Message, name: str) -> str:
+    return next(every(message, name), "")
+
+
+def plain(value: object) -> str:
+    """A raw header in one line: bytes that nobody announced are read as UTF-8, else as Western European."""
+    raw = str(value).encode("utf-8", "surrogateescape")
+    return " ".join(in_charset(raw, "utf-8").replace("\0", "").split())
+
+
+def in_charset(raw: bytes, charset: str | None) -> str:
+    """Bytes as text, never failing: a charset that nobody knows is guessed."""
+    name = (charset or "utf-8").strip("\"' ").lower()
+    for one in (_WIDER.get(name, name), "utf-8"):
+        try:
+            # Some codecs let halves of characters through that no database takes.
+            return raw.decode(one).encode("utf-8", "replace").decode().replace("\0", "")
+        except (LookupError, ValueError):
+            continue
+    return raw.decode("cp1252", "replace").replace("\0", "")
+
+
+def words(value: str) -> str:
+    """A header with its encoded words (RFC 2047) decoded; a character may be cut in two between two of them."""
+    value = _BETWEEN.sub(r"\1", value)
+    out: list[str] = []
+    at, held, charset = 0, b"", ""
+    for found in _WORD.finditer(value):
+        if held and (found.start() > at or found[1].lower() != charset):
+            out.append(in_charset(held, charset))
+            held = b""
+        out.append(value[at : found.start()])
+        charset = found[1].partition("*")[0].lower()
+        held += _word(found[2], found[3])
+        at = found.end()
+    if held:
+        out.append(in_charset(held, charset))
+    out.append(value[at:])
+    return " ".join("".join(out).split())
+
+
+def _word(how: str, text: str) -> bytes:
+    if how in "qQ":
+        return quopri.decodestring(text.replace("_", " ").encode("utf-8", "replace"), header=True)
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        return text.encode("utf-8", "replace")
+
+
+def addresses(values: Sequence[str]) -> list[tuple[str, str]]:
+    """`(name, address)` of every mailbox that can be read, the address normalised."""
+    try:
+        found = getaddresses(list(values))
+    except (IndexError, ValueError, TypeError):  # the standard library stumbles over some
+        found = [("", one) for value in values for one in re.findall(r"[^\s<>,;\"]+@[^\s<>,;\"]+", value)]
+    known = [(words(name), contacts.normalise("email", address)) for name, address in found]
+    return [(name[:100], address) for name, address in known if address is not None]
+
+
+def message_ids(value: str) -> list[str]:
+    return _MESSAGE_ID.findall(value)

@@ -1,0 +1,171 @@
+"""From the bytes of a mail to what it says; whatever is broken is read as far as it goes."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import Message
+
+from bot.inbound.mailbox import headers, html_text
+
+_DEEPEST = 40
+_LONGEST = 200_000  # characters; nobody writes more by hand
+_DELIVERED_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To", "Cc", "Resent-To")
+
+
+class Unreadable(Exception):  # noqa: N818 - a property of the mail, not a failure of ours
+    """Not even who wrote it can be told."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """`size` in bytes as decoded; `name` may be empty. `inline`: a picture that the words are set around."""
+
+    name: str
+    kind: str
+    size: int
+    inline: bool = False
+
+
+@dataclass(frozen=True)
+class Mail:
+    """`sender` and `reply_to` are bare addresses or empty, `to` every address that it was sent or delivered to.
+
+    `thread` has the Message-IDs that it answers, the nearest last. `text` is everything that it says, quotes and all.
+    """
+
+    message: Message
+    message_id: str
+    sender: str
+    sender_name: str
+    reply_to: str
+    to: tuple[str, ...]
+    subject: str
+    thread: tuple[str, ...]
+    text: str
+    attachments: tuple[Attachment, ...]
+
+    def header(self, name: str) -> str:
+        return headers.first(self.message, name)
+
+
+def read(raw: bytes) -> Mail:
+    """Raises Unreadable for what is no mail at all."""
+    try:
+        message = message_from_bytes(raw)
+        texts: list[str] = []
+        attachments: list[Attachment] = []
+        _walk(message, texts, attachments, _DEEPEST)
+    except (RecursionError, ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        raise Unreadable(f"{type(error).__name__}: {error}") from error
+    senders = headers.addresses(list(headers.every(message, "From"))) or headers.addresses(
+        list(headers.every(message, "Sender"))
+    )
+    name, sender = senders[0] if senders else ("", "")
+    reply_to = headers.addresses(list(headers.every(message, "Reply-To")))
+    return Mail(
+        message=message,
+        message_id=next(iter(headers.message_ids(headers.first(message, "Message-ID"))), ""),
+        sender=sender,
+        sender_name=name,
+        reply_to=reply_to[0][1] if reply_to else "",
+        to=tuple(
+            dict.fromkeys(address for _, address in headers.addresses(list(headers.every(message, *_DELIVERED_TO))))
+        ),
+        subject=headers.words(headers.first(message, "Subject"))[:500],
+        thread=_thread(message),
+        text="\n\n".join(part for part in texts if part.strip())[:_LONGEST],
+        attachments=tuple(attachments),
+    )
+
+
+def _thread(message: Message) -> tuple[str, ...]:
+    """References and, nearest of all, In-Reply-To."""
+    known = [one for value in headers.every(message, "References") for one in headers.message_ids(value)]
+    nearest = [one for value in headers.every(message, "In-Reply-To") for one in headers.message_ids(value)]
+    in_order = [one for one in known if one not in nearest] + nearest
+    return tuple(dict.fromkeys(in_order[-30:]))
+
+
+def parts(message: Message, depth: int = _DEEPEST) -> Iterator[Message]:
+    """Every part, down into reports and forwarded mails."""
+    yield message
+    payload = message.get_payload()
+    if isinstance(payload, list) and depth:
+        for part in payload:
+            if isinstance(part, Message):
+                yield from parts(part, depth - 1)
+
+
+def _walk(part: Message, texts: list[str], attachments: list[Attachment], depth: int) -> None:
+    kind = part.get_content_type()
+    payload = part.get_payload()
+    if kind.startswith("message/") or not depth:
+        attachments.append(Attachment(_name(part) or "mail.eml", kind, len(_encoded(part))))
+    elif isinstance(payload, list):
+        below = [one for one in payload if isinstance(one, Message)]
+        if kind == "multipart/alternative":
+            below = _best(below)
+        for one in below:
+            _walk(one, texts, attachments, depth - 1)
+    elif kind in ("text/plain", "text/html") and not _is_file(part):
+        texts.append(content(part))
+    else:
+        inline = kind.startswith("image/") and bool(part.get("Content-ID")) and not _is_attached(part)
+        attachments.append(Attachment(_name(part), kind, len(_decoded(part)), inline))
+
+
+def _best(alternatives: Sequence[Message]) -> list[Message]:
+    """Of several forms of the same words the plain one, if it says anything; else the last, the richest."""
+    said = [one for one in alternatives if one.get_content_type() == "text/plain" and content(one).strip()]
+    others = [one for one in alternatives if not one.get_content_type().startswith("text/")]
+    if said:  # a calendar or files beside the words are kept
+        return [said[0], *(one for one in others if not one.is_multipart())]
+    return list(alternatives[-1:])
+
+
+def content(part: Message) -> str:
+    """The words of a text part; HTML as plain text."""
+    text = headers.in_charset(_decoded(part), part.get_content_charset())
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if part.get_content_type() == "text/html":
+        return html_text.plain(text)
+    return _unflowed(text) if str(part.get_param("format", "")).lower() == "flowed" else text
+
+
+def _unflowed(text: str) -> str:
+    """RFC 3676: a line that ends in a blank goes on in the next one."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        soft = bool(lines) and lines[-1].endswith(" ") and lines[-1] != "-- "
+        if soft and not line.startswith(">") and not lines[-1].startswith(">"):
+            lines[-1] += line.removeprefix(" ")
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _decoded(part: Message) -> bytes:
+    decoded = part.get_payload(decode=True)
+    return decoded if isinstance(decoded, bytes) else _encoded(part)
+
+
+def _encoded(part: Message) -> bytes:
+    payload = part.get_payload()
+    if isinstance(payload, str):
+        return payload.encode("utf-8", "surrogateescape")
+    return b"".join(_encoded(one) for one in payload if isinstance(one, Message)) if isinstance(payload, list) else b""
+
+
+def _is_attached(part: Message) -> bool:
+    return part.get_content_disposition() == "attachment"
+
+
+def _is_file(part: Message) -> bool:
+    return _is_attached(part) or bool(part.get_filename())
+
+
+def _name(part: Message) -> str:
+    """The file name alone: without folders and without control characters."""
+    name = headers.words(headers.plain(part.get_filename() or ""))
+    return re.sub(r"[\x00-\x1f\x7f]", "", re.split(r"[\\/]", name)[-1])[:120]

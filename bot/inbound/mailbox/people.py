@@ -1,0 +1,103 @@
+"""A person's mail: whose it is, what they wrote themselves, which mail of ours it answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import contacts
+from bot.base.database import table
+from bot.inbound.mailbox import kinds, our_messages, parsing, quotes
+from bot.inbound.mailbox.kinds import Found
+from bot.inbound.mailbox.parsing import Attachment, Mail
+from bot.support import by_mail, conversation
+from bot.support.desk import Desk
+from bot.tables.mail import ReceivedMail
+from bot.tables.people import Contact
+from bot.tables.support import TicketMessage
+
+_MAILS = table(ReceivedMail)
+_LINES = table(TicketMessage)
+_SHOWN = 12_000  # characters; the whole mail is kept beside
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When the mailbox got it, when we did; whether we have the whole of its `size`."""
+
+    received_at: datetime
+    stored_at: datetime
+    cut: bool
+    size: int
+
+
+async def wrote(
+    session: AsyncSession, desk: Desk, mail_id: int, moment: Moment, mail: Mail, found: Found, now: datetime
+) -> dict[str, Any]:
+    """Put it into the conversation of whoever wrote. Returns columns of its row.
+
+    What stands in From proves nothing, so the address is taken as typed; answers go to it and nowhere else.
+    """
+    ground = desk.ground
+    person = kinds.form_sender(mail, ground) or mail.sender
+    if not person:
+        raise parsing.Unreadable("nobody to answer: no address in From")
+    if await contacts.was_erased(session, ground.secret, [("email", person)], moment.received_at):
+        return {"status": "ignored", "raw": b"", "sender": "", "subject": "", "thread": []}
+    contact = await _who(session, mail, person, now)
+    about = await our_messages.get(session, our_messages.answered(mail.to, mail.thread, ground.secret))
+    if about is not None:
+        await our_messages.has_arrived(session, about, now)
+    known: dict[str, Any] = {
+        "kind": found.kind, "sender": person, "subject": mail.subject, "thread": list(mail.thread),
+        "contact_id": contact.id, "about_id": about["id"] if about else None,
+    }  # fmt: skip
+    # Before the conversation: what it answers at once goes to this address, in this thread.
+    await session.execute(sa.update(_MAILS).where(_MAILS.c.id == mail_id).values(known))
+    said = _said(mail_id, moment, mail, contact, about, silent=found.kind == "no_reply")
+    await conversation.customer_said(session, desk, said, now)
+    known["said_id"] = await session.scalar(sa.select(_LINES.c.id).where(_LINES.c.provider_key == said.provider_key))
+    return known
+
+
+async def _who(session: AsyncSession, mail: Mail, person: str, now: datetime) -> Contact:
+    name = mail.sender_name if person == mail.sender and "@" not in mail.sender_name else ""
+    first, _, last = name.partition(" ")
+    return await contacts.find_or_create(
+        session, [("email", person)], now, first_name=first, last_name=last.strip(), last_seen_at=now
+    )
+
+
+def _said(
+    mail_id: int, moment: Moment, mail: Mail, contact: Contact, about: Mapping[str, Any] | None, *, silent: bool
+) -> conversation.Said:
+    assert contact.id is not None
+    theirs = about is not None and about["contact_id"] == contact.id
+    text = _own_words(mail)
+    return conversation.Said(
+        contact_id=contact.id,
+        channel=by_mail.CHANNEL,
+        text=text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…",
+        provider_key=f"{by_mail.KEY}{mail_id}",
+        at=moment.received_at,
+        received_at=moment.stored_at,
+        attachment=_beside(mail.attachments),
+        reply_to_id=about["said_id"] if about is not None and theirs else None,
+        to_a_person=about is not None or silent or moment.cut,
+    )
+
+
+def _own_words(mail: Mail) -> str:
+    """Without what their program repeated of ours; of a mail without words its subject."""
+    text = mail.text.strip()
+    if mail.thread:
+        text = quotes.split(mail.text).own or text
+    return text or mail.subject
+
+
+def _beside(attachments: Sequence[Attachment]) -> dict[str, Any]:
+    files = [{"name": one.name, "kind": one.kind, "size": one.size} for one in attachments if not one.inline]
+    return {"kind": "files", "file_id": "", "name": "", "files": files} if files else {}

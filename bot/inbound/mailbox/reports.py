@@ -1,0 +1,163 @@
+"""What machines report about mail of ours: bounced, late, arrived (RFC 3464), called spam (RFC 5965)."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import HeaderParser
+from typing import Literal
+
+from bot import contacts
+from bot.inbound.mailbox import headers, parsing
+from bot.inbound.mailbox.parsing import Mail
+from bot.outbound.email import addresses
+
+Verdict = Literal["hard", "policy", "soft", "delayed", "delivered"]
+
+_STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+_HARD = frozenset({(1, 0), (1, 1), (1, 2), (1, 3), (1, 10)})
+_SMTP_CODE = re.compile(r"\b([45])\d\d[ -]")
+_OURS = re.compile(rb"(?:b\+|m\.)[a-zA-Z2-7]{20,40}(?:@[A-Za-z0-9.-]+)?")
+_NO_HARM = ("not-spam", "auth-failure", "dmarc", "dkim")
+
+
+@dataclass(frozen=True)
+class Bounce:
+    """What one report says about one message. `status` is the enhanced code or empty, `words` those of the server."""
+
+    verdict: Verdict
+    status: str
+    words: str
+
+
+def bounce(mail: Mail) -> Bounce | None:
+    """What a delivery report says; None if this is none, or says nothing that we know what to do about.
+
+    Of several receivers (a list behind the address) the worst fate counts.
+    """
+    found = [one for part in _own_parts(mail.message) if _is_status(part) for one in _fates(part)]
+    if not found:
+        return None
+    order: list[Verdict] = ["hard", "policy", "soft", "delayed", "delivered"]
+    return min(found, key=lambda one: order.index(one.verdict))
+
+
+def is_delivery_report(mail: Mail) -> bool:
+    return any(_is_status(part) for part in _own_parts(mail.message))
+
+
+def told_in_words(mail: Mail) -> Bounce | None:
+    """A bounce without a part for machines, as some old programs write it: only for what mailer daemons sent."""
+    found = _STATUS.search(mail.text)
+    if found is None and not (code := _SMTP_CODE.search(mail.text)):
+        return None
+    verdict = _by_status(found) if found else "soft" if code and code[1] == "4" else None
+    return Bounce(
+        verdict or "soft", found[0] if found else "", _line_with(mail.text, found or _SMTP_CODE.search(mail.text))
+    )
+
+
+def complaint(mail: Mail) -> bool | None:
+    """Whether somebody called our mail spam; None if this is no feedback report at all."""
+    for part in _own_parts(mail.message):
+        if part.get_content_type() == "message/feedback-report":
+            fields = next(_blocks(part), None)
+            kind = (headers.first(fields, "Feedback-Type") if fields is not None else "").lower()
+            return not kind.startswith(_NO_HARM)
+    return None
+
+
+def about(mail: Mail, raw: bytes, secret: str) -> int | None:
+    """The message of ours that a report is about, by what only we can have signed: return path, Message-ID, envelope.
+
+    They are looked for wherever they stand: mail servers differ in what they give back, and feedback loops take out
+    the receiver.
+    """
+    for address in mail.to:
+        if (found := addresses.bounced(address, secret)) is not None:
+            return found
+    decoded = [parsing.content(part).encode() for part in parsing.parts(mail.message) if _is_words(part)]
+    for text in (raw, *decoded):
+        for word in _OURS.findall(text):
+            if (found := _signed(word.decode("ascii"), secret)) is not None:
+                return found
+    return None
+
+
+def _signed(word: str, secret: str) -> int | None:
+    for known in (addresses.bounced, addresses.named, addresses.enveloped):
+        if (found := known(word, secret)) is not None:
+            return found
+    return None
+
+
+def _own_parts(message: Message) -> Iterator[Message]:
+    """Without what stands in a mail that was forwarded whole: a report in there is told of, not made."""
+    yield message
+    payload = message.get_payload()
+    if isinstance(payload, list) and message.get_content_type() != "message/rfc822":
+        for part in payload:
+            if isinstance(part, Message):
+                yield from _own_parts(part)
+
+
+def _is_status(part: Message) -> bool:
+    return part.get_content_type() in ("message/delivery-status", "message/global-delivery-status")
+
+
+def _is_words(part: Message) -> bool:
+    return part.get_content_maintype() == "text" and not part.is_multipart()
+
+
+def _blocks(part: Message) -> Iterator[Message]:
+    """The groups of fields of a report: about the message, then about each receiver."""
+    payload = part.get_payload()
+    text = "\n\n".join(str(one) for one in payload) if isinstance(payload, list) else str(payload)
+    if str(part.get("Content-Transfer-Encoding", "")).strip().lower() in ("base64", "quoted-printable"):
+        raw = part.get_payload(decode=True)
+        text = headers.in_charset(raw, "utf-8") if isinstance(raw, bytes) else text
+    for block in re.split(r"\n[ \t]*\n+", text.replace("\r\n", "\n").strip()):
+        yield HeaderParser().parsestr(block)
+
+
+def _fates(part: Message) -> Iterator[Bounce]:
+    for block in _blocks(part):
+        action = headers.first(block, "Action").split(" ")[0].lower()
+        if not action:
+            continue  # about the whole message, or no report of a delivery (RFC 3834)
+        words = headers.first(block, "Diagnostic-Code").partition(";")[2].strip()
+        status = _STATUS.search(headers.first(block, "Status")) or _STATUS.search(words)
+        verdict: Verdict | None = None
+        if action in ("delivered", "relayed", "expanded"):
+            verdict = "delivered"
+        elif action == "delayed":
+            verdict = "delayed"
+        elif action == "failed":
+            better = _STATUS.search(words)  # `5.0.0` in the report, and the server's own code beside it
+            if status and better and status[0].endswith(".0.0"):
+                status = better
+            verdict = _by_status(status) if status else "soft"
+        if verdict is not None:
+            yield Bounce(verdict, status[0] if status else "", words[:300])
+
+
+def _by_status(status: re.Match[str]) -> Verdict:
+    """RFC 3463: whether the address is at fault, our mail or reputation, or the moment."""
+    subject, detail = int(status[2]), int(status[3])
+    if status[1] == "4":
+        return "policy" if subject == 7 else "soft"
+    if (subject, detail) in _HARD:
+        return "hard"
+    return "policy" if subject in (2, 3, 6, 7) else "soft"
+
+
+def _line_with(text: str, found: re.Match[str] | None) -> str:
+    if found is None:
+        return ""
+    start = text.rfind("\n", 0, found.start()) + 1
+    return text[start : found.end() + 200].partition("\n")[0][:300]
+
+
+def address_of(receiver: str) -> str | None:
+    """The bare address of an outbox row's receiver: `ada@example.org`, or `email:ada@example.org#lane`."""
+    return contacts.normalise("email", receiver.removeprefix("email:").partition("#")[0])
