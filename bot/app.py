@@ -13,6 +13,8 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from automations import care
+from automations.audiences import tiers
+from automations.audiences.standings import Standings
 from automations.care import Care
 from automations.definition import flow_files
 from automations.definition.flow_files import Flows
@@ -144,6 +146,7 @@ class App:
         if "work" in parts:
             async with house.database.transaction() as session:
                 await publish(session, house.flows, clock.now())
+                await tiers.publish(session, self.config, clock.now())
             jobs = _jobs(house)
             for line in schedule.TABLE:
                 engine.every(line.cron, line.name, jobs[line.name])
@@ -182,7 +185,8 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
     """Every kind of due rows, with the decisions that run on them."""
     own = house.ground.config.shop
     shop = partial(record.apply, currency=own.currency, rates=worth.rates(own))
-    handlers: list[Handler] = [shop, OnEvent(house.ground, house.flows, house.care, house.versions)]
+    counted = Standings(house.ground.config).behind(shop)
+    handlers: list[Handler] = [counted, OnEvent(house.ground, house.flows, house.care, house.versions)]
     senders = _senders(house)
     for sender in senders.values():
         stack.push_async_callback(sender.close)
@@ -274,7 +278,15 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
 
             await GroupHealth(house.database, house.telegram, house.desk).look()
 
+    async def standings_of_the_night() -> None:
+        await Standings(house.ground.config).nightly(house.database)
+
+    async def standings_soon() -> None:
+        await Standings(house.ground.config).catch_up(house.database)
+
     return {
+        "standings": standings_of_the_night,
+        "merged customers": standings_soon,
         "birthdays": sweep,
         "flow files": look_at_flows,
         "complaints": end_complaints,

@@ -9,8 +9,11 @@ import make
 import sqlalchemy as sa
 from conftest import NOON
 from fakes import RecordingSender
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations import care
+from automations.audiences import tiers
+from automations.audiences.standings import Standings
 from automations.care import Care
 from automations.definition import flow_files, versions
 from automations.definition.flow_files import Flows
@@ -26,11 +29,11 @@ from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.base.ground import Ground
 from bot.base.texts import Texts
-from bot.events import Applier, NewEvent
+from bot.events import Applier, Happened, NewEvent
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import Outgoing, Receipt
-from bot.shops import record
+from bot.shops import record, worth
 from bot.tables.automations import Click, Enrolment
 from bot.tables.outbox import Message
 from bot.tables.people import Contact
@@ -63,9 +66,14 @@ class ShopWorld:
         self.ground = ground
         self.flows = flows
         self.now = NOON
+        self.standings = Standings(ground.config)
         self.mails = RecordingSender(ordered=False, answer=self._accept)
         self.answer: Callable[[Outgoing], Receipt] | None = None
         self.count = 0
+
+    async def _shop(self, session: AsyncSession, happened: Happened, now: datetime) -> object:
+        own = self.ground.config.shop
+        return await record.apply(session, happened, now, currency=own.currency, rates=worth.rates(own))
 
     def _accept(self, message: Outgoing) -> Receipt:
         return self.answer(message) if self.answer else Receipt(self.now, f"p{message.id}")
@@ -74,6 +82,7 @@ class ShopWorld:
         async with self.database.transaction() as session:
             self.worker = await due.register(session, self.now)
             await versions.publish(session, self.flows, self.now)
+            await tiers.publish(session, self.ground.config, self.now)
         tips = _tips()
         known = Versions()
         self.on_event = OnEvent(self.ground, self.flows, tips, known)
@@ -85,8 +94,9 @@ class ShopWorld:
             self.database, {"email": self.mails}, {"marketing": self.gate}, self.worker, now=lambda: self.now
         )
         self.applier = Applier(
-            self.database, [record.apply, self.on_event], self.worker, secret=self.ground.secret, now=lambda: self.now
-        )
+            self.database, [self.standings.behind(self._shop), self.on_event], self.worker, secret=self.ground.secret,
+            now=lambda: self.now,
+        )  # fmt: skip
         return self
 
     async def person(self, email: str = "ada@example.org", *, consent: bool = True, **fields: Any) -> int:

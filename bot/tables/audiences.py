@@ -50,7 +50,7 @@ class CustomerStats(SQLModel, table=True):
 
 
 class StandingChange(SQLModel, table=True):
-    """What somebody was and became: `kind` is rfm or tier. `why` is order, refund, nightly or reverted."""
+    """What somebody was and became: `kind` is rfm or tier. `why` is order, refund, reverted, merged or nightly."""
 
     __table_args__ = (
         sa.Index("ix_standingchange_contact", "contact_id", "kind", "at"),
