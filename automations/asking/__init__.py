@@ -1,5 +1,5 @@
 """Questions that a flow may ask about a person, and the facts behind them."""
 
-from automations.asking import questions
+from automations.asking import chats, questions, service
 
-__all__ = ["questions"]
+__all__ = ["chats", "questions", "service"]

@@ -12,11 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base.database import table
 from bot.tables.automations import Click, Enrolment
 from bot.tables.events import Event
-from bot.tables.feedback import Confirmation, Rating
 from bot.tables.outbox import Message
 from bot.tables.people import Contact, Identity
 from bot.tables.shop import Cart, Order, Product
-from bot.tables.support import Ticket
 
 Row = Mapping[str, Any]
 Loader = Callable[[AsyncSession, "dict[int, Person]", Sequence[int], datetime], Awaitable[None]]
@@ -128,8 +126,6 @@ async def load(
             people[row["contact_id"]].clicked_at = row["at"]
     if "taught" in needs:
         await _taught(session, people, ids, now)
-    if "tickets" in needs:
-        await _tickets(session, people, ids)
     for need in sorted(set(needs) & set(LOADERS)):
         await LOADERS[need](session, people, ids, now)
     if "products" in needs:
@@ -184,22 +180,6 @@ async def _taught(session: AsyncSession, people: dict[int, Person], ids: Sequenc
             {"flow": row["flow"], "order_id": row["context"].get("order_id"),
              "category": row["context"].get("category"), "at": row["settled_at"] or row["created_at"]}
         )  # fmt: skip
-
-
-async def _tickets(session: AsyncSession, people: dict[int, Person], ids: Sequence[int]) -> None:
-    """Open tickets, complaints that nobody has called fixed, and the last rating of each person's tickets."""
-    tickets, ratings, asked = table(Ticket), table(Rating), table(Confirmation)
-    unanswered = sa.select(asked.c.ticket_id).where(among(asked.c.contact_id, ids), asked.c.answer == "")
-    goes_on = sa.or_(tickets.c.status != "resolved", tickets.c.id.in_(unanswered))
-    open_ones = sa.select(tickets).where(among(tickets.c.contact_id, ids), tickets.c.kind != "drill", goes_on)
-    last: dict[int, int] = {}
-    rated = sa.select(ratings.c.contact_id, ratings.c.score).where(
-        among(ratings.c.contact_id, ids), ratings.c.score.is_not(None)
-    )
-    for row in await _rows(session, rated.order_by(ratings.c.rated_at)):
-        last[row["contact_id"]] = row["score"]
-    for row in await _rows(session, open_ones):
-        people[row["contact_id"]].tickets.append({**row, "last_score": last.get(row["contact_id"])})
 
 
 async def _products(session: AsyncSession, people: dict[int, Person]) -> None:

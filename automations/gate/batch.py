@@ -11,7 +11,7 @@ from automations.asking import conditions, facts, matter
 from automations.asking.facts import Person
 from automations.definition.flow import Flow
 from automations.definition.versions import Version, Versions
-from automations.gate import caps, permission
+from automations.gate import caps, permission, ways
 from automations.subjects import shown
 from bot.base.database import table
 from bot.base.ground import Ground
@@ -70,9 +70,8 @@ async def load(
     known = await versions.find(session, {one["version_id"] for one in enrolments.values()})
     flows = [one.flow for one in known.values() if one.flow is not None]
     people = await facts.load(session, contact_ids, _needs(flows), now)
-    addresses = {person.email for person in people.values() if person.email}
     topics = {flow.topic for flow in flows}
-    permissions = await permission.load(session, addresses, topics, ground.secret, now)
+    permissions = await permission.load(session, ways.every(people.values()), topics, ground.secret, now)
     goals = await _goals(session, contact_ids, flows, enrolments.values())
     limits = ground.config.automations.frequency_cap
     slots = await caps.load(session, rows, limits, versions, now)
@@ -94,6 +93,8 @@ async def _lock(session: AsyncSession, contact_ids: Sequence[int]) -> set[int]:
 def _needs(flows: Sequence[Flow]) -> set[str]:
     needed = {"addresses", "orders"}
     for flow in flows:
+        needed |= {"service"} if flow.held_by_service else set()
+        needed |= {"chats"} if any("telegram" in step.channels for step in flow.steps) else set()
         asked = (*flow.filters, *flow.exit.when, *(text for step in flow.steps for text in step.check))
         needed |= conditions.needs(asked) | shown.KNOWN[flow.about].needs
     return needed

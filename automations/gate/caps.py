@@ -48,13 +48,17 @@ async def load(
     since = now - max((cap.within for cap in caps), default=timedelta(0))
     mine = {row["id"] for row in rows}
     held = sa.and_(_messages.c.status == "claimed", _messages.c.lease_until > now)
-    tried = await session.execute(
-        sa.select(_messages.c.id, _messages.c.contact_id, _messages.c.handed_at)
-        .where(_messages.c.contact_id.in_(contacts), _messages.c.purpose == "marketing")
-        .where(sa.or_(_messages.c.handed_at > since, sa.and_(_messages.c.handed_at.is_(None), held)))
-    )
+    tried = (
+        await session.execute(
+            sa.select(_messages.c.id, _messages.c.contact_id, _messages.c.handed_at, _enrolments.c.version_id)
+            .outerjoin(_enrolments, _enrolments.c.id == _messages.c.enrolment_id)
+            .where(_messages.c.contact_id.in_(contacts), _messages.c.purpose == "marketing")
+            .where(sa.or_(_messages.c.handed_at > since, sa.and_(_messages.c.handed_at.is_(None), held)))
+        )
+    ).all()
+    known = await versions.find(session, {row.version_id for row in tried if row.version_id is not None})
     for row in tried:
-        if row.id not in mine or row.handed_at:
+        if (row.id not in mine or row.handed_at) and not _outside(known.get(row.version_id)):
             slots.taken[row.contact_id].append(row.handed_at or now)
     await _rivals(session, slots, contacts, mine, versions, now)
     return slots
@@ -66,14 +70,13 @@ async def _rivals(
 ) -> None:  # fmt: skip
     """Mails due at this moment that we do not hold: in the outbox, or an enrolment about to queue one."""
     waiting = await session.execute(
-        sa.select(_messages.c.id, _messages.c.contact_id, _messages.c.priority)
+        sa.select(_messages.c.id, _messages.c.contact_id, _messages.c.priority, _enrolments.c.version_id)
+        .outerjoin(_enrolments, _enrolments.c.id == _messages.c.enrolment_id)
         .where(_messages.c.contact_id.in_(contacts), _messages.c.purpose == "marketing")
         .where(_messages.c.due_at <= now, _messages.c.handed_at.is_(None))
         .where(_messages.c.status.in_(("planned", "deferred")))
     )
-    for row in waiting:
-        if row.id not in mine:
-            _better(slots, row.contact_id, row.priority)
+    others = [row for row in waiting if row.id not in mine]
     due = (
         await session.execute(
             sa.select(_enrolments.c.contact_id, _enrolments.c.version_id, _enrolments.c.step_id)
@@ -81,15 +84,24 @@ async def _rivals(
             .where(_enrolments.c.due_at <= now)
         )
     ).all()
-    known = await versions.find(session, {row.version_id for row in due})
+    wanted = {row.version_id for row in (*others, *due) if row.version_id is not None}
+    known = await versions.find(session, wanted)
+    for row in others:
+        if not _outside(known.get(row.version_id)):
+            _better(slots, row.contact_id, row.priority)
     for row in due:
         rank = _about_to_send(known.get(row.version_id), row.step_id)
         if rank is not None:
             _better(slots, row.contact_id, rank)
 
 
+def _outside(version: Version | None) -> bool:
+    """Mails of a flow that ignores the cap: they take no slot, and nobody waits for them to go first."""
+    return version is not None and version.flow is not None and version.flow.cap == "ignore"
+
+
 def _about_to_send(version: Version | None, step_id: str) -> int | None:
-    if version is None or version.flow is None or not version.runs:
+    if version is None or version.flow is None or not version.runs or _outside(version):
         return None
     step, behind = version.flow.step(step_id), version.flow.next(step_id)
     sends = step is not None and step.wait is not None and behind is not None and behind.send is not None

@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.gate.marketing import REASONS
 from bot.base.database import table
-from bot.tables.automations import Enrolment
+from bot.tables.automations import Enrolment, Refusal
 from bot.tables.outbox import Message
 
 _enrolments = table(Enrolment)
 _messages = table(Message)
+_refusals = table(Refusal)
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,28 @@ class Explained:
     answers: tuple[Answer, ...] = ()
 
 
-async def explain(session: AsyncSession, contact_id: int) -> list[Explained]:
+@dataclass(frozen=True)
+class Refused:
+    """A flow that did not want the person although what starts it had happened, the last time it was asked."""
+
+    flow: str
+    reason: str
+    at: datetime
+    times: int
+
+
+async def refused(session: AsyncSession, contact_id: int, flow: str | None = None) -> list[Refused]:
+    """Flows that did not want this person, the newest answer first."""
+    mine = sa.select(_refusals.c.flow, _refusals.c.reason, _refusals.c.at, _refusals.c.times)
+    mine = mine.where(_refusals.c.contact_id == contact_id, *([_refusals.c.flow == flow] if flow else []))
+    return [Refused(*row) for row in await session.execute(mine.order_by(_refusals.c.at.desc(), _refusals.c.flow))]
+
+
+async def explain(session: AsyncSession, contact_id: int, flow: str | None = None) -> list[Explained]:
     """Everything the automations did or left undone for this person, the newest enrolment first."""
     mine = sa.select(_enrolments).where(_enrolments.c.contact_id == contact_id)
+    if flow:
+        mine = mine.where(_enrolments.c.flow == flow)
     rows = (await session.execute(mine.order_by(_enrolments.c.entered_at.desc(), _enrolments.c.id.desc()))).mappings()
     mails = sa.select(_messages).where(_messages.c.contact_id == contact_id, _messages.c.enrolment_id.is_not(None))
     by_enrolment: dict[int, list[Mapping[str, Any]]] = {}
@@ -75,7 +95,7 @@ def _told(row: Mapping[str, Any], mails: list[Mapping[str, Any]]) -> list[Explai
 
 
 def answers(verdicts: Mapping[str, Any]) -> tuple[Answer, ...]:
-    """The thirteen answers in the order they were asked (a database may have stored them in another)."""
+    """The fourteen answers in the order they were asked (a database may have stored them in another)."""
     found = []
     for question in REASONS:
         said = verdicts.get(question)

@@ -26,14 +26,14 @@ class Writing:
     address: str
     links: LinkTokens
     also: Sequence[Mapping[str, Any]] = ()
+    medium: str = "email"
 
     def link(self, url: object) -> str:
         """The address with the campaign's tags, if it is one of the shop's."""
         shop = self.ground.config.shop
         text = str(url or "") or shop.url
-        return tracking.with_utm(
-            text, tracking.utm(shop.name, self.flow.name, self.step.id), tracking.own_domains(shop.url)
-        )
+        tags = {**tracking.utm(shop.name, self.flow.name, self.step.id), "utm_medium": self.medium}
+        return tracking.with_utm(text, tags, tracking.own_domains(shop.url))
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def show_item(writing: Writing, line: Row, currency: str) -> dict[str, Any]:
     now = known["price"] if known and known["price"] is not None and known["currency"] in ("", currency) else then
     quantity = max(1, amount(line.get("quantity")) or 1)
     return {
+        "product_id": text(line.get("product_id")),
+        "variant_id": text(line.get("variant_id")),
         "name": str(line.get("name") or (known["name"] if known else "") or ""),
         "variant": text(line.get("variant")),
         "url": writing.link(line.get("url") or (known["url"] if known else "")),

@@ -20,7 +20,9 @@ from bot.outbound.sender import DeliveryError, NotNow, Outgoing, Receipt, Sender
 from bot.outbound.stage import Defer, Outcome, Send, Skip, Stage
 from bot.tables.outbox import Message
 
-__all__ = ["GIVE_UP_AFTER", "Defer", "Outbox", "Outcome", "Send", "Skip", "Stage", "queue", "queue_many"]
+__all__ = [
+    "GIVE_UP_AFTER", "HELD", "Defer", "Outbox", "Outcome", "Send", "Skip", "Stage", "ask_again", "queue", "queue_many",
+]  # fmt: skip
 
 log = logs.get(__name__)
 
@@ -32,6 +34,8 @@ ALONE = "alone"
 """Kept with a row that was refused together with others: it is not joined with any again."""
 
 UNCERTAIN = "answer_lost"
+HELD = "held_by_service"
+"""Marketing that waits until customer service has made something good."""
 _rows = table(Message)
 
 
@@ -103,6 +107,17 @@ def _planned(
         "verdicts": {},
         **references,
     }
+
+
+async def ask_again(session: AsyncSession, contact_id: int, reason: str, now: datetime) -> None:
+    """What was put off for that reason is looked at now: its cause may be gone."""
+    again = sa.update(_rows).where(
+        _rows.c.contact_id == contact_id, _rows.c.status == "deferred", _rows.c.skip_reason == reason,
+        _rows.c.due_at > now,
+    )  # fmt: skip
+    channels = (await session.scalars(again.values(due_at=now).returning(_rows.c.channel))).all()
+    for channel in set(channels):
+        work.kick(session, f"messages:{channel}")
 
 
 class Outbox:

@@ -91,7 +91,7 @@ async def test_an_unhappy_customer_is_left_in_peace_for_a_week_at_most(shop: Sho
     await shop.passes(12 * DAY)
     assert shop.templates() == [] and await shop.skipped() == []
     async with shop.database.transaction() as session:
-        await session.execute(shop_world.table(Ticket).update().values(status="resolved"))
+        await session.execute(shop_world.table(Ticket).update().values(status="resolved", resolved_at=shop.now))
     await shop.passes(3 * DAY)
     assert shop.templates() == ["care_tips"]
 

@@ -44,12 +44,12 @@ async def verdicts(shop: ShopWorld) -> dict[str, Any]:
     return dict((await shop.written())[-1]["verdicts"])
 
 
-async def test_a_mail_that_leaves_has_all_thirteen_answers_in_order(shop: ShopWorld) -> None:
+async def test_a_mail_that_leaves_has_all_fourteen_answers_in_order(shop: ShopWorld) -> None:
     await left_cart(shop)
     await shop.settle()
     row = (await shop.written())[0]
     assert row["status"] == "sent" and row["receiver"] == "ada@example.org" and row["revision"]
-    assert [answer.question for answer in why.answers(row["verdicts"])] == list(REASONS) and len(REASONS) == 13
+    assert [answer.question for answer in why.answers(row["verdicts"])] == list(REASONS) and len(REASONS) == 14
     assert all(answer.said for answer in why.answers(row["verdicts"]))
 
 

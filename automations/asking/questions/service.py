@@ -7,7 +7,7 @@ from automations.asking.facts import Person
 from automations.asking.matter import Case
 
 
-@condition("tickets", reason="unhappy", hold=timedelta(days=7), value=int)
+@condition("service", reason="unhappy", hold=timedelta(days=7), value=int)
 def no_unhappy_ticket(person: Person, _case: Case, low: int) -> bool:
     """No ticket is open that is urgent or a complaint, or while their last rating was low: first we make it good."""
     return not any(

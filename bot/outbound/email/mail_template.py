@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -74,8 +74,10 @@ class MailTemplate:
                 found |= fields.used(environment(html=False), line, self.source.sample, given=GIVEN).names
         return frozenset(found)
 
-    def render(self, values: Mapping[str, Any], links: LinkTokens | None, variant: int = 0) -> Mail:
-        """The mail for one reader. `links` None leaves every link as it is (preview).
+    def render(
+        self, values: Mapping[str, Any], links: LinkTokens | None, variant: int = 0, subject: str | None = None
+    ) -> Mail:
+        """The mail for one reader. `links` None leaves every link as it is (preview). `subject` stands in for its own.
 
         Raises jinja2's TemplateError: a value that is missing, a forbidden operation, too long a result.
         """
@@ -88,7 +90,8 @@ class MailTemplate:
 
         lines = self._lines[variant % len(self._lines)]
         given = {"language": self.language, **values, "_l": link}
-        subject = " ".join(_capped(lines.subject, given).split())
+        own = lines.subject if subject is None else _of_its_own(subject)
+        subject = " ".join(_capped(own, given).split())
         preheader = " ".join(_capped(lines.preheader, given).split())
         given |= {"subject": subject, "preheader": preheader}
         text = textpart.tidy(_capped(self._text, given))
@@ -100,6 +103,11 @@ def environment(*, html: bool) -> render.Environment:
     made = render.environment(html=html)
     made.trim_blocks = made.lstrip_blocks = False  # textpart places statements itself; a lost newline joins two lines
     return made
+
+
+@lru_cache(maxsize=500)
+def _of_its_own(subject: str) -> Template:
+    return environment(html=False).from_string(subject)
 
 
 def _compile(source: Source, template: str, *, html: bool) -> Template:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot.base.database import table
+from bot.outbound import outbox
 from bot.support import history
 from bot.support.desk import Desk
 from bot.support.sla import policies, rows
@@ -31,6 +32,8 @@ _NO_MATTER = frozenset(
         "undone", "unlinked",
     }
 )  # fmt: skip
+_RELEASING = frozenset({"kind_changed", "merged", "priority_changed", "rated", "spam", "status_changed"})
+"""After these, marketing that waits for the customer's tickets is asked again whether it may leave."""
 _REVIEWED = ("metric", "policy", "target_seconds", "always_open", "calendar", "calendar_version")
 
 
@@ -58,6 +61,8 @@ async def happened(
     assert ticket.id is not None
     await _hold(session, ticket.id)
     await history.write(session, ticket.id, at or now, actor, name, **data)
+    if name in _RELEASING:
+        await outbox.ask_again(session, ticket.contact_id, outbox.HELD, now)
     if name not in _NO_MATTER:
         await follow(session, desk, ticket, now)
 

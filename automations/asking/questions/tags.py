@@ -1,0 +1,35 @@
+"""Questions about the tags that are stuck to somebody."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from automations.asking import facts
+from automations.asking.conditions import condition
+from automations.asking.facts import Person
+from automations.asking.matter import Case
+from bot.base.database import table
+from bot.tables.people import ContactTag
+
+_tags = table(ContactTag)
+
+
+@facts.loads("tags")
+async def _load(session: AsyncSession, people: dict[int, Person], ids: Sequence[int], _now: datetime) -> None:
+    for person in people.values():
+        person.more["tags"] = set()
+    mine = sa.select(_tags.c.contact_id, _tags.c.tag).where(facts.among(_tags.c.contact_id, ids))
+    for row in await session.execute(mine):
+        people[row.contact_id].more["tags"].add(row.tag)
+
+
+@condition("tags", reason="not_tagged", value=str)
+def tagged(person: Person, _case: Case, tag: str) -> bool:
+    return tag.strip() in person.more["tags"]
+
+
+@condition("tags", reason="tagged", value=str)
+def not_tagged(person: Person, _case: Case, tag: str) -> bool:
+    return tag.strip() not in person.more["tags"]

@@ -1,0 +1,70 @@
+"""The words of the message as they leave: a mail with its way out, or a text for a chat."""
+
+from typing import Any
+
+from jinja2 import TemplateError
+
+from automations.asking import conditions
+from automations.gate import fitting
+from automations.gate.asked import Asked, Means, No, Written
+from automations.gate.batch import Batch
+from automations.subjects import shown
+from automations.subjects.writing import Writing
+from bot.base import logs
+from bot.base.errors import FindingsError
+from bot.outbound.email import tracking
+from bot.outbound.email.templates import Mail
+from bot.outbound.email.tracking import LinkTokens
+
+
+def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
+    links = LinkTokens(means.ground.config.web.url, asked.row["id"], means.ground.secret)
+    merged = [case.context for case in fitting.also(means, asked, batch)
+              if conditions.first_no(asked.step.check, asked.who, case) is None]  # fmt: skip
+    writing = Writing(
+        means.ground, means.care, asked.flow, asked.step, asked.who, asked.case, asked.way.address, links, merged,
+        medium=asked.way.channel,
+    )  # fmt: skip
+    try:
+        values = shown.build(writing)
+        asked.written = (_chat if asked.way.channel == "telegram" else _mail)(means, asked, batch, values, links)
+    except (TemplateError, FindingsError, LookupError, ValueError, TypeError) as error:
+        return No("render_error", detail={"error": logs.clean(f"{type(error).__name__}: {error}")[:300]})
+    return None
+
+
+def _mail(means: Means, asked: Asked, batch: Batch, values: dict[str, Any], links: LinkTokens) -> Written:
+    template = batch.template(means.mails, asked.step.send or "", asked.case.language)
+    mail = template.render(values, links, subject=asked.step.subject)
+    kept = {"template": asked.step.send, "revision": template.revision, "receiver": asked.way.address}
+    payload = _payload(means, asked, mail, links)
+    # The mail itself is not kept; its list names the topic that the unsubscribe link is about.
+    return Written(payload, kept, {"list_id": payload["list_id"]}, template)
+
+
+def _payload(means: Means, asked: Asked, mail: Mail, links: LinkTokens) -> dict[str, Any]:
+    contact, shop = asked.who.contact, means.ground.config.shop
+    domain = next(iter(tracking.own_domains(shop.url)), "localhost")
+    return {
+        "to": asked.way.address,
+        "to_name": f"{contact['first_name']} {contact['last_name']}".strip(),
+        "from": "marketing",
+        "subject": mail.subject,
+        "text": mail.text,
+        "html": mail.html,
+        "list_unsubscribe": links.unsubscribe,
+        "list_id": f"{asked.flow.topic}.{domain}",
+        "feedback_id": f"{asked.flow.name}:{asked.step.id}:marketing:{domain.partition('.')[0]}",
+        "reply_to": None,
+    }
+
+
+def _chat(means: Means, asked: Asked, _batch: Batch, values: dict[str, Any], links: LinkTokens) -> Written:
+    chat = means.chats.find(asked.step.send or "", asked.case.language).render(values, links)
+    way_out = means.ground.texts.say(asked.case.language, "marketing.chat.way_out")
+    payload: dict[str, Any] = {"chat_id": int(asked.way.address), "text": f"{chat.text}\n\n{way_out}"}
+    if chat.button:
+        payload["buttons"] = [[{"text": chat.button, "url": chat.url}]]
+    # Not the chat alone: what support says there must never wait for a campaign message that has to.
+    kept = {"template": asked.step.send, "receiver": f"campaign:{asked.way.address}"}
+    return Written(payload, kept, {"topic": asked.flow.topic})
