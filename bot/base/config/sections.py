@@ -192,6 +192,7 @@ class Automations(Section):
     checkout_reminder_without_consent: bool = False
     purchase_is_consent: bool = False
     holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    prior_price: bool = False
     double_opt_in: bool = True
     sign_up_origins: tuple[HttpUrl, ...] = ()
     topics: tuple[Topic, ...] = ()
