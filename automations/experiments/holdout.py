@@ -1,18 +1,12 @@
 """Who gets nothing, so that the rest can be compared with them: a fixed share of people, the same ones for ever."""
 
-from hashlib import sha256
-
+from automations.experiments.assignment import BUCKETS, bucket
 from bot.base.config import Config
 
-BUCKETS = 10_000
+__all__ = ["BUCKETS", "FLOW_BUCKET", "bucket", "held", "of_flow"]
+
 FLOW_BUCKET = "flow_bucket"
 """Where an enrolment keeps the person's bucket of its flow, beside the `bucket` of the shop."""
-
-
-def bucket(salt: str, experiment: str, person: int) -> int:
-    """`sha256(salt:experiment:person)` cut to 0…9999."""
-    mark = sha256(f"{salt}:{experiment}:{person}".encode()).digest()
-    return int.from_bytes(mark[:8], "big") % BUCKETS
 
 
 def of_flow(salt: str, flow: str, person: int) -> int:
