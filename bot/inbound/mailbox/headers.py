@@ -77,12 +77,16 @@ def _word(how: str, text: str) -> bytes:
 
 def addresses(values: Sequence[str]) -> list[tuple[str, str]]:
     """`(name, address)` of every mailbox that can be read, the address normalised."""
-    try:
-        found = getaddresses(list(values))
-    except (IndexError, ValueError, TypeError):  # the standard library stumbles over some
-        found = [("", one) for value in values for one in re.findall(r"[^\s<>,;\"]+@[^\s<>,;\"]+", value)]
+    found = [one for value in values for one in _mailboxes(value)]
     known = [(words(name), contacts.normalise("email", address)) for name, address in found]
     return [(name[:100], address) for name, address in known if address is not None]
+
+
+def _mailboxes(value: str) -> list[tuple[str, str]]:
+    try:
+        return getaddresses([value])
+    except (IndexError, ValueError, TypeError):  # the standard library stumbles over some
+        return [("", one) for one in re.findall(r"[^\s<>,;\"]+@[^\s<>,;\"]+", value)]
 
 
 def message_ids(value: str) -> list[str]:
