@@ -17,8 +17,9 @@ Open = Sequence[tuple[Mapping[str, Any], Flow]]
 async def ended(session: AsyncSession, secret: str, happened: Happened, inside: Open) -> list[int]:
     """Ids of the enrolments that end by this `Unsubscribed`.
 
-    Without a topic it means all topics, without a channel as well every flow. Leaving marketing as such ends also flows of topics that only rested on it. A
-    flow that may write on another channel goes on: before each message it is asked what they allow there.
+    Without a topic it means all topics, without a channel as well every flow. Leaving marketing as such ends also flows
+    of topics that only rested on it. A flow that may write on another channel goes on: before each message it is asked
+    what they allow there.
     """
     topic = str(happened.properties.get("topic") or "")
     if not topic and not happened.properties.get("channel"):

@@ -47,7 +47,7 @@ Answer = Literal["asked", "granted", "too_many"]
 
 @dataclass(frozen=True)
 class Asked:
-    """What was typed: a normalised address, topics that exist, and how. `fresh` False: history, no mail is written for it."""
+    """What was typed: a normalised address, topics that exist, and how. What is not `fresh` is history: no mail goes."""
 
     address: str
     topics: Sequence[str]

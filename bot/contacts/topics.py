@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.base import ids
 from bot.base.config.topics import GENERAL
 from bot.base.ground import Ground
 from bot.contacts import consent
@@ -14,6 +15,9 @@ from bot.tables.people import Consent
 
 LEFT = "unsubscribed"
 """The reason of a suppression that somebody asked for. Mail that they ask for is none of its business."""
+
+THEIR_PAGE = "my preferences"
+"""What the link of a person is signed for; the one in a mail is signed for `preferences` and that mail."""
 
 
 class Shown(NamedTuple):
@@ -57,6 +61,11 @@ async def standing(session: AsyncSession, secret: str, channel: str, address: st
     stops = await consent.stops(session, secret, channel, address)
     held = {stop.topic: stop.reason for stop in stops if stop.until is None or stop.until > now}
     return Standing(words, held)
+
+
+def page(ground: Ground, contact_id: int) -> str:
+    """The address of the page where this person chooses. Give it only to them: whoever has it may choose."""
+    return f"{ground.config.web.url}/preferences/{ids.sign(THEIR_PAGE, contact_id, ground.secret)}"
 
 
 def shown(ground: Ground, language: str, names: Sequence[str] | None = None) -> list[Shown]:

@@ -11,15 +11,15 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 
 from bot.base import clock, ids
 from bot.base.database import Database, table
 from bot.base.ground import Ground
-from bot.inbound.web import clicks, unsubscribe
+from bot.base.config.topics import GENERAL
+from bot.contacts import topics
+from bot.inbound.web import choosing, clicks, forms, unsubscribe
 from bot.inbound.web.pages import Pages
-from bot.inbound.web.unsubscribe import Proof, Subject
+from bot.inbound.web.unsubscribe import Subject
 from bot.outbound.email import tracking
 from bot.outbound.email.tracking import CANARY, Target
 from bot.tables.mail import TemplateRevision
@@ -28,7 +28,8 @@ from bot.tables.people import Contact
 
 _messages = table(Message)
 _revisions = table(TemplateRevision)
-_FORM_AT_MOST = 16_384  # bytes; a one-click body has 26
+_SAID = {"come_back": unsubscribe.come_back, "leave_all": unsubscribe.leave_all}
+"""What a form of ours says; everything else that is posted unsubscribes from the topic of the mail."""
 
 
 def routes(database: Database, ground: Ground, pages: Pages | None = None) -> APIRouter:
@@ -65,25 +66,25 @@ def routes(database: Database, ground: Ground, pages: Pages | None = None) -> AP
             return shown.answer("gone", shown.language(request), 404)
         async with database.reading() as session:
             subject, language = await _subject(session, message_id)
-            off = subject is None or await unsubscribe.is_off(session, ground.secret, subject, clock.now())
-        return _page(shown, request, language, subject, off=off)
+            off = subject is None or await unsubscribe.is_off(session, ground, subject, clock.now())
+        return _page(shown, request, language, subject, message_id, off=off)
 
     @router.post("/u/{token}")
     async def act(token: str, request: Request) -> Response:
         message_id = ids.unsign("unsubscribe", token, ground.secret)
         if message_id is None:
             return shown.answer("gone", shown.language(request), 404)
-        form = await _form(request)
+        form = await forms.read(request)
         source = "one_click" if "List-Unsubscribe" in form else "unsubscribe_page"
-        proof = Proof(source, request.client.host if request.client else None, request.headers.get("user-agent"))
         back = form.get("action") == "come_back"
+        say = _SAID.get(form.get("action"), unsubscribe.leave)
+        how = choosing.how(source, request, "unsubscribe.undo" if back else None)
         async with database.transaction() as session:
             subject, language = await _subject(session, message_id)
             if subject is not None:
-                say = unsubscribe.come_back if back else unsubscribe.leave
-                await say(session, ground.secret, subject, proof, clock.now())
-            off = subject is None or await unsubscribe.is_off(session, ground.secret, subject, clock.now())
-        return _page(shown, request, language, subject, off=off, back=back)
+                await say(session, ground, subject, how, clock.now())
+            off = subject is None or await unsubscribe.is_off(session, ground, subject, clock.now())
+        return _page(shown, request, language, subject, message_id, off=off, back=back)
 
     return router
 
@@ -116,27 +117,25 @@ async def _subject(session: AsyncSession, message_id: int) -> tuple[Subject | No
     return Subject.of(dict(message)), language
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a small form; a body that is none has no fields, and still asks to unsubscribe."""
-    size = request.headers.get("content-length", "0")
-    if not size.isdigit() or int(size) > _FORM_AT_MOST:
-        return {}
-    try:
-        async with request.form(max_files=1, max_fields=20, max_part_size=_FORM_AT_MOST) as form:
-            return {name: value for name, value in form.items() if isinstance(value, str)}
-    except (MultiPartException, HTTPException, ValueError):
-        return {}
-
-
 def _page(
-    shown: Pages, request: Request, language: str | None, subject: Subject | None, *, off: bool, back: bool = False
+    shown: Pages,
+    request: Request,
+    language: str | None,
+    subject: Subject | None,
+    message_id: int,
+    *,
+    off: bool,
+    back: bool = False,
 ) -> Response:
     spoken = shown.language(request, language)
-    address = _masked(subject.address) if subject and subject.address else ""
-    return shown.answer("unsubscribe", spoken, off=off, back=back and not off, address=address)
-
-
-def _masked(address: str) -> str:
-    """`m…a@shop.example`: enough for its owner, not for whoever got the mail forwarded."""
-    local, _, domain = address.partition("@")
-    return f"{local[0]}…{local[-1] if len(local) > 2 else ''}@{domain}"
+    known = subject is not None and subject.address is not None
+    (topic,) = topics.shown(shown.ground, spoken, [subject.topic if subject else GENERAL])
+    return shown.answer(
+        "unsubscribe",
+        spoken,
+        off=off,
+        back=back and not off,
+        address=choosing.masked(subject.address) if subject and subject.address else "",
+        topic="" if topic.name == GENERAL else topic.title,
+        preferences=f"/preferences/{ids.sign('preferences', message_id, shown.ground.secret)}" if known else "",
+    )

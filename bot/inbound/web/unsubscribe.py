@@ -10,19 +10,12 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import contacts, events
-from bot.events import NewEvent
-
-_REASON = "unsubscribed"
-
-
-@dataclass(frozen=True)
-class Proof:
-    """How somebody said it: `source` is one_click (RFC 8058) or unsubscribe_page."""
-
-    source: str
-    ip: str | None
-    user_agent: str | None
+from bot import contacts
+from bot.base.ground import Ground
+from bot.contacts import topics
+from bot.contacts.topics import LEFT
+from bot.events import choices
+from bot.events.choices import At, How
 
 
 @dataclass(frozen=True)
@@ -40,37 +33,42 @@ class Subject:
         address = contacts.normalise("email", message["receiver"])
         return cls(message["id"], message["contact_id"], address, list_id.partition(".")[0] or "marketing")
 
+    @property
+    def at(self) -> At:
+        assert self.address is not None
+        return At(self.contact_id, "email", self.address)
 
-async def is_off(session: AsyncSession, secret: str, subject: Subject, now: datetime) -> bool:
+
+async def is_off(session: AsyncSession, ground: Ground, subject: Subject, now: datetime) -> bool:
     if subject.address is None:
         return True
-    return await contacts.suppressed(session, secret, "email", subject.address, subject.topic, now) is not None
+    found = await topics.standing(session, ground.secret, "email", subject.address, now)
+    return found.stop(subject.topic) is not None or found.word(subject.topic) == "withdrawn"
 
 
-async def leave(session: AsyncSession, secret: str, subject: Subject, proof: Proof, now: datetime) -> None:
+async def leave(session: AsyncSession, ground: Ground, subject: Subject, how: How, now: datetime) -> None:
     """No more of this topic to this address. Said again it changes nothing."""
-    if subject.address is None or await is_off(session, secret, subject, now):
+    if subject.address is None:
         return
-    said = (session, secret, subject.contact_id, "email", subject.address, subject.topic, proof.source, now)
-    await contacts.withdraw(*said, ip=proof.ip, user_agent=proof.user_agent)
-    await contacts.suppress(session, secret, "email", subject.address, _REASON, now, topic=subject.topic)
-    await _tell(session, subject, "Unsubscribed", now)
+    known = ground.config.automations.topic_names
+    # They got a mail about it, so the shop had a reason to send it, if not a word of theirs.
+    more = {"known": known, "assumed": [subject.topic]}
+    await choices.choose(session, ground.secret, subject.at, {subject.topic: False}, how, now, **more)
 
 
-async def come_back(session: AsyncSession, secret: str, subject: Subject, proof: Proof, now: datetime) -> None:
+async def leave_all(session: AsyncSession, ground: Ground, subject: Subject, how: How, now: datetime) -> None:
+    """No more marketing of any kind to this address."""
+    if subject.address is not None:
+        await leave(session, ground, subject, how, now)
+        known = ground.config.automations.topic_names
+        await choices.nothing(session, ground.secret, subject.at, known, how, now)
+
+
+async def come_back(session: AsyncSession, ground: Ground, subject: Subject, how: How, now: datetime) -> None:
     """Somebody left by mistake: they want this topic again. A bounce or a complaint is not lifted by this."""
     if subject.address is None:
         return
-    reason = await contacts.suppressed(session, secret, "email", subject.address, subject.topic, now)
-    if reason != _REASON:
-        return
-    said = (session, secret, subject.contact_id, "email", subject.address, subject.topic, proof.source, now)
-    await contacts.allow(*said, ip=proof.ip, user_agent=proof.user_agent, text_version="unsubscribe.undo")
-    await _tell(session, subject, "Subscribed", now)
-
-
-async def _tell(session: AsyncSession, subject: Subject, name: str, now: datetime) -> None:
-    key = f"{name.lower()}:{subject.message_id}:{now.isoformat()}"
-    properties = {"channel": "email", "topic": subject.topic}
-    event = NewEvent("aftercart", key, "track", name, now, now, {"properties": properties}, subject.contact_id)
-    await events.record(session, event)
+    found = await topics.standing(session, ground.secret, "email", subject.address, now)
+    if found.stop(subject.topic) in (None, LEFT) and found.word(subject.topic) == "withdrawn":
+        known = ground.config.automations.topic_names
+        await choices.choose(session, ground.secret, subject.at, {subject.topic: True}, how, now, known=known)
