@@ -22,11 +22,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 @dataclass
 class Death:
-    """The program dies when this method is called with these words: before or after it is done."""
+    """The program dies when this method is called with these words: before or after it is done.
+
+    `together`: only when so many calls of it are done, and none of them is answered.
+    """
 
     method: str
     words: str
     after: bool
+    together: int = 1
 
 
 class Deadly(Telegram):
@@ -35,6 +39,7 @@ class Deadly(Telegram):
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)
         self.death: Death | None = None
+        self.died = asyncio.Event()
         self.kill: Callable[[], None] = lambda: None
 
     async def _call(
@@ -43,10 +48,15 @@ class Deadly(Telegram):
         death = self.death
         if death is None or method != death.method or death.words not in str(dict(values)):
             return await super()._call(run, method, values)
-        self.death = None
+        death.together -= 1
         if death.after:
             await super()._call(run, method, values)
+        if death.together > 0:
+            await self.died.wait()
+            return web.Response(status=502)
+        self.death = None
         self.kill()
+        self.died.set()
         return web.Response(status=502)
 
 
@@ -64,9 +74,10 @@ class Desk:
     def at_ada(self, words: str) -> int:
         return sum(words in one.text for one in self.ada.received)
 
-    async def dies(self, method: str, words: str, *, after: bool, act: Callable[[], Any]) -> None:
+    async def dies(self, method: str, words: str, *, after: bool, act: Callable[[], Any], together: int = 1) -> None:
         """Let it happen, wait for the death, and start the program again."""
-        self.telegram.death = Death(method, words, after)
+        self.telegram.died.clear()
+        self.telegram.death = Death(method, words, after, together)
         act()
         await self.telegram.wait_for(lambda: self.telegram.death is None, 60)
         await self.starts()
@@ -92,6 +103,7 @@ async def test_whenever_it_dies_there_is_one_copy_in_the_topic_and_one_at_the_sh
             await desk.starts()
             await _from_the_shopper(desk)
             await _to_the_shopper(desk)
+            await _from_many_at_once(desk)
         finally:
             program.kill()
 
@@ -135,3 +147,27 @@ async def _to_the_shopper(desk: Desk) -> None:
 
 def _by(desk: Desk) -> list[Any]:
     return [one for one in desk.telegram.messages(desk.telegram.group.id) if not one.by_bot]
+
+
+async def _from_many_at_once(desk: Desk) -> None:
+    """It dies while topics of several are asked for: each answer goes to the one in whose topic it stands."""
+    telegram, many = desk.telegram, [desk.telegram.shopper(20 + number, f"Cleo{number}") for number in range(3)]
+
+    def write() -> None:
+        for shopper in many:
+            shopper.says(f"I want to talk to a human, {shopper.id}")
+
+    await desk.dies("createForumTopic", "Cleo", after=True, act=write, together=len(many))
+    await telegram.wait_for(lambda: all(desk.in_topics(f"a human, {shopper.id}") for shopper in many), 60)
+    names = [topic.name.partition(" ")[2] for topic in telegram.group.topics.values()]
+    assert sorted(names) == ["Ada", "Ben", "Cleo0", "Cleo1", "Cleo2"]
+    for shopper in many:
+        topic = telegram.topic_of(f"a human, {shopper.id}")
+        assert topic is not None
+        desk.mia.says("/take", topic.thread_id)
+        desk.mia.says(f"only for {shopper.id}", topic.thread_id)
+    await telegram.wait_for(lambda: all("only for" in str([one.text for one in who.received]) for who in many), 60)
+    await asyncio.sleep(1)
+    for shopper in many:
+        answers = [one.text for one in shopper.received if "only for" in one.text]
+        assert answers == [f"only for {shopper.id}"]
