@@ -47,7 +47,7 @@ Answer = Literal["asked", "granted", "too_many"]
 
 @dataclass(frozen=True)
 class Asked:
-    """What was typed: a normalised address, topics that exist, and how. What is not `fresh` is history: no mail goes."""
+    """What was typed: a normalised address, known topics, and how. What is not `fresh` is history: no mail goes."""
 
     address: str
     topics: Sequence[str]

@@ -13,6 +13,7 @@ from bot.inbound.mailbox import bounces, kinds, our_messages, parsing, people
 from bot.inbound.mailbox.kinds import Found
 from bot.inbound.mailbox.parsing import Mail
 from bot.inbound.mailbox.store import KIND
+from bot.events.choices import How
 from bot.inbound.web import unsubscribe
 from bot.support.desk import Desk
 from bot.tables.mail import ReceivedMail
@@ -100,8 +101,7 @@ class Taking:
             await bounces.bounced(session, self.desk, about, found.bounce, row["received_at"], now)
         elif found.kind == "unsubscribe":
             subject = unsubscribe.Subject.of(about)
-            proof = unsubscribe.Proof("unsubscribe_mail", None, None)
-            await unsubscribe.leave(session, self.desk.ground.secret, subject, proof, now)
+            await unsubscribe.leave(session, self.desk.ground, subject, How("unsubscribe_mail"), now)
             await our_messages.has_arrived(session, about, now)
         elif found.kind in ("automatic", "delivered", "delayed"):
             await our_messages.has_arrived(session, about, now)

@@ -13,9 +13,9 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock, ids
+from bot.base.config.topics import GENERAL
 from bot.base.database import Database, table
 from bot.base.ground import Ground
-from bot.base.config.topics import GENERAL
 from bot.contacts import topics
 from bot.inbound.web import choosing, clicks, forms, unsubscribe
 from bot.inbound.web.pages import Pages

@@ -1,4 +1,4 @@
-"""The page where somebody chooses what they get, `/preferences/…`: looking changes nothing, saving only what differs."""
+"""The page where somebody chooses what they get, `/preferences/…`: looking changes nothing, saving what differs."""
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
