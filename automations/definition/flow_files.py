@@ -69,15 +69,34 @@ def load(where: Sequence[Path], surroundings: Surroundings | None = None) -> Flo
         tree = source.read(findings)
         if tree is None:
             continue
-        made, wrong = _validate(source, name, tree)
-        if made is not None:
-            wrong += [one for one in Check(source, made, surroundings or Surroundings()).all() if one not in wrong]
+        made, wrong = _checked(source, name, tree, surroundings)
         findings += wrong
         if made is not None and not wrong:
             found[name], definitions[name] = made, tree
     if findings:
         raise FindingsError(*findings)
     return Flows(found, definitions, files)
+
+
+def load_one(file: Path, name: str, surroundings: Surroundings | None = None) -> tuple[Flow, dict[str, Any]]:
+    """One file as the flow of that name, with its definition. Raises FindingsError."""
+    findings: list[Finding] = []
+    source = Source(file)
+    tree = source.read(findings)
+    if tree is not None:
+        made, findings = _checked(source, name, tree, surroundings)
+        if made is not None and not findings:
+            return made, tree
+    raise FindingsError(*findings)
+
+
+def _checked(
+    source: Source, name: str, tree: dict[str, Any], surroundings: Surroundings | None
+) -> tuple[Flow | None, list[Finding]]:
+    made, wrong = _validate(source, name, tree)
+    if made is not None:
+        wrong += [one for one in Check(source, made, surroundings or Surroundings()).all() if one not in wrong]
+    return made, wrong
 
 
 def _validate(source: Source, name: str, tree: dict[str, Any]) -> tuple[Flow | None, list[Finding]]:

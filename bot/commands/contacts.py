@@ -35,7 +35,7 @@ def export(
 
     async def make() -> tuple[int, bytes]:
         async with start.ready(settings.load(config)) as (database, _), database.transaction() as session:
-            contact = await _find(session, who)
+            contact = await find(session, who)
             assert contact.id is not None
             now = clock.now()
             await audit.write(session, "operator", "export", f"contact:{contact.id}", now)
@@ -64,7 +64,7 @@ def forget(
     async def run() -> None:
         async with start.ready(settings.load(config)) as (database, ground):
             async with database.reading() as session:
-                found = await _find(session, who)
+                found = await find(session, who)
                 assert found.id is not None
                 whose = await copies.person(session, found.id)
             told = f"contact {found.id}: {len(whose.tickets)} tickets with {len(whose.lines)} messages"
@@ -78,7 +78,7 @@ def forget(
     asyncio.run(run())
 
 
-async def _find(session: "AsyncSession", who: str) -> "Contact":
+async def find(session: "AsyncSession", who: str) -> "Contact":
     """Raises FindingsError when nobody is known by it."""
     from bot import contacts
     from bot.base.errors import Finding, FindingsError

@@ -4,10 +4,13 @@ from typing import Annotated
 
 import typer
 
+from bot.commands import flow_test, flow_why
 from bot.commands.ending import in_words
 from bot.commands.options import ConfigFile
 
 cli = typer.Typer(help="Look at the flows.", no_args_is_help=True)
+cli.command("why")(flow_why.why)
+cli.command("test")(flow_test.test)
 
 
 @cli.command("list")
