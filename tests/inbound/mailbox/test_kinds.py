@@ -1,0 +1,148 @@
+"""What kind of mail it is, and what a report says of which message."""
+
+import letters
+import make
+import pytest
+
+from bot.base import ids
+from bot.base.ground import Ground
+from bot.base.texts import Texts
+from bot.inbound.mailbox import kinds, parsing, reports
+from bot.inbound.mailbox.kinds import Found
+from bot.outbound.email import addresses
+
+BOUNCES = "bounce.shop.example"
+
+
+@pytest.fixture
+def ground(texts: Texts) -> Ground:
+    mail = {"from": "Shop <help@shop.example>", "from_marketing": "news@shop.example", "bounce_domain": BOUNCES}
+    return make.ground(texts, mail=mail)
+
+
+def _of(raw: bytes, ground: Ground) -> Found:
+    return kinds.of(parsing.read(raw), raw, ground)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Auto_Submitted": "auto-replied"},
+        {"Auto_Submitted": "auto-generated; reason=x"},
+        {"Precedence": "bulk"},
+        {"Precedence": "auto_reply"},
+        {"X_Autoreply": "yes"},
+        {"List_Id": "<news.other.example>"},
+        {"subject": "Automatic reply: You left a lamp behind"},
+        {"subject": "自动回复：灯"},
+        {"Return_Path": "<>"},
+        {"sender": "MAILER-DAEMON@mx.example.org"},
+    ],
+    ids=str,
+)
+def test_what_machines_write_is_neither_a_bounce_nor_a_ticket(ground: Ground, headers: dict[str, str]) -> None:
+    raw = letters.letter("I am away. Error 550 5.1.1 is not meant.", **headers)  # type: ignore[arg-type]
+    assert _of(raw, ground).kind == "automatic"
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        ({}, "person"),
+        ({"Auto_Submitted": "no"}, "person"),
+        ({"subject": "Re: Automatic reply: lamp"}, "person"),
+        ({"sender": "no-reply@carrier.example"}, "no_reply"),
+        ({"sender": "donotreply@carrier.example"}, "no_reply"),
+        ({"X_Auto_Response_Suppress": "All"}, "no_reply"),
+        ({"sender": "help@shop.example"}, "own"),
+        ({"sender": "help+r123@shop.example"}, "own"),
+        ({"sender": "news@shop.example"}, "own"),
+        ({"sender": f"b+x@{BOUNCES}"}, "own"),
+        ({"sender": "help@shop.example", "Reply_To": "ada@example.org"}, "person"),
+        ({"X_Spam_Flag": "YES"}, "spam"),
+    ],
+    ids=str,
+)
+def test_people_and_those_who_want_no_answer(ground: Ground, headers: dict[str, str], kind: str) -> None:
+    assert _of(letters.letter(**headers), ground).kind == kind  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("status", "diagnostic", "verdict"),
+    [
+        ("5.1.1", "550 5.1.1 no such user", "hard"),
+        ("5.1.10", "556 null MX", "hard"),
+        ("5.1.2", "no such domain", "hard"),
+        ("5.0.0", "550 5.1.1 unknown", "hard"),
+        ("5.0.0", "550 no reason", "soft"),
+        ("5.7.1", "550 5.7.1 blocked", "policy"),
+        ("5.2.2", "552 5.2.2 full", "policy"),
+        ("5.6.0", "content", "policy"),
+        ("4.4.7", "expired", "soft"),
+        ("4.2.2", "full", "soft"),
+        ("4.7.0", "greylisted for ever", "policy"),
+        ("", "550 5.1.1 no such user", "hard"),
+    ],
+)
+def test_the_enhanced_status_decides(status: str, diagnostic: str, verdict: str) -> None:
+    found = reports.bounce(parsing.read(letters.bounce(status=status, diagnostic=diagnostic)))
+    assert found is not None and found.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"), [("delayed", "delayed"), ("delivered", "delivered"), ("relayed", "delivered")]
+)
+def test_not_every_report_is_a_bounce(ground: Ground, action: str, kind: str) -> None:
+    assert _of(letters.bounce(action=action, status="4.4.1"), ground).kind == kind
+
+
+def test_a_report_without_an_action_is_no_bounce(ground: Ground) -> None:
+    raw = letters.bounce().replace(b"Action: failed\r\n", b"")
+    assert _of(raw, ground).kind == "automatic"
+
+
+def test_the_message_is_found_by_return_path_envelope_or_message_id(ground: Ground) -> None:
+    secret = ground.secret
+    path = addresses.return_path(7, secret, BOUNCES)
+    name = addresses.message_name(7, secret, "shop.example")
+    for raw in (
+        letters.bounce(to=path.upper()),
+        letters.bounce(returned_id=name),
+        letters.bounce(envelope_id=addresses.envelope(7, secret)),
+        letters.complaint(returned_id=name),
+        letters.complaint(return_path=path),
+        letters.complaint(to=path),
+    ):
+        assert _of(raw, ground).about_id == 7
+    forged = addresses.message_name(7, "another secret", "shop.example")
+    assert _of(letters.bounce(returned_id=forged), ground).about_id is None
+
+
+def test_an_old_program_that_bounces_in_words_is_understood_if_it_names_the_message(ground: Ground) -> None:
+    path = addresses.return_path(7, ground.secret, BOUNCES)
+    text = "Hi. This is the qmail-send program.\n<ada@example.org>:\n550 5.1.1 no mailbox here by that name\n"
+    found = _of(letters.letter(text, sender="MAILER-DAEMON@x.example", to=path, Return_Path="<>"), ground)
+    assert (found.kind, found.about_id) == ("bounce", 7)
+    assert found.bounce is not None and found.bounce.verdict == "hard"
+
+
+def test_a_bounce_that_a_customer_forwards_is_a_persons_mail(ground: Ground) -> None:
+    inner = letters.bounce(returned_id=addresses.message_name(7, ground.secret, "shop.example"))
+    raw = letters.joined(
+        b"Content-Type: text/plain\r\n\r\nwhat is this?", b"Content-Type: message/rfc822\r\n\r\n" + inner
+    )
+    assert _of(raw, ground).kind == "person"
+
+
+def test_not_spam_is_no_complaint(ground: Ground) -> None:
+    assert _of(letters.complaint(kind="not-spam"), ground).kind == "automatic"
+    assert _of(letters.complaint(kind="abuse"), ground).kind == "complaint"
+
+
+def test_unsubscribing_by_mail_needs_a_token_of_ours(ground: Ground) -> None:
+    address = addresses.unsubscribe_address(9, ground.secret, BOUNCES)
+    assert _of(letters.letter("", to=address, Auto_Submitted="auto-generated"), ground) == Found("unsubscribe", 9)
+    token = ids.sign("unsubscribe", 9, ground.secret)
+    assert _of(letters.letter("", subject=f"unsubscribe {token}"), ground) == Found("unsubscribe", 9)
+    assert _of(letters.letter("", subject="unsubscribe"), ground).kind == "person"
+    assert _of(letters.letter("", to=f"unsub+aaaaaaaaaaaaaaaa@{BOUNCES}"), ground).kind == "person"
