@@ -44,6 +44,12 @@ async def plans(session: AsyncSession) -> list[Plan]:
     return [found[name] for name in sorted(found)]
 
 
+async def take(session: AsyncSession, window: Window, now: datetime) -> None:
+    """Take every look that has fallen due, so that it is taken at its number of people and not when somebody asks."""
+    for planned in await plans(session):
+        await verdict(session, planned, window, now)
+
+
 async def verdict(session: AsyncSession, planned: Plan, window: Window, now: datetime) -> Verdict:
     """What may be said now. A look that has fallen due is taken first; the caller's transaction keeps it."""
     planned, looks = await _taken(session, planned)
