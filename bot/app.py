@@ -20,9 +20,13 @@ from automations.definition import flow_files
 from automations.definition.flow_files import Flows
 from automations.definition.flow_watch import FlowWatch
 from automations.definition.versions import Versions, publish
+from automations.experiments import looks
+from automations.experiments.outcomes import Window
 from automations.gate.marketing import Marketing
 from automations.running.engine import Engine as Enrolments
+from automations.running.on_catalogue import OnCatalogue
 from automations.running.on_event import OnEvent
+from automations.running.shelves import Shelves
 from automations.running.sweeps import Birthdays
 from bot import schedule, start
 from bot.base import clock, logs, texts, work, worker
@@ -45,7 +49,7 @@ from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import Sender
 from bot.shops import inbox as webhooks
-from bot.shops import record, worth
+from bot.shops import prices, record, worth
 from bot.support import stages
 from bot.support.desk import Desk
 from bot.support.escalation import burn_alarm, queue_alarm
@@ -186,7 +190,11 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
     own = house.ground.config.shop
     shop = partial(record.apply, currency=own.currency, rates=worth.rates(own))
     counted = Standings(house.ground.config).behind(shop)
-    handlers: list[Handler] = [counted, OnEvent(house.ground, house.flows, house.care, house.versions)]
+    handlers: list[Handler] = [
+        counted,
+        OnCatalogue(house.ground, house.flows),
+        OnEvent(house.ground, house.flows, house.care, house.versions),
+    ]
     senders = _senders(house)
     for sender in senders.values():
         stack.push_async_callback(sender.close)
@@ -199,6 +207,7 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
     kinds = [
         webhooks.Inbox(house.database, house.worker, secret=house.ground.secret).kind(),
         Applier(house.database, handlers, house.worker, secret=house.ground.secret).kind(),
+        Shelves(house.database, house.flows, house.worker).kind(),
         Enrolments(house.database, house.ground, house.worker, house.versions).kind(),
         Timers(house.database, house.desk, house.worker).kind(),
         Waking(house.database, house.desk, house.worker).kind(),
@@ -246,6 +255,11 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
             house.flows.take(found)
             log.info("changed flows are in use", flows=sorted(found.by_name))
 
+    async def look_at_experiments() -> None:
+        window = Window(house.ground.config.automations.attribution_window, house.ground.config.shop.currency)
+        async with house.database.transaction() as session:
+            await looks.take(session, window, clock.now())
+
     async def queue_delay() -> None:
         async with house.database.transaction() as session:
             await queue_alarm.look(session, house.desk, clock.now())
@@ -262,6 +276,7 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
         async with house.database.transaction() as session:
             await inbox.forget(session, clock.now())
             await codes.forget(session, clock.now())
+            await prices.forget(session, clock.now())
 
     async def end_complaints() -> None:
         whole = True
@@ -289,6 +304,7 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
         "merged customers": standings_soon,
         "birthdays": sweep,
         "flow files": look_at_flows,
+        "experiments": look_at_experiments,
         "complaints": end_complaints,
         "staff groups": look_at_groups,
         "old updates": forget_updates,

@@ -45,8 +45,9 @@ TABLE = (
     Line("merged customers", "*/5 * * * *", "who turned out to be one is counted as one"),
     Line("complaints", "17 * * * *", "complaints whose customer never said whether they are fixed end as unconfirmed"),
     Line("staff groups", "*/10 * * * *", "whether the bot may still work in each; who leads is told what changed"),
+    Line("experiments", "37 * * * *", "planned looks at experiments are taken when their number of people came"),
     Line("retention", "43 2 * * *", "words older than the shop keeps go, if it says so"),
-    Line("old updates", "23 3 * * *", "Telegram updates dealt with a week ago go, and codes of the day before"),
+    Line("old updates", "23 3 * * *", "Telegram updates of a week ago go, codes of yesterday, prices seen a month ago"),
 )
 """What repeats. `app.py` says which function does it."""
 

@@ -20,7 +20,9 @@ from automations.definition.flow_files import Flows
 from automations.definition.versions import Versions
 from automations.gate.marketing import Marketing
 from automations.running.engine import Engine
+from automations.running.on_catalogue import OnCatalogue
 from automations.running.on_event import OnEvent
+from automations.running.shelves import Shelves
 from automations.running.starts import Starter
 from automations.running.sweeps import Birthdays
 from bot import contacts, events
@@ -85,6 +87,8 @@ class ShopWorld:
             await tiers.publish(session, self.ground.config, self.now)
         tips = _tips()
         known = Versions()
+        self.on_catalogue = OnCatalogue(self.ground, self.flows)
+        self.shelves = Shelves(self.database, self.flows, self.worker)
         self.on_event = OnEvent(self.ground, self.flows, tips, known)
         self.gate = Marketing(self.ground, _mails(), tips, known)
         self.engine = Engine(self.database, self.ground, self.worker, known)
@@ -94,8 +98,8 @@ class ShopWorld:
             self.database, {"email": self.mails}, {"marketing": self.gate}, self.worker, now=lambda: self.now
         )
         self.applier = Applier(
-            self.database, [self.standings.behind(self._shop), self.on_event], self.worker, secret=self.ground.secret,
-            now=lambda: self.now,
+            self.database, [self.standings.behind(self._shop), self.on_catalogue, self.on_event], self.worker,
+            secret=self.ground.secret, now=lambda: self.now,
         )  # fmt: skip
         return self
 
@@ -153,7 +157,10 @@ class ShopWorld:
     async def settle(self) -> None:
         """Do what is due now, until nothing is."""
         for _ in range(200):
-            moved = await self.engine.move_due(self.now)
+            moved = await self.shelves.run(self.now)
+            while await self.applier.apply_due():
+                pass
+            moved += await self.engine.move_due(self.now)
             if not moved and not await self.outbox.deliver_due("email"):
                 return
 
@@ -177,6 +184,7 @@ class ShopWorld:
     async def _soonest(self) -> datetime | None:
         async with self.database.reading() as session:
             found = [await due.next_due(session, rows) for rows in (enrolments, messages)]
+            found.append(await self.shelves.next_due())
         return min((at for at in found if at is not None), default=None)
 
     async def enrolled(self, flow: str | None = None) -> list[dict[str, Any]]:

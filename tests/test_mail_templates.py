@@ -20,7 +20,8 @@ from bot.tables.mail import TemplateRevision
 
 NAMES = [  # of the flows that ship
     "abandoned_cart", "abandoned_cart_2", "abandoned_cart_3", "abandoned_checkout", "abandoned_checkout_2", "birthday",
-    "birthday_soon",     "browse_reminder", "care_tips", "care_tips_deep",
+    "birthday_soon", "back_in_stock", "back_in_stock_2", "browse_reminder", "care_tips", "care_tips_deep", "price_drop",
+    "replenishment", "replenishment_2",
 ]  # fmt: skip
 SHIPPED = MailTemplates([paths.templates()])
 LINKS = LinkTokens("https://bot.example", 7, "secret")
@@ -85,7 +86,8 @@ def test_a_shipped_mail_knows_a_reader_without_a_name_and_things_without_a_pictu
     for language in LANGUAGES:
         template = SHIPPED.find(name, language)
         sample = template.source.sample
-        bare = {"name": "Stool", "variant": "", "quantity": 3, "price": 0, "url": "", "image_url": "", "currency": ""}
+        bare = {"name": "Stool", "variant": "", "quantity": 3, "price": 0, "url": "", "image_url": "", "currency": "",
+                "old_price": 0, "price_dropped": False, "prior_price": 0}  # fmt: skip
         changed = {
             key: {**sample[key], "items": [bare] * 9, "url": ""} for key in ("cart", "checkout") if key in sample
         }

@@ -39,7 +39,7 @@ def _mail(means: Means, asked: Asked, batch: Batch, values: dict[str, Any], link
     kept = {"template": asked.step.send, "revision": template.revision, "receiver": asked.way.address}
     payload = _payload(means, asked, mail, links)
     # The mail itself is not kept; its list names the topic that the unsubscribe link is about.
-    return Written(payload, kept, {"list_id": payload["list_id"]}, template)
+    return Written(payload, kept, {"list_id": payload["list_id"], **shown.remembered(values)}, template)
 
 
 def _payload(means: Means, asked: Asked, mail: Mail, links: LinkTokens) -> dict[str, Any]:
@@ -67,4 +67,4 @@ def _chat(means: Means, asked: Asked, _batch: Batch, values: dict[str, Any], lin
         payload["buttons"] = [[{"text": chat.button, "url": chat.url}]]
     # Not the chat alone: what support says there must never wait for a campaign message that has to.
     kept = {"template": asked.step.send, "receiver": f"campaign:{asked.way.address}"}
-    return Written(payload, kept, {"topic": asked.flow.topic})
+    return Written(payload, kept, {"topic": asked.flow.topic, **shown.remembered(values)})

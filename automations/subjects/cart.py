@@ -11,6 +11,8 @@ def show(writing: Writing) -> dict[str, Any]:
     currency = (cart["currency"] if cart else "") or writing.ground.config.shop.currency
     there = [item for item in (cart["items"] if cart else []) if writing.person.products.available(item)]
     items = [show_item(writing, line, currency) for line in there]
+    if writing.ground.config.automations.prior_price:  # a reduction without the price to compare it with is not told
+        items = [{**item, "price_dropped": False} for item in items]
     shown = {
         "items": items,
         "count": sum(item["quantity"] for item in items),

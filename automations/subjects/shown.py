@@ -5,14 +5,15 @@ cart      items total currency url count (also `checkout`)   products  name url 
 order     number order_id ordered_at items                   tips      category name lines items
 welcome   topic about
 birthday  date days belated                                   unsubscribe_url preferences_url flow step
-An item has name variant url image_url category quantity price old_price price_dropped total currency.
+An item has product_id variant_id name variant url image_url category quantity price old_price price_dropped total
+currency; of a price drop also prior_price, the lowest of the weeks before, or 0.
 Money is in the smallest unit of its currency.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from automations.subjects import birthday, browse, care_tips, cart, welcome
+from automations.subjects import birthday, browse, care_tips, cart, goods, welcome
 from automations.subjects.writing import Subject, Writing
 
 KNOWN: Mapping[str, Subject] = {
@@ -22,8 +23,17 @@ KNOWN: Mapping[str, Subject] = {
     "birthday": birthday.SUBJECT,
     "care": care_tips.SUBJECT,
     "welcome": welcome.SUBJECT,
+    "back_in_stock": goods.BACK_IN_STOCK,
+    "price_drop": goods.PRICE_DROP,
 }
 """By the word that a flow writes after `about`."""
+
+
+def remembered(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept with the message of what it showed: things that it said cost less now, so that it is said once."""
+    lists = [values.get("products") or (), (values.get("cart") or {}).get("items") or ()]
+    told = {(item["product_id"], item["variant_id"]) for items in lists for item in items if item.get("price_dropped")}
+    return {"price_drops": [list(one) for one in sorted(told)]} if told else {}
 
 
 def build(writing: Writing) -> dict[str, Any]:

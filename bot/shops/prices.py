@@ -1,7 +1,9 @@
 """Prices over time: what the shop told, what people saw, and the lowest of the last weeks."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,24 +35,37 @@ async def told(session: AsyncSession, product_id: str) -> dict[str, Mapping[str,
     return {row["variant_id"]: dict(row) for row in rows.mappings()}
 
 
-async def lowest(
-    session: AsyncSession, things: Sequence[tuple[str, str]], currency: str, before: datetime,
-    within: timedelta = SEEN_FOR,
-) -> dict[tuple[str, str], int]:  # fmt: skip
-    """The lowest price that held in the time before that moment, by product and variant: what a reduction must be
-    compared with by the EU's Omnibus directive (98/6/EC, Art. 6a). Nothing where no price from before is known.
+async def prior(
+    session: AsyncSession, things: Collection[tuple[str, str]], within: timedelta = SEEN_FOR
+) -> dict[tuple[str, str], int]:
+    """The lowest price that held in the time before today's began, by product and variant: what a reduction must be
+    compared with by the EU's directive 98/6/EC, Art. 6a. Nothing where no price from before is known.
     """
     wanted = set(things)
     ids = sorted({product_id for product_id, _ in wanted})
-    asked = sa.select(_changes).where(_changes.c.product_id.in_(ids), _changes.c.at < before)
-    found: dict[tuple[str, str], int] = {}
-    for row in (await session.execute(asked.order_by(_changes.c.at, _changes.c.id))).mappings():
-        thing, price = (row["product_id"], row["variant_id"]), int(row["price"])
-        if row["currency"] != currency or thing not in wanted:
+    asked = sa.select(_changes).where(_changes.c.product_id.in_(ids)).order_by(_changes.c.at, _changes.c.id)
+    told: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in (await session.execute(asked)).mappings():
+        told.setdefault((row["product_id"], row["variant_id"]), []).append(dict(row))
+    found = {thing: _lowest(rows[:-1], rows[-1], within) for thing, rows in told.items() if thing in wanted}
+    return {thing: price for thing, price in found.items() if price is not None}
+
+
+def _lowest(before: Sequence[Mapping[str, Any]], today: Mapping[str, Any], within: timedelta) -> int | None:
+    lowest: int | None = None
+    for row in before:
+        if row["currency"] != today["currency"]:
             continue
         # The one in force when the time began counts too; whatever came before that one does not.
-        found[thing] = price if row["at"] <= before - within else min(price, found.get(thing, price))
-    return found
+        began = row["at"] <= today["at"] - within
+        lowest = row["price"] if began or lowest is None else min(row["price"], lowest)
+    return lowest
+
+
+def least_before(thing: Mapping[str, Any], percent: float, units: float) -> int:
+    """The lowest earlier price from which today's is a reduction by `percent`, and by `units` of its currency."""
+    by_share = math.ceil(Decimal(thing["price"] * 100) / (100 - Decimal(str(percent))))
+    return max(by_share, thing["price"] + max(1, lines.amount(units, thing["currency"]) or 0))
 
 
 async def note(session: AsyncSession, happened: Happened, currency: str) -> None:

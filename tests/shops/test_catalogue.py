@@ -75,14 +75,13 @@ async def test_what_is_taken_off_cannot_be_bought_and_what_is_not_counted_always
 
 async def test_the_lowest_price_is_the_one_of_the_thirty_days_before(database: Database) -> None:
     intake = Intake(database)
+    lamp = ("lamp", "")
+    found = []
     for day, price in ((0, 10), (5, 30), (40, 25), (50, 28), (60, 20)):
         await _told(intake, NOON + day * DAY, price=price)
-    lamp = ("lamp", "")
-    async with database.reading() as session:
-        assert await prices.lowest(session, [lamp], "EUR", NOON + 60 * DAY) == {lamp: 2500}
-        assert await prices.lowest(session, [lamp], "EUR", NOON + 30 * DAY) == {lamp: 1000}
-        assert await prices.lowest(session, [lamp], "USD", NOON + 60 * DAY) == {}
-        assert await prices.lowest(session, [lamp], "EUR", NOON) == {}
+        async with database.reading() as session:
+            found.append((await prices.prior(session, [lamp, ("mug", "")])).get(lamp))
+    assert found == [None, 1000, 3000, 2500, 2500]
 
 
 async def test_the_price_that_somebody_saw_last_is_remembered_and_no_page_makes_it_higher(database: Database) -> None:
