@@ -16,26 +16,31 @@ from automations.definition.flow import Flow
 from automations.definition.flow_files import Flows
 from bot.base import logs
 from bot.base.database import insert, table
-from bot.tables.automations import Enrolment, FlowVersion
+from bot.tables.automations import Enrolment, FlowPause, FlowVersion
 
 log = logs.get(__name__)
 _versions = table(FlowVersion)
 _enrolments = table(Enrolment)
+_pauses = table(FlowPause)
 
 
 @dataclass(frozen=True)
 class Version:
-    """A published flow. `flow` is None if this program no longer understands its definition."""
+    """A published flow. `flow` is None if this program no longer understands its definition.
+
+    `paused`: somebody told the flow to rest, in whichever version its people are.
+    """
 
     id: int
     number: int
     status: str
     name: str
     flow: Flow | None
+    paused: bool = False
 
     @property
     def runs(self) -> bool:
-        return self.status in ("active", "draining") and self.flow is not None
+        return self.status in ("active", "draining") and self.flow is not None and not self.paused
 
 
 def digest(definition: Mapping[str, Any]) -> str:
@@ -46,7 +51,8 @@ async def publish(session: AsyncSession, flows: Flows, now: datetime) -> dict[st
     """Make what the files say the versions that enrol. Returns the id of the active version by flow name.
 
     A flow with `enabled = false` stops: its people stay where they are and go on when it is switched on again, with
-    the lateness of their next mail decided as ever. A flow whose file is gone drains.
+    the lateness of their next mail decided as ever. A flow whose file is gone drains. People inside stay with their
+    version; `running.publishing` takes them along, or ends what they are in, where the flow says so.
     """
     active: dict[str, int] = {}
     for name, made in flows.by_name.items():
@@ -102,6 +108,13 @@ async def _wake(session: AsyncSession, name: str) -> None:
     )
 
 
+_STANDING = (
+    sa.select(_versions.c.id, _versions.c.flow, _versions.c.number, _versions.c.status, _pauses.c.paused_at)
+    .outerjoin(_pauses, _pauses.c.flow == _versions.c.flow)
+    .where(_versions.c.id.in_(sa.bindparam("wanted", expanding=True)))
+)
+
+
 class Versions:
     """Published flows by version id. A definition never changes, so it is read once; its status is read each time."""
 
@@ -112,14 +125,16 @@ class Versions:
         wanted = sorted(set(version_ids))
         if not wanted:
             return {}
-        columns = [_versions.c.id, _versions.c.flow, _versions.c.number, _versions.c.status]
         missing = [one for one in wanted if one not in self._flows]
         if missing:
             rows = sa.select(_versions.c.id, _versions.c.flow, _versions.c.definition)
             for row in await session.execute(rows.where(_versions.c.id.in_(missing))):
                 self._flows[row.id] = _understood(row.flow, row.definition)
-        found = await session.execute(sa.select(*columns).where(_versions.c.id.in_(wanted)))
-        return {row.id: Version(row.id, row.number, row.status, row.flow, self._flows[row.id]) for row in found}
+        found = await session.execute(_STANDING, {"wanted": wanted})
+        return {
+            row.id: Version(row.id, row.number, row.status, row.flow, self._flows[row.id], row.paused_at is not None)
+            for row in found
+        }
 
     async def running(self, session: AsyncSession) -> dict[int, Version]:
         """Every version that people may be in or enter."""

@@ -1,27 +1,29 @@
-"""Moves each enrolment whose time has come one step: a wait ends, a mail is queued, the flow ends.
+"""Moves each enrolment whose time has come to where it rests next: a wait ends, a mail is queued, the flow ends.
 
 A batch is a few queries however many enrolments it holds. While a mail is on its way its enrolment is not due; the
 gate makes it due again when the outbox has settled the mail.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from automations.care import Care
 from automations.definition.versions import Version, Versions
-from automations.running import steps
-from automations.running.steps import Move
+from automations.experiments import exposures
+from automations.running import effects, steps
+from automations.running.effects import Done
+from automations.running.lookup import Lookup
+from automations.running.steps import Known, Move
 from bot.base import clock, due, ids, logs, work
 from bot.base.database import Database, table
 from bot.base.ground import Ground
-from bot.contacts import zones
 from bot.outbound import outbox
 from bot.tables.automations import Enrolment
-from bot.tables.outbox import Message
-from bot.tables.people import Contact
 
 log = logs.get(__name__)
 
@@ -29,17 +31,18 @@ BATCH = 500
 MAX_ATTEMPTS = 5
 _rows = table(Enrolment)
 _CLAIMS = {limit: due.Claim(_rows, limit) for limit in (1, BATCH)}
-_messages = table(Message)
 
 
 class Engine:
     """`versions` is shared with the gate, so that a definition is read once."""
 
-    def __init__(self, database: Database, ground: Ground, worker: int, versions: Versions | None = None) -> None:
+    def __init__(
+        self, database: Database, ground: Ground, worker: int, versions: Versions | None = None,
+        care: Care | None = None,
+    ) -> None:  # fmt: skip
         self.database = database
-        self.ground = ground
         self.worker = worker
-        self.versions = versions or Versions()
+        self.lookup = Lookup(ground, care or Care({}), versions or Versions())
         self._singly = 0
 
     def kind(self) -> work.Kind:
@@ -75,62 +78,23 @@ class Engine:
     async def _move(self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
         if not rows:
             return
-        versions = await self.versions.find(session, {row["version_id"] for row in rows})
-        places = await self._zones(session, rows, versions)
-        messages = await self._messages(session, rows, versions)
-        shop = zones.local(self.ground.config, _NOBODY)
-        changes: list[dict[str, Any]] = []
-        sending: list[tuple[Mapping[str, Any], Move]] = []
+        versions = await self.lookup.versions_of(session, rows)
+        known = await self.lookup.load(session, rows, versions, now)
+        moved: list[_Moved] = []
         for row in rows:
-            version, zone = versions.get(row["version_id"]), places.get(row["contact_id"], shop).zone
+            version = versions.get(row["version_id"])
             try:
-                move = _moved(row, version, now, zone, messages.get(row["id"]))
+                move = _move(row, version, known[row["id"]])
             except Exception:  # one row of a loop: it alone moves away
                 log.exception("an enrolment could not be moved", enrolment_id=row["id"], flow=row["flow"])
                 move = _away(row, now)
-            changes.append(_values(row, move))
-            if move.send:
-                sending.append((row, move))
-        await session.execute(_CHANGE, changes)
-        await outbox.queue_many(session, [_mail(row, move, versions, now) for row, move in sending])
-
-    async def _zones(
-        self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], versions: Mapping[int, Version]
-    ) -> dict[int, zones.Local]:
-        """Zones of those whose step waits for a local time; the others need none."""
-        wanted = {
-            row["contact_id"]
-            for row in rows
-            if (version := versions.get(row["version_id"])) is not None
-            and version.flow is not None
-            and steps.looks_at_local_time(version.flow, row["step_id"])
-        }
-        if not wanted:
-            return {}
-        people = table(Contact)
-        columns = [people.c.id, people.c.timezone, people.c.country, people.c.traits]
-        found = await session.execute(sa.select(*columns).where(people.c.id.in_(sorted(wanted))))
-        return {row["id"]: zones.local(self.ground.config, dict(row)) for row in found.mappings()}
-
-    async def _messages(
-        self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], versions: Mapping[int, Version]
-    ) -> dict[int, Mapping[str, Any]]:
-        """What the sending steps among these have in the outbox already, by enrolment."""
-        at_sends = {}
-        for row in rows:
-            version = versions.get(row["version_id"])
-            step = version.flow.step(row["step_id"]) if version and version.flow else None
-            if step is not None and step.send:
-                at_sends[row["id"]] = row["step_id"]
-        if not at_sends:
-            return {}
-        columns = [_messages.c.enrolment_id, _messages.c.step_id, _messages.c.status, _messages.c.settled_at]
-        found = await session.execute(sa.select(*columns).where(_messages.c.enrolment_id.in_(sorted(at_sends))))
-        return {
-            row["enrolment_id"]: dict(row)
-            for row in found.mappings()
-            if at_sends[row["enrolment_id"]] == row["step_id"]
-        }
+            moved.append(_Moved(row, version, move))
+        await session.execute(_CHANGE, [_values(one.row, one.move) for one in moved])
+        if told := [one for one in moved if one.move.context is not None]:
+            await session.execute(_TELL, [{"row_id": one.row["id"], "told": one.move.context} for one in told])
+        await outbox.queue_many(session, [_mail(one, now) for one in moved if one.move.send])
+        await effects.apply(session, [done for one in moved for done in one.done], now)
+        await exposures.record(session, [one.exposure(now) for one in moved if one.exposed])
 
     async def _put_away(self, now: datetime) -> None:
         """The claim of a row that breaks its transaction was rolled back with it: count the attempt by itself."""
@@ -140,10 +104,36 @@ class Engine:
                 await session.execute(_CHANGE, [_values(row, _away(row, now)) for row in rows])
 
 
-def _mail(row: Mapping[str, Any], move: Move, versions: Mapping[int, Version], now: datetime) -> dict[str, Any]:
-    version = versions[row["version_id"]]
-    assert move.send is not None and version.flow is not None
-    return {
+@dataclass(frozen=True)
+class _Moved:
+    row: Mapping[str, Any]
+    version: Version | None
+    move: Move
+
+    @property
+    def done(self) -> list[Done]:
+        context = self.row["context"] if self.move.context is None else self.move.context
+        return [Done(self.row, context, step) for step in self.move.done]
+
+    @property
+    def exposed(self) -> bool:
+        """It came to a step where the arms of the experiment part."""
+        if not self.row["variant"] or self.version is None or self.version.flow is None:
+            return False
+        return not self.version.flow.differing.isdisjoint(self.move.came)
+
+    def exposure(self, now: datetime) -> dict[str, Any]:
+        assert self.version is not None and self.version.flow is not None and self.version.flow.experiment is not None
+        return {
+            "experiment": self.version.flow.experiment.name, "contact_id": self.row["contact_id"],
+            "variant": self.row["variant"], "flow": self.row["flow"], "enrolment_id": self.row["id"], "at": now,
+        }  # fmt: skip
+
+
+def _mail(one: _Moved, now: datetime) -> dict[str, Any]:
+    row, move, version = one.row, one.move, one.version
+    assert move.send is not None and version is not None and version.flow is not None
+    mail = {
         "channel": "email",
         "purpose": "marketing",
         "receiver": f"contact:{row['contact_id']}",  # the address of the moment it leaves is the gate's to find
@@ -159,9 +149,12 @@ def _mail(row: Mapping[str, Any], move: Move, versions: Mapping[int, Version], n
         "step_id": move.send.id,
         "template": move.send.send,
     }
+    return {**mail, **_ENDED, "settled_at": now} if move.late else {**mail, **_OPEN}
 
 
-_NOBODY: Mapping[str, Any] = {"timezone": None, "country": None, "traits": {}}
+_OPEN = {"status": "planned", "skip_reason": None, "verdicts": {}, "settled_at": None}
+_ENDED = {"status": "skipped", "skip_reason": "stale",
+          "verdicts": {"in_time": {"reason": "stale", "because": "late mails were not wanted"}}}  # fmt: skip
 
 _CHANGE = (
     sa.update(_rows)
@@ -175,10 +168,14 @@ _CHANGE = (
         | {"lease_until": None, "lease_by": None}
     )
 )  # fmt: skip
+_TELL = (
+    sa.update(_rows)
+    .where(_rows.c.id == sa.bindparam("row_id"))
+    .values(context=sa.bindparam("told", type_=_rows.c.context.type))
+)
 
 
 def _values(row: Mapping[str, Any], move: Move) -> dict[str, Any]:
-    moved_on = move.step_id != row["step_id"] or move.status in ("finished", "exited") or move.send is not None
     return {
         "row_id": row["id"],
         "new_status": move.status,
@@ -188,22 +185,23 @@ def _values(row: Mapping[str, Any], move: Move) -> dict[str, Any]:
         "new_planned_at": None if move.send else move.planned,
         "new_exit_reason": move.exit_reason or row["exit_reason"],
         "new_ended_at": move.ended_at,
-        "new_attempts": 0 if moved_on else row["attempts"],
+        "new_attempts": row["attempts"] if move.again else 0,
     }
 
 
-def _moved(
-    row: Mapping[str, Any], version: Version | None, now: datetime, zone: Any, message: Mapping[str, Any] | None
-) -> Move:
+def _move(row: Mapping[str, Any], version: Version | None, known: Known) -> Move:
     if version is None or version.flow is None:
-        return Move("exited", row["step_id"], row["step_entered_at"], exit_reason="version_gone", ended_at=now)
-    if version.status == "stopped":  # rests where it is until the flow is switched on again
-        return Move("active", row["step_id"], row["step_entered_at"], None, row["planned_at"] or row["due_at"])
-    return steps.on_due(row, version.flow, now, zone, message)
+        return Move("exited", row["step_id"], row["step_entered_at"], exit_reason="version_gone", ended_at=known.now)
+    if not version.runs:  # rests where it is until the flow goes on; what woke it before its time wakes it then
+        planned = min(row["planned_at"] or row["due_at"], row["due_at"])
+        return Move("active", row["step_id"], row["step_entered_at"], None, planned)
+    return steps.on_due(row, version.flow.for_variant(row["variant"]), known)
 
 
 def _away(row: Mapping[str, Any], now: datetime) -> Move:
     """Further away each time, in the end for good and in sight."""
     if row["attempts"] >= MAX_ATTEMPTS:
-        return Move("failed", row["step_id"], row["step_entered_at"], exit_reason="error", ended_at=now)
-    return Move("active", row["step_id"], row["step_entered_at"], due.later(row["attempts"], now), row["planned_at"])
+        entered = row["step_entered_at"]
+        return Move("failed", row["step_id"], entered, exit_reason="error", ended_at=now, again=True)
+    later = due.later(row["attempts"], now)
+    return Move("active", row["step_id"], row["step_entered_at"], later, row["planned_at"], again=True)

@@ -14,7 +14,8 @@ from automations.consent import leaving, signing_up
 from automations.definition.flow import Flow
 from automations.definition.flow_files import Flows
 from automations.definition.versions import Version, Versions
-from automations.running import exits, starts, sweeps, waits
+from automations.running import exits, heard, starts, sweeps, waits
+from automations.running.heard import HISTORY
 from automations.running.pace import Pace
 from automations.running.starts import Cause, Starter
 from bot.base import logs, work
@@ -26,9 +27,6 @@ from bot.tables.automations import Enrolment
 from bot.tables.events import Event
 
 log = logs.get(__name__)
-
-HISTORY = timedelta(hours=24)
-"""Older than this when it reaches us, an event is history: kept, but it starts nothing."""
 
 _LOOK_AT_VERSIONS = timedelta(minutes=1)
 _rows = table(Enrolment)
@@ -47,6 +45,7 @@ class OnEvent:
         self.starter = Starter(ground, care, self.versions, flows.definitions)
         self.pace = Pace()
         self._ending: frozenset[str] = frozenset()
+        self._waking: frozenset[str] = frozenset()
         self._looked_at: datetime | None = None
 
     @property
@@ -66,23 +65,34 @@ class OnEvent:
             await self._unsubscribed(session, happened, now)
         elif happened.name == "Order Delivered":
             await self._delivered(session, happened, now)
-        if happened.name in await self._names_that_end(session, now):
+        await self._look_at_versions(session, now)
+        if happened.name in self._ending:
             await self._stop(session, happened, now)
+        if happened.name in self._waking:
+            event = {"id": happened.id, "name": happened.name, "ts": happened.ts,
+                     "properties": happened.properties, "late": happened.received_at - happened.ts}  # fmt: skip
+            await self._wake(session, happened.contact_id, [event], now)
         await self._start(session, happened, now)
 
-    async def _names_that_end(self, session: AsyncSession, now: datetime) -> frozenset[str]:
-        """Names of events that end a flow, older versions with people inside included."""
+    async def _look_at_versions(self, session: AsyncSession, now: datetime) -> None:
+        """Names of events that end a flow or are waited for in one, older versions with people inside included."""
         if self._looked_at is None or now > self._looked_at + _LOOK_AT_VERSIONS:
             running = await self.versions.running(session)
             known = [*self.flows, *(version.flow for version in running.values() if version.flow)]
             self._ending = frozenset(name for flow in known for name in (*flow.exit.events, *flow.exit.look))
+            self._waking = frozenset(
+                name for flow in known for step in flow.steps if step.wait_for for name in step.wait_for.events
+            )
             self._looked_at = now
-        return self._ending
 
     async def _open(
-        self, session: AsyncSession, contact_id: int
+        self, session: AsyncSession, contact_id: int, *, lock: bool = False
     ) -> tuple[Sequence[Mapping[str, Any]], dict[int, Version]]:
+        """Who is in what. With `lock` nobody moves them before this transaction ends, and whoever is moving them now
+        is waited for.
+        """
         mine = sa.select(_rows).where(_rows.c.contact_id == contact_id, _rows.c.status == "active").order_by(_rows.c.id)
+        mine = mine.with_for_update() if lock else mine
         rows = [dict(row) for row in (await session.execute(mine)).mappings()]
         return rows, await self.versions.find(session, {row["version_id"] for row in rows})
 
@@ -100,6 +110,24 @@ class OnEvent:
         await exits.leave(session, ended, "goal", now, happened.id)
         if asking:
             await self._ask(session, asking, happened, now)
+
+    async def _wake(
+        self, session: AsyncSession, contact_id: int, events: Sequence[Mapping[str, Any]], now: datetime
+    ) -> None:
+        """What somebody waits for has come. If the engine is just bringing them to where they wait, they are looked at
+        there; and if we are first, the engine finds the event.
+        """
+        rows, known = await self._open(session, contact_id, lock=True)
+        for row in rows:
+            flow = _flow(known, row)
+            step = flow.step(row["step_id"]) if flow else None
+            if step is None or step.wait_for is None or step.id in (row["context"].get("heard") or {}):
+                continue
+            event_id = heard.first(step.wait_for, row, row["step_entered_at"], events)
+            if event_id is not None:
+                woken = {"context": heard.taken(row["context"], step.id, event_id), "due_at": now}
+                await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(woken))
+                work.kick(session, "enrolments")
 
     async def _ask(
         self, session: AsyncSession, asking: Sequence[tuple[Mapping[str, Any], Flow]], happened: Happened, now: datetime
@@ -128,10 +156,10 @@ class OnEvent:
         """The parcel arrived: waits that were counted from a guess are counted from it."""
         assert happened.contact_id is not None
         order_id = str(happened.properties.get("order_id") or "")
-        rows, known = await self._open(session, happened.contact_id)
+        rows, known = await self._open(session, happened.contact_id, lock=True)
         for row in rows:
             flow = _flow(known, row)
-            step = flow.step(row["step_id"]) if flow else None
+            step = flow.for_variant(row["variant"]).step(row["step_id"]) if flow else None
             if flow is None or not order_id or row["context"].get("order_id") != order_id:
                 continue
             context = {**row["context"], "delivered_at": happened.ts.isoformat()}
@@ -171,6 +199,11 @@ class OnEvent:
         And a birthday may have been learned on the day itself.
         """
         assert happened.contact_id is not None
+        await self._look_at_versions(session, now)
+        since = now - HISTORY
+        awaited = (await heard.find(session, [happened.contact_id], self._waking, since)).get(happened.contact_id)
+        if awaited:
+            await self._wake(session, happened.contact_id, awaited, now)
         names = {name for flow in self.flows for name in flow.trigger.events}
         recent = (
             sa.select(_events.c.id, _events.c.name, _events.c.ts, _events.c.body)

@@ -14,16 +14,16 @@ from automations.asking.facts import Person
 from automations.asking.matter import Case
 from automations.care import Care
 from automations.definition import versions
-from automations.definition.flow import Flow
+from automations.definition.flow import Flow, Step
 from automations.definition.versions import Version, Versions
-from automations.experiments import holdout
-from automations.running import exits, steps
+from automations.experiments import exposures
+from automations.running import exits, heard, lots, waits
 from automations.subjects import shown
 from bot.base import ids, work
 from bot.base.database import insert, table
 from bot.base.ground import Ground
 from bot.contacts import zones
-from bot.tables.automations import Enrolment, FlowVersion
+from bot.tables.automations import Enrolment, FlowPause, FlowVersion
 from bot.tables.events import Event
 from bot.tables.outbox import Message
 
@@ -32,6 +32,7 @@ RESETS_FOR = timedelta(hours=24)
 _LOOK_BACK = timedelta(days=30)
 _rows = table(Enrolment)
 _versions = table(FlowVersion)
+_pauses = table(FlowPause)
 _messages = table(Message)
 _events = table(Event)
 
@@ -103,12 +104,14 @@ class Starter:
             sa.update(_rows).where(_rows.c.id == same["id"], _rows.c.status == "active").values(changed)
         )
 
-    async def _step(self, session: AsyncSession, row: Mapping[str, Any]) -> Any:
+    async def _step(self, session: AsyncSession, row: Mapping[str, Any]) -> Step | None:
         found = (await self.versions.find(session, [row["version_id"]])).get(row["version_id"])
-        return found.flow.step(row["step_id"]) if found and found.flow else None
+        return found.flow.for_variant(row["variant"]).step(row["step_id"]) if found and found.flow else None
 
     async def _wanted(self, session: AsyncSession, flow: Flow, person: Person, case: Case, now: datetime) -> bool:
-        if person.email is None or conditions.first_no((*flow.trigger.when, *flow.filters), person, case):
+        if person.email is None and _only_mails(flow):
+            return False
+        if conditions.first_no((*flow.trigger.when, *flow.filters), person, case):
             return False
         if await _reached_already(session, flow, person.id, case):
             return False
@@ -134,41 +137,63 @@ class Starter:
         version_id = await self._version(session, flow.name)
         if version_id is None:
             return 0
-        context = {**case.context, "bucket": await self._bucket(session, cause.contact_id)}
-        move = steps.enter(flow, flow.steps[0], cause.ts, case.now, zone, context, flow.steps[0].id)
-        if move.send:  # the engine queues it: due now, at the sending step
-            move = steps.Move("active", move.step_id, cause.ts, case.now, case.now)
-        added = await session.scalar(
+        lot = await lots.draw(session, self.ground.secret, flow, cause.contact_id)
+        context = {**case.context, **lot.kept}
+        place = await _place(session, flow.for_variant(lot.variant), cause, case, zone, context)
+        added: int | None = await session.scalar(
             insert(session, _rows)
             .values(
-                flow=flow.name, version_id=version_id, contact_id=cause.contact_id, dedupe_key=key, status=move.status,
-                step_id=move.step_id, anchor_event_id=cause.event_id, anchor_ts=cause.ts, entered_at=case.now,
-                step_entered_at=move.entered, planned_at=move.planned, due_at=move.due_at, resets=0, attempts=0,
-                context=context,
+                flow=flow.name, version_id=version_id, contact_id=cause.contact_id, dedupe_key=key, status="active",
+                step_id=flow.steps[0].id, anchor_event_id=cause.event_id, anchor_ts=cause.ts, entered_at=case.now,
+                step_entered_at=cause.ts, resets=0, attempts=0, variant=lot.variant, **place,
             )
             .on_conflict_do_nothing()
             .returning(_rows.c.id)
         )  # fmt: skip
         work.kick(session, "enrolments")
-        return 0 if added is None else 1
+        if added is None:
+            return 0
+        if lot.variant and flow.experiment and flow.steps[0].id in flow.differing:
+            seen = {"experiment": flow.experiment.name, "contact_id": cause.contact_id, "variant": lot.variant,
+                    "flow": flow.name, "enrolment_id": added, "at": case.now}  # fmt: skip
+            await exposures.record(session, [seen])
+        return 1
 
     async def _version(self, session: AsyncSession, name: str) -> int | None:
+        """None: there is nothing to enter, or the flow rests."""
         mark = versions.digest({key: value for key, value in self.definitions[name].items() if key != "enabled"})
         found: int | None = await session.scalar(
-            sa.select(_versions.c.id).where(_versions.c.flow == name, _versions.c.digest == mark,
-                                            _versions.c.status == "active")
-        )  # fmt: skip
+            sa.select(_versions.c.id)
+            .where(_versions.c.flow == name, _versions.c.digest == mark, _versions.c.status == "active")
+            .where(~sa.exists().where(_pauses.c.flow == name))
+        )
         return found
 
-    async def _bucket(self, session: AsyncSession, contact_id: int) -> int:
-        """The bucket of the person's oldest enrolment: it stays theirs over devices and merges."""
-        oldest = (
-            sa.select(_rows.c.context).where(_rows.c.contact_id == contact_id).order_by(_rows.c.entered_at, _rows.c.id)
-        )
-        for context in await session.scalars(oldest.limit(5)):
-            if context.get("bucket") is not None:
-                return int(context["bucket"])
-        return holdout.bucket(self.ground.secret, "holdout", contact_id)
+
+async def _place(
+    session: AsyncSession, flow: Flow, cause: Cause, case: Case, zone: ZoneInfo, context: dict[str, Any]
+) -> dict[str, Any]:
+    """Where somebody begins: in the first wait, or due at once at whatever else the flow begins with."""
+    first = flow.steps[0]
+    if first.wait:
+        due = waits.end(first.wait, cause.ts, zone, context)
+        return {"due_at": due, "planned_at": due, "context": context}
+    if first.wait_for:
+        due = cause.ts + first.wait_for.timeout
+        row = {"context": context, "anchor_ts": cause.ts, "anchor_event_id": cause.event_id}
+        came = (await heard.find(session, [cause.contact_id], first.wait_for.events, cause.ts)).get(cause.contact_id)
+        event_id = heard.first(first.wait_for, row, cause.ts, came or ())
+        if event_id is None:
+            return {"due_at": due, "planned_at": due, "context": context}
+        return {"due_at": case.now, "planned_at": due, "context": heard.taken(context, first.id, event_id)}
+    return {"due_at": case.now, "planned_at": case.now, "context": context}
+
+
+def _only_mails(flow: Flow) -> bool:
+    """Whether nobody without a mail address could ever get anything of it."""
+    return all(step.channels == ("email",) for step in flow.steps if step.send) and any(
+        step.send for step in flow.steps
+    )
 
 
 def needs(flow: Flow) -> set[str]:
@@ -195,7 +220,9 @@ def _priority(known: Mapping[int, Version], row: Mapping[str, Any]) -> str:
 
 
 async def _find(session: AsyncSession, flow: str, key: str) -> dict[str, Any] | None:
-    found = await session.execute(sa.select(_rows).where(_rows.c.flow == flow, _rows.c.dedupe_key == key))
+    """Locked: the engine does not move it meanwhile, nor was it just about to."""
+    same = sa.select(_rows).where(_rows.c.flow == flow, _rows.c.dedupe_key == key).with_for_update()
+    found = await session.execute(same)
     row = found.mappings().first()
     return dict(row) if row else None
 
