@@ -208,7 +208,7 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
         webhooks.Inbox(house.database, house.worker, secret=house.ground.secret).kind(),
         Applier(house.database, handlers, house.worker, secret=house.ground.secret).kind(),
         Shelves(house.database, house.flows, house.worker).kind(),
-        Enrolments(house.database, house.ground, house.worker, house.versions).kind(),
+        Enrolments(house.database, house.ground, house.worker, house.versions, house.care).kind(),
         Timers(house.database, house.desk, house.worker).kind(),
         Waking(house.database, house.desk, house.worker).kind(),
         Rounds(house.database, house.desk).kind(),
@@ -352,6 +352,7 @@ async def _web(stack: AsyncExitStack, house: _House) -> FastAPI:
     doors: list[APIRouter | Sequence[BaseRoute]] = [
         health.routes(house.database),
         metrics.routes(house.database),
+        api.routes(house.database, house.ground),
         links.routes(house.database, house.ground, pages),
         ratings.routes(house.database, house.desk, pages),
         shop_webhooks.routes(

@@ -91,7 +91,7 @@ class ShopWorld:
         self.shelves = Shelves(self.database, self.flows, self.worker)
         self.on_event = OnEvent(self.ground, self.flows, tips, known)
         self.gate = Marketing(self.ground, _mails(), tips, known)
-        self.engine = Engine(self.database, self.ground, self.worker, known)
+        self.engine = Engine(self.database, self.ground, self.worker, known, tips)
         self.starter = Starter(self.ground, tips, known, self.flows.definitions)
         self.birthdays = Birthdays(self.database, self.starter, list(self.flows))
         self.outbox = Outbox(
