@@ -41,7 +41,7 @@ from bot.inbound.mailbox import setup as mailbox
 from bot.inbound.mailbox.reading import Reading
 from bot.inbound.mailbox.taking import Taking
 from bot.inbound.telegram import inbox, webhook
-from bot.inbound.web import each_request, events_api, health, links, metrics, ratings, server, shop_webhooks
+from bot.inbound.web import api, each_request, events_api, health, links, metrics, ratings, server, shop_webhooks
 from bot.inbound.web.pages import Pages
 from bot.outbound import practice, staff_group
 from bot.outbound.email.sender import EmailSender

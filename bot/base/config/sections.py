@@ -47,6 +47,7 @@ class Web(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: HttpUrl | None = None
     secret: SecretStr | None = None
+    api_key: SecretStr | None = None
     trusted_proxies: tuple[str, ...] = ()
 
     @property

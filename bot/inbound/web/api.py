@@ -1,0 +1,61 @@
+"""The private API, `/api/v1/…`, for programs of the shop: one key, in `Authorization: Bearer`."""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from pydantic import SecretStr
+
+from automations.reports import coming, why
+from bot import contacts
+from bot.base import clock
+from bot.base.database import Database
+from bot.base.ground import Ground
+
+
+class Key:
+    """Lets a request through that carries the key; without one in the configuration nobody gets in."""
+
+    def __init__(self, key: SecretStr | None) -> None:
+        self._mark = sha256(key.get_secret_value().encode()).digest() if key else None
+
+    def __call__(self, request: Request) -> None:
+        if self._mark is None:
+            raise HTTPException(404, "the API is off until web.api_key is set")
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        same = hmac.compare_digest(sha256(given.strip().encode()).digest(), self._mark)
+        if scheme.lower() != "bearer" or not same:
+            raise HTTPException(401, "send Authorization: Bearer and the key of web.api_key")
+
+
+def router(ground: Ground) -> APIRouter:
+    """A router below `/api/v1` whose every path asks for the key."""
+    return APIRouter(prefix="/api/v1", dependencies=[Depends(Key(ground.config.web.api_key))])
+
+
+def routes(database: Database, ground: Ground) -> APIRouter:
+    made = router(ground)
+
+    @made.get("/why")
+    async def why_did_they_get_it(
+        who: Annotated[str, Query(min_length=1, max_length=320)], flow: Annotated[str | None, Query()] = None
+    ) -> Mapping[str, Any]:
+        """What the automations did for `who` (a mail address, or KIND:VALUE) or left undone, and what is coming."""
+        kind, _, value = who.partition(":") if ":" in who else ("email", "", who)
+        async with database.reading() as session:
+            person = await contacts.find(session, kind, value)
+            if person is None or person.id is None:
+                raise HTTPException(404, "nobody is known by this")
+            told = await why.explain(session, person.id, flow)
+            refused = await why.refused(session, person.id, flow)
+            ahead = await coming.coming(session, ground.config, person.id, clock.now())
+        return {
+            "mails": [asdict(one) for one in told],
+            "refused": [asdict(one) for one in refused],
+            "coming": [asdict(one) for one in ahead if flow in (None, one.flow)],
+        }
+
+    return made
