@@ -17,7 +17,8 @@ def test_the_wheel_carries_everything_that_the_program_reads(tmp_path: Path) -> 
     with zipfile.ZipFile(wheel) as opened:
         inside = set(opened.namelist())
 
-    for folder, packed in (("automations/flows", "automations/flows"), ("templates", "bot/templates")):
+    kept = {"automations/flows": "automations/flows", "automations/segments": "automations/segments"}
+    for folder, packed in {**kept, "templates": "bot/templates"}.items():
         for file in (ROOT / folder).rglob("*"):
             if file.is_file():
                 assert f"{packed}/{file.relative_to(ROOT / folder)}" in inside

@@ -25,10 +25,17 @@ class _Elements(FunctionElement[Any]):
     inherit_cache = True
 
 
-class _Field(FunctionElement[str]):
+class _Text(FunctionElement[str]):
     """A field of a JSON object as text."""
 
     type = sa.String()
+    inherit_cache = True
+
+
+class _Number(FunctionElement[float]):
+    """A field of a JSON object, if it is a number."""
+
+    type = sa.Float()
     inherit_cache = True
 
 
@@ -52,16 +59,35 @@ def _elements_postgres(element: _Elements, compiler: SQLCompiler, **kw: Any) -> 
     return f"jsonb_array_elements({compiler.process(element.clauses, **kw)})"
 
 
-@compiles(_Field, "sqlite")
-def _field_sqlite(element: _Field, compiler: SQLCompiler, **kw: Any) -> str:
+def _parts(element: FunctionElement[Any], compiler: SQLCompiler, kw: Any) -> tuple[str, str]:
     value, name = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"json_extract({value}, '$.' || {name})"
+    return value, name
 
 
-@compiles(_Field, "postgresql")
-def _field_postgres(element: _Field, compiler: SQLCompiler, **kw: Any) -> str:
-    value, name = (compiler.process(clause, **kw) for clause in element.clauses)
+@compiles(_Text, "sqlite")
+def _text_sqlite(element: _Text, compiler: SQLCompiler, **kw: Any) -> str:
+    value, name = _parts(element, compiler, kw)
+    return f"CAST(json_extract({value}, '$.\"' || {name} || '\"') AS TEXT)"
+
+
+@compiles(_Text, "postgresql")
+def _text_postgres(element: _Text, compiler: SQLCompiler, **kw: Any) -> str:
+    value, name = _parts(element, compiler, kw)
     return f"({value} ->> {name})"
+
+
+@compiles(_Number, "sqlite")
+def _number_sqlite(element: _Number, compiler: SQLCompiler, **kw: Any) -> str:
+    value, name = _parts(element, compiler, kw)
+    path = f"'$.\"' || {name} || '\"'"
+    typed = f"json_type({value}, {path}) IN ('integer', 'real')"
+    return f"CASE WHEN {typed} THEN json_extract({value}, {path}) END"
+
+
+@compiles(_Number, "postgresql")
+def _number_postgres(element: _Number, compiler: SQLCompiler, **kw: Any) -> str:
+    value, name = _parts(element, compiler, kw)
+    return f"CASE WHEN jsonb_typeof({value} -> {name}) = 'number' THEN CAST({value} ->> {name} AS DOUBLE PRECISION) END"
 
 
 def days_since(moment: sa.ColumnElement[Any], now: datetime) -> sa.ColumnElement[int]:
@@ -75,9 +101,14 @@ def elements(json: sa.ColumnElement[Any]) -> tuple[Any, sa.ColumnElement[Any]]:
     return rows, rows.c.value
 
 
-def field(json: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[str]:
-    """A field of a JSON object, as text; `name` is one of our own words."""
-    return _Field(json, sa.literal_column(f"'{name}'"))
+def text(json: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[str]:
+    """A field of a JSON object, as text. `name` has no quotation mark in it."""
+    return _Text(json, sa.cast(sa.literal(name), sa.String()))
+
+
+def number(json: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[float]:
+    """A field of a JSON object, or nothing where it is no number."""
+    return _Number(json, sa.cast(sa.literal(name), sa.String()))
 
 
 def levels(

@@ -74,16 +74,24 @@ def taken_back(ladder: Ladder, row: Mapping[str, Any], won: Mapping[str, Any] | 
 
 async def publish(session: AsyncSession, settings: config.Config, now: datetime) -> None:
     """Write the tiers down as they stand in the configuration: questions about people are asked of the rows alone."""
-    value = [
-        {"name": tier.name, "title": tier.title, "title_zh": tier.title_zh, "from": least}
+    steps = [
+        {"name": tier.name, "title": tier.title or tier.name, "title_zh": tier.title_zh, "from": least}
         for tier, (_, least) in zip(settings.automations.tiers, Ladder.of(settings).steps, strict=True)
     ]
+    value = {"currency": settings.shop.currency, "steps": steps}
     put = insert(session, _settings).values(name=_SETTING, value=value, changed_at=now)
     changed = {"value": put.excluded.value, "changed_at": now}
     await session.execute(put.on_conflict_do_update(index_elements=["name"], set_=changed))
 
 
-async def published(session: AsyncSession) -> list[dict[str, Any]]:
-    """From low to high: name, title, title_zh, and `from` in the smallest unit."""
+@dataclass(frozen=True)
+class Published:
+    """The tiers from low to high: name, title, title_zh, and `from` in the smallest unit of `currency`."""
+
+    currency: str
+    steps: Sequence[Mapping[str, Any]]
+
+
+async def published(session: AsyncSession) -> Published:
     value = await session.scalar(sa.select(_settings.c.value).where(_settings.c.name == _SETTING))
-    return list(value or ())
+    return Published(value["currency"], value["steps"]) if value else Published("EUR", ())

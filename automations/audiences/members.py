@@ -1,0 +1,146 @@
+"""Who is in the segments that flows wait for: looked at every few minutes, and at once for whoever just bought.
+
+Coming in is told once. The first look at a segment, and the first after its words changed, tells nothing: nobody did
+anything then.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from automations.audiences.compiling import SOURCE, Compiler, contacts
+from automations.audiences.segment_files import Segments
+from automations.audiences.standings import SOLD
+from bot.base import clock, logs
+from bot.base.config import Config
+from bot.base.database import Database, insert, table
+from bot.events import Happened
+from bot.tables.audiences import SegmentMember
+from bot.tables.settings import Setting
+
+log = logs.get(__name__)
+
+Enter = Callable[[AsyncSession, str, Sequence[int], datetime], Awaitable[object]]
+"""Told in the same transaction that these contacts came into the segment."""
+
+LOOKED_AT_ONCE = SOLD | {"Subscribed", "Unsubscribed", "Tier Changed", "Tier Reverted"}
+"""Events after which the segments of their person are looked at without waiting."""
+
+_HISTORY = timedelta(hours=24)
+_BATCH, _RANGE = 500, 20_000
+_members, _settings = table(SegmentMember), table(Setting)
+
+
+@dataclass(frozen=True)
+class Members:
+    """`live` names the segments whose members are kept."""
+
+    config: Config
+    segments: Segments
+    live: Callable[[], Collection[str]]
+    enter: Enter | None = None
+
+    async def on_event(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
+        """The handler, behind the one that counts orders. History that is loaded tells nothing."""
+        if happened.contact_id is None or happened.name not in LOOKED_AT_ONCE:
+            return
+        tell = happened.received_at - happened.ts <= _HISTORY
+        for name in self._kept():
+            if await self._known(session, name):
+                await self._settle(session, name, [happened.contact_id], now, tell=tell)
+
+    async def refresh(self, database: Database, now: datetime | None = None) -> int:
+        """Look at every live segment. Returns how many came in or left."""
+        moment = now or clock.now()
+        moved = 0
+        for name in self._kept():
+            async with database.reading() as session:
+                known = await self._known(session, name)
+            if known:
+                moved += await self._look(database, name, moment)
+            else:
+                await self._fill(database, name, moment)
+        await self._forget(database)
+        return moved
+
+    def _kept(self) -> list[str]:
+        return sorted(set(self.live()) & set(self.segments.by_name))
+
+    def _digest(self, name: str) -> str:
+        """Of the segment's own words and those of the segments it names."""
+        seen: dict[str, Mapping[str, Any]] = {}
+        todo = [name]
+        while todo:
+            one = todo.pop()
+            if one not in seen:
+                seen[one] = self.segments.definitions[one]
+                todo += [rule.segment for _, rule in self.segments.by_name[one].leaves() if rule.segment]
+        return sha256(json.dumps(seen, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+    async def _known(self, session: AsyncSession, name: str) -> bool:
+        value = await session.scalar(sa.select(_settings.c.value).where(_settings.c.name == f"segment.{name}"))
+        return value == self._digest(name)
+
+    async def _look(self, database: Database, name: str, now: datetime) -> int:
+        """The long question is asked beside the writers; only who moves is looked at again inside a transaction."""
+        compiler, segment = Compiler(self.segments, self.config, now), self.segments.by_name[name]
+        mine = sa.and_(_members.c.segment == name, _members.c.contact_id == contacts.c.id)
+        came = compiler.members(segment).where(~sa.exists().where(mine))
+        inside = sa.func.coalesce(compiler.clause(segment), sa.false())
+        left = sa.select(contacts.c.id).select_from(SOURCE.join(_members, mine)).where(sa.not_(inside))
+        async with database.reading() as session:
+            ids = [*(await session.scalars(came)).all(), *(await session.scalars(left)).all()]
+        for start in range(0, len(ids), _BATCH):
+            async with database.transaction() as session:
+                await self._settle(session, name, ids[start : start + _BATCH], now, tell=True)
+        if ids:
+            log.info("a segment changed", segment=name, moved=len(ids))
+        return len(ids)
+
+    async def _settle(self, session: AsyncSession, name: str, ids: Sequence[int], now: datetime, *, tell: bool) -> None:
+        compiler, segment = Compiler(self.segments, self.config, now), self.segments.by_name[name]
+        should = set((await session.scalars(compiler.members(segment).where(contacts.c.id.in_(ids)))).all())
+        mine = sa.select(_members.c.contact_id).where(_members.c.segment == name, _members.c.contact_id.in_(ids))
+        there = set((await session.scalars(mine)).all())
+        if gone := there - should:
+            out = sa.delete(_members).where(_members.c.segment == name, _members.c.contact_id.in_(sorted(gone)))
+            await session.execute(out)
+        if came := sorted(should - there):
+            rows = [{"segment": name, "contact_id": one, "entered_at": now} for one in came]
+            await session.execute(insert(session, _members).on_conflict_do_nothing(), rows)
+            if tell and self.enter is not None:
+                await self.enter(session, name, came, now)
+
+    async def _fill(self, database: Database, name: str, now: datetime) -> None:
+        compiler, segment = Compiler(self.segments, self.config, now), self.segments.by_name[name]
+        async with database.reading() as session:
+            last = await session.scalar(sa.select(sa.func.max(contacts.c.id))) or 0
+        for start in range(1, last + 1, _RANGE):
+            here = contacts.c.id.between(start, start + _RANGE - 1)
+            rows = sa.select(sa.literal(name), contacts.c.id, sa.literal(now, _members.c.entered_at.type))
+            rows = rows.select_from(SOURCE).where(here, compiler.clause(segment))
+            async with database.transaction() as session:
+                old = sa.delete(_members).where(_members.c.segment == name)
+                await session.execute(old.where(_members.c.contact_id.between(start, start + _RANGE - 1)))
+                await session.execute(sa.insert(_members).from_select(["segment", "contact_id", "entered_at"], rows))
+        async with database.transaction() as session:
+            put = insert(session, _settings).values(name=f"segment.{name}", value=self._digest(name), changed_at=now)
+            changed = {"value": put.excluded.value, "changed_at": now}
+            await session.execute(put.on_conflict_do_update(index_elements=["name"], set_=changed))
+
+    async def _forget(self, database: Database) -> None:
+        """Segments that nothing waits for any more: who comes into them later would not be known to be new."""
+        kept = self._kept()
+        async with database.reading() as session:
+            names = await session.scalars(sa.select(_settings.c.name).where(_settings.c.name.startswith("segment.")))
+            known = {name.removeprefix("segment.") for name in names}
+        for name in known - set(kept):
+            async with database.transaction() as session:
+                await session.execute(sa.delete(_members).where(_members.c.segment == name))
+                await session.execute(sa.delete(_settings).where(_settings.c.name == f"segment.{name}"))

@@ -1,0 +1,176 @@
+"""Reads the segments: one TOML each, the shop's own folder over ours. A wrong file stops the start.
+
+Every mistake becomes a finding with file, line, key, reason and the nearest name that is known.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from rapidfuzz import fuzz, process
+
+from automations.audiences import rfm
+from automations.audiences.segment import MODELS, Part, Rule, Segment
+from bot.base import paths
+from bot.base.config import LANGUAGES, Config
+from bot.base.errors import Finding, FindingsError
+from bot.base.toml_source import Source, near
+from bot.events import names
+
+Say = Callable[[Sequence[str | int], str], Finding]
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The segments as they stand in the files. `definitions` keep the files' own words."""
+
+    by_name: Mapping[str, Segment] = field(default_factory=dict)
+    definitions: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.by_name)
+
+    def with_one(self, name: str, segment: Segment) -> "Segments":
+        """These and one more: a preview of what is not in a file yet."""
+        return Segments({**self.by_name, name: segment}, self.definitions, self.files)
+
+
+def folders(config: Config) -> list[Path]:
+    """Where segments are: ours, then the shop's own, whose files replace ours of the same name."""
+    own = config.automations.segments_folder
+    return [Path(__file__).parents[1] / "segments", *([own] if own else [])]
+
+
+def load(config: Config) -> Segments:
+    """Read and check every segment. Raises FindingsError with one finding per mistake, of all files together."""
+    files: dict[str, Path] = {}
+    findings: list[Finding] = []
+    for folder in folders(config):
+        if not folder.is_dir():
+            findings.append(Finding("this folder of segments does not exist", paths.shown(folder)))
+            continue
+        files.update({file.stem: file for file in sorted(folder.glob("*.toml"))})
+    found, definitions = dict[str, Segment](), dict[str, dict[str, Any]]()
+    for name, file in sorted(files.items()):
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+            findings.append(
+                Finding("name the file in small letters, digits and _: vip_customers.toml", paths.shown(file))
+            )
+        source = Source(file)
+        tree = source.read(findings)
+        if tree is None:
+            continue
+        made, wrong = read(tree, source.finding)
+        wrong += check(made, config, files, source.finding) if made else []
+        findings += wrong
+        if made and not wrong:
+            found[name], definitions[name] = made, tree
+    findings += list(_circles(found, files)) if not findings else []
+    if findings:
+        raise FindingsError(*findings)
+    return Segments(found, definitions, files)
+
+
+def load_file(file: Path, config: Config, known: Segments) -> Segment:
+    """One file anywhere, with the known segments around it. Raises FindingsError."""
+    findings: list[Finding] = []
+    source = Source(file)
+    tree = source.read(findings)
+    made = None
+    if tree is not None:
+        made, wrong = read(tree, source.finding)
+        findings += wrong + (check(made, config, known, source.finding) if made else [])
+    if findings or made is None:
+        raise FindingsError(*findings)
+    return made
+
+
+def of_tree(tree: object, config: Config, known: Segments) -> Segment:
+    """A definition that came as JSON. Raises FindingsError."""
+
+    def say(path: Sequence[str | int], message: str) -> Finding:
+        key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+        return Finding(message, key=key or None)
+
+    made, wrong = read(tree, say)
+    wrong += check(made, config, known, say) if made else []
+    if wrong or made is None:
+        raise FindingsError(*wrong)
+    return made
+
+
+def read(tree: object, say: Say) -> tuple[Segment | None, list[Finding]]:
+    try:
+        return Segment.model_validate(tree), []
+    except ValidationError as error:
+        findings = [_explained(one, say) for one in error.errors()]
+        return None, [one for number, one in enumerate(findings) if one not in findings[:number]]
+
+
+def _explained(error: Any, say: Say) -> Finding:
+    path = [part for part in error["loc"] if not (isinstance(part, str) and "[" in part)]
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        words = [part for part in path[:-1] if isinstance(part, str)]
+        model: type[Part] = next((MODELS[word] for word in reversed(words) if word in MODELS), Segment)
+        known = [one.alias or key for key, one in model.model_fields.items()]
+        kind = "unknown condition" if model is Rule else "unknown key"
+        message = f"{kind}; {near(str(path[-1]), known)}"
+    elif error["type"] == "missing":
+        message = "this is missing"
+    elif error["type"] == "literal_error":
+        allowed = re.findall(r"'([^']+)'", str(error["ctx"]["expected"]))
+        message = f"{error['input']!r} is not one of them; {near(str(error['input']), allowed)}"
+    return say(path, message)
+
+
+def check(segment: Segment, config: Config, known: Collection[str], say: Say) -> list[Finding]:
+    """What types cannot say: names that must exist."""
+    tiers = [tier.name for tier in config.automations.tiers]
+    lists: Mapping[str, Collection[str]] = {
+        "rfm": rfm.GROUPS, "tier": tiers, "tier_at_least": tiers, "segment": list(known), "language": LANGUAGES,
+    }  # fmt: skip
+    found = []
+    for path, rule in segment.leaves():
+        for word in (
+            (rule.value,) if isinstance(rule.value, str) else rule.value if isinstance(rule.value, tuple) else ()
+        ):
+            if rule.kind in lists and word not in lists[rule.kind]:
+                what = rule.kind.removesuffix("_at_least").replace("rfm", "RFM group")
+                mend = near(word, lists[rule.kind]) if lists[rule.kind] else "the configuration has none"
+                found.append(say((*path, rule.kind), f"there is no {what} {word!r}; {mend}"))
+        if rule.event is not None:
+            found += _event(rule.event.name, (*path, "event", "name"), say)
+        if rule.kind == "country" and (odd := [one for one in rule.value if not re.fullmatch(r"[A-Z]{2}", one)]):
+            found.append(say((*path, "country"), f"{odd[0]!r} is no country; write two capital letters such as DE"))
+    return found
+
+
+def _event(name: str, path: Sequence[str | int], say: Say) -> Iterator[Finding]:
+    if name in names.ALIASES:
+        yield say(path, f"{name!r} is kept under the name {names.ALIASES[name]!r}: write that")
+    elif name not in names.EVENTS:
+        close = process.extractOne(name, names.EVENTS, scorer=fuzz.ratio, score_cutoff=80)
+        if close:  # a word of the shop's own is fine, a misspelt one of ours is not
+            yield say(path, f"unknown event {name!r}; did you mean {close[0]!r}?")
+
+
+def _circles(found: Mapping[str, Segment], files: Mapping[str, Path]) -> Iterator[Finding]:
+    """Segments that are in themselves, by whatever way."""
+    named = {name: {rule.segment for _, rule in one.leaves() if rule.segment} for name, one in found.items()}
+    for name in sorted(named):
+        ways, seen = [[name]], set[str]()
+        while ways:
+            way = ways.pop()
+            for below in sorted(named.get(way[-1], ())):
+                if below == name:
+                    yield Finding(
+                        f"goes in a circle: {' → '.join([*way, name])}", paths.shown(files[name]), 1, "segment"
+                    )
+                elif below not in seen:
+                    seen.add(below)
+                    ways.append([*way, below])
