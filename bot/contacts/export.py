@@ -22,7 +22,7 @@ from bot.tables.catalogue import SeenPrice, StockAlert
 from bot.tables.chat import FormerTopic, Topic
 from bot.tables.events import Event
 from bot.tables.experiments import Exposure
-from bot.tables.feedback import Confirmation, Rating, Voice
+from bot.tables.feedback import Confirmation, Rating, SurveyAnswer, Voice
 from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
 from bot.tables.people import Consent, Contact, ContactTag, Identity, OptIn, Proof
@@ -98,6 +98,7 @@ KEPT: Mapping[str, Kept] = {
     ),
     "earlier wordings": Kept(MessageRevision, _by(MessageRevision, "said_id", "lines")),
     "ratings": Kept(Rating, _by(Rating, "contact_id", "contacts")),
+    "surveys": Kept(SurveyAnswer, _by(SurveyAnswer, "contact_id", "contacts")),
     "confirmations": Kept(Confirmation, _by(Confirmation, "contact_id", "contacts")),
     "wishes": Kept(Voice, _by(Voice, "contact_id", "contacts")),
     "messages sent": Kept(

@@ -14,7 +14,7 @@ from bot.tables.audiences import SegmentMember
 from bot.tables.automations import Click, Enrolment, Refusal
 from bot.tables.chat import FormerTopic, TelegramUpdate, Topic
 from bot.tables.events import Event, RejectedEvent, WebhookDelivery
-from bot.tables.feedback import Rating
+from bot.tables.feedback import Rating, SurveyAnswer
 from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
 from bot.tables.people import Consent, Contact, ContactTag, DeviceUser, Identity, OptIn, Proof, Suppression
@@ -110,12 +110,14 @@ async def _blank(session: AsyncSession, people: Sequence[int]) -> None:
     """What was said, sent and visited, without the words."""
     events, orders, carts, said = table(Event), table(Order), table(Cart), table(TicketMessage)
     ratings, clicks, mails = table(Rating), table(Click), table(ReceivedMail)
+    surveys = table(SurveyAnswer)
     for update, values in (
         (sa.update(events).where(events.c.contact_id.in_(people)), {"body": {}, "error": None}),
         (sa.update(orders).where(orders.c.contact_id.in_(people)), {"tracking_number": "", "tracking_url": ""}),
         (sa.update(carts).where(carts.c.contact_id.in_(people)), {"url": ""}),
         (sa.update(said).where(said.c.contact_id.in_(people)), {"text": "", "attachment": {}, "quote": ""}),
         (sa.update(ratings).where(ratings.c.contact_id.in_(people)), {"comment": ""}),
+        (sa.update(surveys).where(surveys.c.contact_id.in_(people)), {"comment": ""}),
         (sa.update(clicks).where(clicks.c.contact_id.in_(people)), {"url": ""}),
         (sa.update(mails).where(mails.c.contact_id.in_(people)), _NO_MAIL),
     ):

@@ -13,7 +13,7 @@ from bot.base.database import table
 from bot.contacts import standing, wanted
 from bot.tables.automations import Enrolment, FlowVersion, Refusal
 from bot.tables.experiments import Exposure
-from bot.tables.feedback import Voice
+from bot.tables.feedback import SurveyAnswer, Voice
 from bot.tables.outbox import Message
 from bot.tables.people import Contact, ContactTag
 
@@ -23,6 +23,7 @@ _enrolments = table(Enrolment)
 _versions = table(FlowVersion)
 _messages = table(Message)
 _voices = table(Voice)
+_answers = table(SurveyAnswer)
 _refusals = table(Refusal)
 _tags = table(ContactTag)
 _exposures = table(Exposure)
@@ -48,6 +49,7 @@ async def merge(session: AsyncSession, keep_id: int, gone_id: int, now: datetime
         return
     await _join_enrolments(session, keep_id, gone_id, now)
     await _join_voices(session, keep_id, gone_id)
+    await _join_answers(session, keep_id, gone_id)
     await wanted.join(session, keep_id, gone_id)
     await _join_tags(session, keep_id, gone_id)
     await _join_exposures(session, keep_id, gone_id)
@@ -125,6 +127,21 @@ async def _join_voices(session: AsyncSession, keep_id: int, gone_id: int) -> Non
 
 async def _voices_of(session: AsyncSession, contact_id: int) -> Sequence[sa.RowMapping]:
     return (await session.execute(sa.select(_voices).where(_voices.c.contact_id == contact_id))).mappings().all()
+
+
+async def _join_answers(session: AsyncSession, keep_id: int, gone_id: int) -> None:
+    """Of two answers about the same thing the later one counts."""
+    found = await session.execute(
+        sa.select(_answers.c.id, _answers.c.survey, _answers.c.order_id)
+        .where(_answers.c.contact_id.in_((keep_id, gone_id)))
+        .order_by(_answers.c.changed_at.desc(), _answers.c.id.desc())
+    )
+    seen, earlier = set(), []
+    for row in found:
+        if (row.survey, row.order_id) in seen:
+            earlier.append(row.id)
+        seen.add((row.survey, row.order_id))
+    await session.execute(sa.delete(_answers).where(_answers.c.id.in_(earlier)))
 
 
 def _renamed(key: str, pattern: str, keep_id: int, gone_id: int) -> str:

@@ -11,7 +11,7 @@ from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.contacts import audit
 from bot.tables.events import Event
-from bot.tables.feedback import Rating
+from bot.tables.feedback import Rating, SurveyAnswer
 from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
 from bot.tables.staff_room import AuditEntry, Draft
@@ -54,7 +54,9 @@ async def _all(database: Database, forget: _Forget, before: datetime) -> int:
 
 
 async def _conversations(session: Any, before: datetime) -> int:
-    """Lines of tickets resolved before then, and talks with the bot from before then that opened none."""
+    """Lines of tickets resolved before then, talks with the bot from before then that opened none, and what
+    was written to surveys.
+    """
     lines, tickets = table(TicketMessage), table(Ticket)
     over = sa.select(tickets.c.id).where(tickets.c.status == "resolved", tickets.c.resolved_at < before)
     old = sa.or_(lines.c.ticket_id.in_(over), sa.and_(lines.c.ticket_id.is_(None), lines.c.at < before))
@@ -71,7 +73,12 @@ async def _conversations(session: Any, before: datetime) -> int:
         mails = table(ReceivedMail)
         theirs = sa.update(mails).where(mails.c.said_id.in_(picked))
         await session.execute(theirs.values(raw=b"", sender="", subject="", thread=[]))
-    return len(picked)
+    answers = table(SurveyAnswer)
+    asked = answers.c.changed_at < before, answers.c.comment != ""
+    written = list((await session.scalars(sa.select(answers.c.id).where(*asked).limit(_BATCH))).all())
+    if written:
+        await session.execute(sa.update(answers).where(answers.c.id.in_(written)).values(comment=""))
+    return max(len(picked), len(written))
 
 
 async def _messages(session: Any, before: datetime) -> int:

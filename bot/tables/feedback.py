@@ -1,4 +1,4 @@
-"""What customers think: ratings of tickets, and the board of what should be better."""
+"""What customers think: ratings of tickets, surveys, and the board of what should be better."""
 
 from datetime import datetime
 from typing import Any
@@ -50,6 +50,29 @@ class Confirmation(SQLModel, table=True):
     asked_at: datetime = moment()
     answer: str = Field(default="", sa_column_kwargs={"server_default": ""})
     answered_at: datetime | None = moment(null=True)
+
+
+class SurveyAnswer(SQLModel, table=True):
+    """What somebody answered to the survey of a mail: `survey` is the flow that asked, `order_id` what about.
+
+    `kind` is nps (0 to 10) or csat (1 to 5). `answered_at` is the first answer; for a day the last one counts.
+    """
+
+    __table_args__ = (
+        sa.UniqueConstraint("survey", "contact_id", "order_id"),
+        sa.Index("ix_surveyanswer_answered", "answered_at"),
+    )
+
+    id: int | None = row_id()
+    survey: str
+    kind: str
+    contact_id: int = reference("contact.id")
+    order_id: str = ""
+    message_id: int | None = reference("message.id", null=True, index=False)
+    score: int
+    comment: str = long_text()
+    answered_at: datetime = moment()
+    changed_at: datetime = moment()
 
 
 class Improvement(SQLModel, table=True):

@@ -255,6 +255,29 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_exposure_contact_id"), ["contact_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_exposure_flow"), ["flow"], unique=False)
 
+    op.create_table(
+        "surveyanswer",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("survey", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=False),
+        sa.Column("message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("score", sa.Integer(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_surveyanswer_contact_id")),
+        sa.ForeignKeyConstraint(["message_id"], ["message.id"], name=op.f("fk_surveyanswer_message_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_surveyanswer")),
+        sa.UniqueConstraint(
+            "survey", "contact_id", "order_id", name=op.f("uq_surveyanswer_survey_contact_id_order_id")
+        ),
+    )
+    with op.batch_alter_table("surveyanswer", schema=None) as batch_op:
+        batch_op.create_index("ix_surveyanswer_answered", ["answered_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_surveyanswer_contact_id"), ["contact_id"], unique=False)
+
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.add_column(sa.Column("rate", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("net", sa.BigInteger(), nullable=True))
@@ -281,6 +304,11 @@ def downgrade() -> None:
         batch_op.drop_column("net")
         batch_op.drop_column("rate")
 
+    with op.batch_alter_table("surveyanswer", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_surveyanswer_contact_id"))
+        batch_op.drop_index("ix_surveyanswer_answered")
+
+    op.drop_table("surveyanswer")
     with op.batch_alter_table("exposure", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_exposure_flow"))
         batch_op.drop_index(batch_op.f("ix_exposure_contact_id"))
