@@ -163,10 +163,15 @@ class Reading:
                 uids = await store.to_put_away(session, folder, uid_validity)
             if not uids:
                 return
-            if self.settings.done_folder:
-                await imap.move(uids, self.settings.done_folder)
-            else:
-                await imap.mark_seen(uids)
+            try:
+                if self.settings.done_folder:
+                    await imap.move(uids, self.settings.done_folder)
+                else:
+                    await imap.mark_seen(uids)
+            except ImapRefusal as error:  # they are taken all the same: it is tried again at every look
+                key = "mailbox.done_folder" if self.settings.done_folder else "mailbox.folder"
+                log.error(f"mail that was taken stays where it is; check {key}", reason=logs.clean(str(error))[:200])
+                return
             async with self.database.transaction() as session:
                 await store.are_put_away(session, folder, uid_validity, uids)
 

@@ -1,6 +1,6 @@
 """Stored mails, each taken for what it is in a transaction of its own; one that fails comes again later, or stays."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,10 +30,11 @@ _QUIET = frozenset({"automatic", "own", "spam", "delayed"})
 class Taking:
     """Works off `ReceivedMail` rows."""
 
-    def __init__(self, database: Database, desk: Desk, worker: int) -> None:
+    def __init__(self, database: Database, desk: Desk, worker: int, now: Callable[[], datetime] = clock.now) -> None:
         self.database = database
         self.desk = desk
         self.worker = worker
+        self.now = now
 
     def kind(self) -> work.Kind:
         async def next_due() -> datetime | None:
@@ -45,9 +46,9 @@ class Taking:
     async def take_due(self) -> int:
         """Work off one batch. Returns how many mails were taken."""
         async with self.database.transaction() as session:
-            rows = await due.claim(session, _CLAIM, self.worker, clock.now())
+            rows = await due.claim(session, _CLAIM, self.worker, self.now())
         for row in rows:
-            await self._one(row, clock.now())
+            await self._one(row, self.now())
         return len(rows)
 
     async def _one(self, row: Mapping[str, Any], now: datetime) -> None:
