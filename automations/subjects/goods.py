@@ -15,8 +15,8 @@ from bot.shops import prices
 
 def _shown(writing: Writing, thing: Row, price: int = 0) -> dict[str, Any]:
     """The thing as a line of a mail; `price` is what they saw it at."""
-    line = {**thing, "price": price or thing["price"], "quantity": 1}
-    return show_item(writing, line, thing["currency"] or writing.ground.config.shop.currency)
+    item = show_item(writing, {**thing, "quantity": 1}, thing["currency"] or writing.ground.config.shop.currency)
+    return {**item, "old_price": price or item["price"], "price_dropped": 0 < item["price"] < price}
 
 
 # -- back in stock -----------------------------------------------------------------------------------------------------
