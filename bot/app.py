@@ -13,10 +13,12 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from automations import care
-from automations.audiences import tiers
+from automations.audiences import segment_files, tiers
+from automations.audiences.members import Members
+from automations.audiences.segment_files import Segments
 from automations.audiences.standings import Standings
 from automations.care import Care
-from automations.definition import flow_files
+from automations.definition import flow_files, uses
 from automations.definition.flow_files import Flows
 from automations.definition.flow_watch import FlowWatch
 from automations.definition.versions import Versions, publish
@@ -85,6 +87,7 @@ class _House:
     care: Care
     flows: Flows
     versions: Versions
+    segments: Segments
     telegram: "Bot | None"
 
 
@@ -132,6 +135,7 @@ class App:
             care=care.load(folders),
             flows=flows,
             versions=Versions(),
+            segments=segment_files.load(self.config),
             telegram=await _telegram(stack, self.config) if parts & {"telegram", "work"} else None,
         )
 
@@ -193,6 +197,7 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
     handlers: list[Handler] = [
         counted,
         OnCatalogue(house.ground, house.flows),
+        _members(house).on_event,
         OnEvent(house.ground, house.flows, house.care, house.versions),
     ]
     senders = _senders(house)
@@ -223,6 +228,10 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
 
 
 def _senders(house: _House) -> dict[str, Sender]:
+def _members(house: _House) -> Members:
+    return Members(house.ground.config, house.segments, lambda: uses.segments(house.flows))
+
+
     senders: dict[str, Sender] = {practice.CHANNEL: practice.PracticeSender()}
     if house.ground.config.mail.server is not None:
         senders["email"] = EmailSender(house.ground)
@@ -300,7 +309,11 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
         await Standings(house.ground.config).catch_up(house.database)
 
     return {
+    async def look_at_segments() -> None:
+        await _members(house).refresh(house.database)
+
         "standings": standings_of_the_night,
+        "segments": look_at_segments,
         "merged customers": standings_soon,
         "birthdays": sweep,
         "flow files": look_at_flows,

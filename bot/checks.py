@@ -8,6 +8,7 @@ from typing import Any
 import aiosmtplib
 
 from automations import care
+from automations.audiences import segment_files
 from automations.definition import flow_files
 from bot import migrations
 from bot.base import clock, logs, texts
@@ -42,6 +43,7 @@ def files(config: Config) -> list[Finding]:
     for part in (
         lambda: Texts(folders),
         lambda: flow_files.load(flows, flow_files.around(config, mails.names())),
+        lambda: segment_files.load(config),
         lambda: care.load(folders),
         lambda: answers.load(folders),
         lambda: macros.load(folders),

@@ -41,6 +41,7 @@ TABLE = (
     Line("goals", "*/5 * * * *", "house goals that are missed too fast to be reached are told, once a window each"),
     Line("flow files", "* * * * * */10", "changed flow files are taken; a wrong one changes nothing and is told"),
     Line("birthdays", "2 * * * *", "whoever has a birthday soon, in zones where a day began, enters the flow"),
+    Line("segments", "*/3 * * * *", "who came into the segments that flows wait for, and who left them"),
     Line("standings", "11 1 * * *", "every customer is counted, scored and placed in a tier"),
     Line("merged customers", "*/5 * * * *", "who turned out to be one is counted as one"),
     Line("complaints", "17 * * * *", "complaints whose customer never said whether they are fixed end as unconfirmed"),

@@ -45,6 +45,11 @@ def folders(config: Config) -> list[Path]:
     return [Path(__file__).parents[1] / "segments", *([own] if own else [])]
 
 
+def names_in(config: Config) -> set[str]:
+    """The names of all segments, whether their files are right or not."""
+    return {file.stem for folder in folders(config) for file in folder.glob("*.toml")}
+
+
 def load(config: Config) -> Segments:
     """Read and check every segment. Raises FindingsError with one finding per mistake, of all files together."""
     files: dict[str, Path] = {}

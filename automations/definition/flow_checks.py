@@ -19,13 +19,16 @@ _SHORTEST_DAY = timedelta(hours=1)
 _SWEEP_KEYS = frozenset({"lead", "belated", "feb29", "minimum_age"})
 _SENDERS = frozenset({"email", "telegram"})
 
+_NAMES = {"in_segment": "segment", "not_in_segment": "segment", "tier_is": "tier", "tier_at_least": "tier"}
+"""Questions whose value is the name of something outside of the file."""
+
 
 @dataclass(frozen=True)
 class Surroundings:
     """What flows may refer to outside of their file. None, or a kind that is missing in `names`: not checked.
 
     `templates` are the mails that exist, `quiet` the shop's quiet hours; `names` has what else can be named by its
-    kind: topic, pool, webhook, segment, department.
+    kind: topic, pool, webhook, segment, tier, department.
     """
 
     templates: Collection[str] | None = None
@@ -240,7 +243,8 @@ class Check:
         for texts, path in asked:
             for text in texts:
                 try:
-                    conditions.parse(text)
+                    question = conditions.parse(text)
+                    yield from self._named(_NAMES.get(question.condition.name, ""), question.value, *path)
                 except KeyError:
                     name = text.partition("(")[0]
                     yield self._say(f"unknown condition {name!r}; {near(name, conditions.KNOWN)}", *path)

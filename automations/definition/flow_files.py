@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from automations.audiences import segment_files
 from automations.definition import flow, goods
 from automations.definition.flow import Flow
 from automations.definition.flow_checks import Check, Surroundings
@@ -51,6 +52,8 @@ def around(config: Config, templates: Collection[str] | None = None) -> Surround
     """What the flows of this shop may refer to."""
     return Surroundings(templates, config.automations.quiet_hours, {
         "department": {one.name for one in config.support.departments},
+        "segment": segment_files.names_in(config),
+        "tier": {tier.name for tier in config.automations.tiers},
     })  # fmt: skip
 
 
