@@ -86,8 +86,8 @@ class _House:
     mails: MailTemplates
     care: Care
     flows: Flows
-    versions: Versions
     segments: Segments
+    versions: Versions
     telegram: "Bot | None"
 
 
@@ -134,8 +134,8 @@ class App:
             mails=mails,
             care=care.load(folders),
             flows=flows,
-            versions=Versions(),
             segments=segment_files.load(self.config),
+            versions=Versions(),
             telegram=await _telegram(stack, self.config) if parts & {"telegram", "work"} else None,
         )
 
@@ -196,8 +196,8 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
     counted = Standings(house.ground.config).behind(shop)
     handlers: list[Handler] = [
         counted,
-        OnCatalogue(house.ground, house.flows),
         _members(house).on_event,
+        OnCatalogue(house.ground, house.flows),
         OnEvent(house.ground, house.flows, house.care, house.versions),
     ]
     senders = _senders(house)
@@ -227,11 +227,11 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
     return kinds
 
 
-def _senders(house: _House) -> dict[str, Sender]:
 def _members(house: _House) -> Members:
     return Members(house.ground.config, house.segments, lambda: uses.segments(house.flows))
 
 
+def _senders(house: _House) -> dict[str, Sender]:
     senders: dict[str, Sender] = {practice.CHANNEL: practice.PracticeSender()}
     if house.ground.config.mail.server is not None:
         senders["email"] = EmailSender(house.ground)
@@ -308,12 +308,12 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
     async def standings_soon() -> None:
         await Standings(house.ground.config).catch_up(house.database)
 
-    return {
     async def look_at_segments() -> None:
         await _members(house).refresh(house.database)
 
-        "standings": standings_of_the_night,
+    return {
         "segments": look_at_segments,
+        "standings": standings_of_the_night,
         "merged customers": standings_soon,
         "birthdays": sweep,
         "flow files": look_at_flows,
