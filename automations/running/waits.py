@@ -27,14 +27,14 @@ def end(wait: Wait, start: datetime, zone: ZoneInfo, context: Mapping[str, Any])
     if wait.since == "occurrence":
         assert wait.at is not None
         return _instant(date.fromisoformat(context["occurrence"]) + timedelta(days=days), wait.at, zone)
-    origin = delivered(context, start) if wait.since in FROM_DELIVERY else start
+    origin = arrived = delivered(context, start) if wait.since in FROM_DELIVERY else start
     if wait.since == "run_out":
-        origin += timedelta(days=float(context.get("lasts") or 0))
+        origin = max(arrived - timedelta(days=days), arrived + timedelta(days=float(context.get("lasts") or 0)))
     if wait.at is None:
         return origin + timedelta(days=days)
     day = origin.astimezone(zone).date() + timedelta(days=days)
     at = _instant(day, wait.at, zone)
-    return at if at > origin else _instant(day + timedelta(days=1), wait.at, zone)
+    return at if days or at > origin else _instant(day + timedelta(days=1), wait.at, zone)
 
 
 def _instant(day: date, at: time, zone: ZoneInfo) -> datetime:

@@ -13,7 +13,7 @@ Money is in the smallest unit of its currency.
 from collections.abc import Mapping
 from typing import Any
 
-from automations.subjects import birthday, browse, care_tips, cart, goods, welcome
+from automations.subjects import birthday, browse, care_tips, cart, goods, refills, welcome
 from automations.subjects.writing import Subject, Writing
 
 KNOWN: Mapping[str, Subject] = {
@@ -25,6 +25,7 @@ KNOWN: Mapping[str, Subject] = {
     "welcome": welcome.SUBJECT,
     "back_in_stock": goods.BACK_IN_STOCK,
     "price_drop": goods.PRICE_DROP,
+    "replenishment": refills.SUBJECT,
 }
 """By the word that a flow writes after `about`."""
 
