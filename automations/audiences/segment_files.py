@@ -112,8 +112,16 @@ def read(tree: object, say: Say) -> tuple[Segment | None, list[Finding]]:
     try:
         return Segment.model_validate(tree), []
     except ValidationError as error:
-        findings = [_explained(one, say) for one in error.errors()]
+        errors = error.errors()
+        findings = [_explained(one, say) for one in errors if not _echo(one, errors)]
         return None, [one for number, one in enumerate(findings) if one not in findings[:number]]
+
+
+def _echo(error: Any, errors: Sequence[Any]) -> bool:
+    """A list that is only empty because what stands in it is wrong."""
+    path = error["loc"]
+    below = (one["loc"] for one in errors if len(one["loc"]) > len(path))
+    return error["type"] == "too_short" and any(one[: len(path)] == path for one in below)
 
 
 def _explained(error: Any, say: Say) -> Finding:
