@@ -19,7 +19,7 @@ from bot.base.database import table
 from bot.base.errors import FindingsError
 from bot.base.ground import Ground
 from bot.contacts import topics
-from bot.contacts.topics import GENERAL, LEFT
+from bot.contacts.topics import GENERAL
 from bot.events import NewEvent, record
 from bot.events.choices import How
 from bot.outbound import outbox
@@ -80,7 +80,7 @@ async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked
     )
     session.add(row)
     await session.flush()
-    if not wanted or any(known.stop(topic) not in (None, LEFT, "erased") for topic in wanted):
+    if not wanted or known.blocked:
         return "asked"
     for topic in wanted:
         said = (session, ground.secret, asked.contact_id, "email", asked.address, topic, asked.how.source, now)

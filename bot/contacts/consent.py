@@ -50,7 +50,7 @@ async def allow(
     lifted = sa.delete(_suppressions).where(
         _suppressions.c.channel == channel,
         _suppressions.c.address_hash == hashed,
-        _suppressions.c.topic.in_(("", topic)),
+        _suppressions.c.topic.in_(("", EVERY_TOPIC, topic)),
         _suppressions.c.reason.in_(_TAKEN_BACK),
         _suppressions.c.created_at < at,
     )

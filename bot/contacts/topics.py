@@ -11,10 +11,13 @@ from bot.base import ids
 from bot.base.config.topics import GENERAL
 from bot.base.ground import Ground
 from bot.contacts import consent
+from bot.contacts.consent import EVERY_TOPIC
 from bot.tables.people import Consent
 
 LEFT = "unsubscribed"
 """The reason of a suppression that somebody asked for. Mail that they ask for is none of its business."""
+
+_THEIR_WISH = (LEFT, "erased")
 
 THEIR_PAGE = "my preferences"
 """What the link of a person is signed for; the one in a mail is signed for `preferences` and that mail."""
@@ -44,7 +47,12 @@ class Standing:
         return self.word(topic) == "granted" and self.stop(topic) is None
 
     def stop(self, topic: str) -> str | None:
-        return self.stops.get("") or self.stops.get(topic)
+        return self.stops.get("") or self.stops.get(topic) or self.stops.get(EVERY_TOPIC)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether mail to it is given up for another reason than their own wish: it came back, or was called spam."""
+        return any(self.stops.get(topic) not in (None, *_THEIR_WISH) for topic in ("", EVERY_TOPIC))
 
 
 def decisive(words: Mapping[str, str], topic: str) -> str | None:

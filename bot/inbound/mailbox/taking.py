@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock, due, logs, work
 from bot.base.database import Database, table
+from bot.events.choices import How
 from bot.inbound.mailbox import bounces, kinds, our_messages, parsing, people
 from bot.inbound.mailbox.kinds import Found
 from bot.inbound.mailbox.parsing import Mail
 from bot.inbound.mailbox.store import KIND
-from bot.events.choices import How
 from bot.inbound.web import unsubscribe
 from bot.support.desk import Desk
 from bot.tables.mail import ReceivedMail

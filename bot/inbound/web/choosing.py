@@ -12,7 +12,6 @@ from bot import contacts
 from bot.base.config.topics import GENERAL
 from bot.base.ground import Ground
 from bot.contacts import topics
-from bot.contacts.topics import LEFT, Standing
 from bot.events import choices
 from bot.events.choices import At, How
 from bot.inbound.web.forms import Fields
@@ -83,11 +82,7 @@ async def shown(
     standing = await topics.standing(session, ground.secret, channel, address, now)
     assumed = await _assumed(session, ground, who, channel)
     lines = [Line(*topic, on=choices.gets(standing, topic.name, assumed)) for topic in topics.shown(ground, language)]
-    return Column(channel, masked(address) if channel == "email" else "", lines, _blocked(standing))
-
-
-def _blocked(standing: Standing) -> bool:
-    return standing.stops.get("") not in (None, LEFT, "erased")
+    return Column(channel, masked(address) if channel == "email" else "", lines, standing.blocked)
 
 
 async def save(session: AsyncSession, ground: Ground, who: Chooser, form: Fields, said: How, now: datetime) -> bool:
@@ -95,7 +90,7 @@ async def save(session: AsyncSession, ground: Ground, who: Chooser, form: Fields
     settings, changed = ground.config.automations, False
     ticked = set(form.every("on"))
     for channel, address in who.addresses.items():
-        if _blocked(await topics.standing(session, ground.secret, channel, address, now)):
+        if (await topics.standing(session, ground.secret, channel, address, now)).blocked:
             continue
         wanted = {topic: f"{channel}:{topic}" in ticked for topic in settings.shown_topics}
         assumed = await _assumed(session, ground, who, channel)
