@@ -21,15 +21,16 @@ from automations.care import Care
 from automations.definition import flow_files, uses
 from automations.definition.flow_files import Flows
 from automations.definition.flow_watch import FlowWatch
-from automations.definition.versions import Versions, publish
+from automations.definition.versions import Versions
 from automations.experiments import looks
 from automations.experiments.outcomes import Window
 from automations.gate.marketing import Marketing
+from automations.running import publishing
 from automations.running.engine import Engine as Enrolments
 from automations.running.on_catalogue import OnCatalogue
 from automations.running.on_event import OnEvent
 from automations.running.shelves import Shelves
-from automations.running.sweeps import Birthdays
+from automations.running.sweeps.runner import Sweeps
 from bot import schedule, start
 from bot.base import clock, logs, texts, work, worker
 from bot.base.config import Config
@@ -153,7 +154,7 @@ class App:
             running.append(partial(server.serve, await _web(stack, house), listening, stop))
         if "work" in parts:
             async with house.database.transaction() as session:
-                await publish(session, house.flows, clock.now())
+                await publishing.publish(session, house.ground, house.flows, clock.now())
                 await tiers.publish(session, self.config, clock.now())
             jobs = _jobs(house)
             for line in schedule.TABLE:
@@ -247,20 +248,20 @@ def _senders(house: _House) -> dict[str, Sender]:
 def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
     """What the lines of `schedule.TABLE` do."""
     starter = OnEvent(house.ground, house.flows, house.care, house.versions).starter
-    birthdays = Birthdays(house.database, starter, house.flows)
+    sweeps = Sweeps(house.database, starter, house.flows)
 
     watch = FlowWatch(
         flow_files.folders(house.ground.config), flow_files.around(house.ground.config, house.mails.names())
     )
 
     async def sweep() -> None:
-        await birthdays.run()
+        await sweeps.run()
 
     async def look_at_flows() -> None:
         found = await asyncio.to_thread(watch.look)
         if found is not None:
             async with house.database.transaction() as session:
-                await publish(session, found, clock.now())
+                await publishing.publish(session, house.ground, found, clock.now())
             house.flows.take(found)
             log.info("changed flows are in use", flows=sorted(found.by_name))
 
@@ -315,7 +316,7 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
         "segments": look_at_segments,
         "standings": standings_of_the_night,
         "merged customers": standings_soon,
-        "birthdays": sweep,
+        "sweeps": sweep,
         "flow files": look_at_flows,
         "experiments": look_at_experiments,
         "complaints": end_complaints,

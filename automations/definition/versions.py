@@ -28,7 +28,7 @@ _pauses = table(FlowPause)
 class Version:
     """A published flow. `flow` is None if this program no longer understands its definition.
 
-    `paused`: somebody told the flow to rest, in whichever version its people are.
+    `status` is the row's, or `paused` while the flow was told to rest, in whichever version its people are.
     """
 
     id: int
@@ -36,26 +36,28 @@ class Version:
     status: str
     name: str
     flow: Flow | None
-    paused: bool = False
 
     @property
     def runs(self) -> bool:
-        return self.status in ("active", "draining") and self.flow is not None and not self.paused
+        return self.status in ("active", "draining") and self.flow is not None
 
 
 def digest(definition: Mapping[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(definition, order="deterministic")).hexdigest()[:16]
 
 
-async def publish(session: AsyncSession, flows: Flows, now: datetime) -> dict[str, int]:
+async def publish(session: AsyncSession, flows: Flows, now: datetime, only: str | None = None) -> dict[str, int]:
     """Make what the files say the versions that enrol. Returns the id of the active version by flow name.
 
     A flow with `enabled = false` stops: its people stay where they are and go on when it is switched on again, with
     the lateness of their next mail decided as ever. A flow whose file is gone drains. People inside stay with their
-    version; `running.publishing` takes them along, or ends what they are in, where the flow says so.
+    version; `running.publishing` takes them along, or ends what they are in, where the flow says so. With `only` the
+    other flows stay as they are.
     """
-    active: dict[str, int] = {}
+    entered: dict[str, int] = {}
     for name, made in flows.by_name.items():
+        if only not in (None, name):
+            continue
         kept = {key: value for key, value in flows.definitions[name].items() if key != "enabled"}
         version_id = await _put(session, name, kept, now)
         status = "active" if made.enabled else "stopped"
@@ -66,12 +68,19 @@ async def publish(session: AsyncSession, flows: Flows, now: datetime) -> dict[st
         others = [_versions.c.flow == name, _versions.c.id != version_id]
         await _set(session, others, "draining" if made.enabled else "stopped")
         if made.enabled:
-            active[name] = version_id
+            entered[name] = version_id
             if slept:
                 await _wake(session, name)
-    await _set(session, [_versions.c.flow.not_in(list(flows.by_name) or [""]), _versions.c.status == "active"],
-               "draining")  # fmt: skip
-    return active
+    if only is None:
+        gone = [_versions.c.flow.not_in(list(flows.by_name) or [""]), _versions.c.status == "active"]
+        await _set(session, gone, "draining")
+    return entered
+
+
+async def active(session: AsyncSession) -> dict[str, int]:
+    """The versions that people enter, by flow."""
+    entered = sa.select(_versions.c.flow, _versions.c.id).where(_versions.c.status == "active")
+    return {row.flow: row.id for row in await session.execute(entered.order_by(_versions.c.id))}
 
 
 async def _put(session: AsyncSession, name: str, definition: Mapping[str, Any], now: datetime) -> int:
@@ -108,8 +117,9 @@ async def _wake(session: AsyncSession, name: str) -> None:
     )
 
 
+_STATUS = sa.case((_pauses.c.flow.is_not(None), "paused"), else_=_versions.c.status)
 _STANDING = (
-    sa.select(_versions.c.id, _versions.c.flow, _versions.c.number, _versions.c.status, _pauses.c.paused_at)
+    sa.select(_versions.c.id, _versions.c.flow, _versions.c.number, _STATUS.label("status"))
     .outerjoin(_pauses, _pauses.c.flow == _versions.c.flow)
     .where(_versions.c.id.in_(sa.bindparam("wanted", expanding=True)))
 )
@@ -131,10 +141,7 @@ class Versions:
             for row in await session.execute(rows.where(_versions.c.id.in_(missing))):
                 self._flows[row.id] = _understood(row.flow, row.definition)
         found = await session.execute(_STANDING, {"wanted": wanted})
-        return {
-            row.id: Version(row.id, row.number, row.status, row.flow, self._flows[row.id], row.paused_at is not None)
-            for row in found
-        }
+        return {row.id: Version(row.id, row.number, row.status, row.flow, self._flows[row.id]) for row in found}
 
     async def running(self, session: AsyncSession) -> dict[int, Version]:
         """Every version that people may be in or enter."""

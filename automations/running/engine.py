@@ -24,12 +24,14 @@ from bot.base.database import Database, table
 from bot.base.ground import Ground
 from bot.outbound import outbox
 from bot.tables.automations import Enrolment
+from bot.tables.outbox import Message
 
 log = logs.get(__name__)
 
 BATCH = 500
 MAX_ATTEMPTS = 5
 _rows = table(Enrolment)
+_messages = table(Message)
 _CLAIMS = {limit: due.Claim(_rows, limit) for limit in (1, BATCH)}
 
 
@@ -93,6 +95,10 @@ class Engine:
         if told := [one for one in moved if one.move.context is not None]:
             await session.execute(_TELL, [{"row_id": one.row["id"], "told": one.move.context} for one in told])
         await outbox.queue_many(session, [_mail(one, now) for one in moved if one.move.send])
+        if late := [ids.stable(one.row["id"], one.move.step_id) for one in moved if one.move.late]:
+            await session.execute(
+                sa.update(_messages).where(_messages.c.key.in_(late)).values(**_TOO_LATE, settled_at=now)
+            )
         await effects.apply(session, [done for one in moved for done in one.done], now)
         await exposures.record(session, [one.exposure(now) for one in moved if one.exposed])
 
@@ -133,7 +139,7 @@ class _Moved:
 def _mail(one: _Moved, now: datetime) -> dict[str, Any]:
     row, move, version = one.row, one.move, one.version
     assert move.send is not None and version is not None and version.flow is not None
-    mail = {
+    return {
         "channel": "email",
         "purpose": "marketing",
         "receiver": f"contact:{row['contact_id']}",  # the address of the moment it leaves is the gate's to find
@@ -149,12 +155,12 @@ def _mail(one: _Moved, now: datetime) -> dict[str, Any]:
         "step_id": move.send.id,
         "template": move.send.send,
     }
-    return {**mail, **_ENDED, "settled_at": now} if move.late else {**mail, **_OPEN}
 
 
-_OPEN = {"status": "planned", "skip_reason": None, "verdicts": {}, "settled_at": None}
-_ENDED = {"status": "skipped", "skip_reason": "stale",
-          "verdicts": {"in_time": {"reason": "stale", "because": "late mails were not wanted"}}}  # fmt: skip
+_TOO_LATE = {
+    "status": "skipped", "skip_reason": "stale", "due_at": None,
+    "verdicts": {"in_time": {"reason": "stale", "because": "late mails were not wanted"}},
+}  # fmt: skip
 
 _CHANGE = (
     sa.update(_rows)

@@ -95,9 +95,10 @@ def _after_wait(walk: "_Walk", step: Step) -> Move:
     row, now = walk.row, walk.known.now
     planned = row["planned_at"] or now
     if step.wait.local:
-        planned = waits.end(step.wait, row["step_entered_at"], walk.known.zone, row["context"])
-        if planned > now + _CLOSE_ENOUGH:
-            return Move("active", step.id, row["step_entered_at"], planned, planned)
+        there = waits.end(step.wait, row["step_entered_at"], walk.known.zone, row["context"])
+        if there > now + _CLOSE_ENOUGH:
+            return Move("active", step.id, row["step_entered_at"], there, there)
+        planned = max(planned, there)
     return walk.come(walk.flow.next(step.id), now, planned)
 
 

@@ -4,13 +4,16 @@ from typing import Annotated
 
 import typer
 
-from bot.commands import flow_test, flow_why
+from bot.commands import flow_changes, flow_test, flow_why
 from bot.commands.ending import in_words
 from bot.commands.options import ConfigFile
 
 cli = typer.Typer(help="Look at the flows.", no_args_is_help=True)
 cli.command("why")(flow_why.why)
 cli.command("test")(flow_test.test)
+cli.command("publish")(flow_changes.publish)
+cli.command("pause")(flow_changes.pause)
+cli.command("resume")(flow_changes.resume)
 
 
 @cli.command("list")
