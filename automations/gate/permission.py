@@ -15,7 +15,7 @@ from bot.base import ids
 from bot.base.config.sections import Automations
 from bot.base.config.topics import GENERAL
 from bot.base.database import table
-from bot.contacts.consent import ANSWERS
+from bot.contacts.consent import ANSWERS, EVERY_TOPIC
 from bot.tables.people import Consent, Suppression
 
 LEFT = frozenset({"unsubscribed", "unsubscribe"})
@@ -33,7 +33,7 @@ class Permissions:
     def suppression(self, way: Way, topic: str) -> str | None:
         """Why nothing goes there, or None if it may."""
         mark = self.marks[way]
-        for one in ("", topic):
+        for one in ("", topic, EVERY_TOPIC):
             if (way.channel, mark, one) in self.suppressed:
                 return self.suppressed[way.channel, mark, one]
         return None
