@@ -63,8 +63,36 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Rate(Part):
+    """At most `count` within a time."""
+
+    count: Annotated[int, Field(ge=1, le=10_000_000)]
+    within: Duration
+
+    @property
+    def gap(self) -> timedelta:
+        """Between two of them."""
+        return self.within / self.count
+
+
+def _rate(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d[\d_]*)\s+per\s+(\S+)\s*", value)
+    if found is None or int(found[1]) < 1 or clock.duration(found[2]) <= timedelta(0):
+        raise ValueError('write how many in which time, such as "5000 per 1h"')
+    return {"count": int(found[1]), "within": found[2]}
+
+
+Throttle = Annotated[Rate, BeforeValidator(_rate)]
+
+
 class Trigger(Part):
-    """What starts the flow: one of `events`, a `sweep` over people, or coming into a `segment`. All of `when` hold."""
+    """What starts the flow: one of `events`, a `sweep` over people, or coming into a `segment`. All of `when` hold.
+
+    `quiet` and `window` belong to win_back: how long after their last order people are late at least, and for how long
+    from then on they may enter.
+    """
 
     events: tuple[str, ...] = ()
     sweep: Literal["birthday", "first_order", "sign_up", "win_back"] | None = None
@@ -74,6 +102,8 @@ class Trigger(Part):
     belated: Duration = timedelta(0)
     feb29: Literal["feb28", "mar1"] = "feb28"
     minimum_age: Annotated[int, Field(ge=0, le=120)] = 16
+    quiet: Duration = timedelta(days=90)
+    window: Duration = timedelta(days=30)
 
 
 class Enrol(Part):
@@ -297,7 +327,7 @@ class Step(Part):
 
 
 About = Literal[
-    "cart", "checkout", "browse", "birthday", "care", "order", "replenishment", "win_back", "back_in_stock",
+    "cart", "checkout", "browse", "birthday", "anniversary", "care", "order", "replenishment", "win_back", "back_in_stock",
     "price_drop", "tier", "welcome", "broadcast",
 ]  # fmt: skip
 
@@ -306,7 +336,8 @@ class Flow(Part):
     """`about` picks what the mails can show. `basis` other than consent lets a shop's own legal setting speak.
 
     `holdout` is the share of people who get nothing of this flow, beside the shop's own. `quiet_hours` "off" sends at
-    any hour (somebody waits for it). `cap` "ignore" neither asks for a free slot nor takes one.
+    any hour (somebody waits for it). `cap` "ignore" neither asks for a free slot nor takes one. `throttle` is how many
+    of its mails may leave in a time, whoever they go to. `arms` are what a broadcast tries on some of its people.
     """
 
     name: str
@@ -324,6 +355,8 @@ class Flow(Part):
     cap: Literal["shop", "ignore"] = "shop"
     on_change: Literal["drain", "move", "stop"] = "drain"
     held_by_service: bool = True
+    throttle: Throttle | None = None
+    arms: dict[Name, Variant] = {}
     experiment: Experiment | None = None
     trigger: Trigger
     filters: Questions = ()
@@ -333,6 +366,12 @@ class Flow(Part):
     drop: Drop = Drop()
     refill: tuple[Refill, ...] = ()
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _arms_of_broadcasts(self) -> "Flow":
+        if self.arms and self.about != "broadcast":
+            raise ValueError("arms belong to a broadcast; a flow compares variants in [experiment]")
+        return self
 
     @property
     def rank(self) -> int:
@@ -344,15 +383,20 @@ class Flow(Part):
         arms = self.experiment.variants.values() if self.experiment else ()
         return frozenset(step for arm in arms for step in arm.steps)
 
+    @property
+    def campaign(self) -> str:
+        """The name as links and headers carry it, where a colon means something."""
+        return self.name.replace(":", "-")
+
     @cached_property
     def _by_variant(self) -> Mapping[str, "Flow"]:
-        arms = self.experiment.variants if self.experiment else {}
+        arms = self.experiment.variants if self.experiment else self.arms
         return {name: self.model_copy(update={"steps": tuple(map(arm.applied, self.steps))})
                 for name, arm in arms.items()}  # fmt: skip
 
     def for_variant(self, variant: str) -> "Flow":
         """The flow as that arm of its experiment has it; the flow itself for an arm that it does not know."""
-        return self._by_variant.get(variant, self) if variant and self.experiment else self
+        return self._by_variant.get(variant, self) if variant else self
 
     def place(self, step_id: str) -> int | None:
         return next((number for number, step in enumerate(self.steps) if step.id == step_id), None)

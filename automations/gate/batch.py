@@ -11,7 +11,7 @@ from automations.asking import conditions, facts, matter
 from automations.asking.facts import Person
 from automations.definition.flow import Flow
 from automations.definition.versions import Version, Versions
-from automations.gate import caps, permission, ways
+from automations.gate import caps, permission, turns, ways
 from automations.subjects import shown
 from bot.base.database import table
 from bot.base.ground import Ground
@@ -36,6 +36,7 @@ class Batch:
     permissions: permission.Permissions
     goals: dict[int, list[facts.Row]]
     slots: caps.Slots
+    turns: turns.Turns
     merged: dict[int, list[facts.Row]]
     locked: set[int]
     used: list[MailTemplate] = field(default_factory=list)
@@ -75,8 +76,9 @@ async def load(
     goals = await _goals(session, contact_ids, flows, enrolments.values())
     limits = ground.config.automations.frequency_cap
     slots = await caps.load(session, rows, limits, versions, now)
+    throttled = await turns.load(session, flows, now)
     merged = await _merged(session, rows, enrolments, known)
-    return Batch(enrolments, known, people, permissions, goals, slots, merged, locked)
+    return Batch(enrolments, known, people, permissions, goals, slots, throttled, merged, locked)
 
 
 async def _lock(session: AsyncSession, contact_ids: Sequence[int]) -> set[int]:

@@ -15,7 +15,7 @@ from automations.asking import facts
 from automations.asking.matter import Case
 from automations.care import Care
 from automations.definition.versions import Versions
-from automations.gate import allowed, fitting, timely, wording
+from automations.gate import allowed, fitting, timely, turns, wording
 from automations.gate import batch as batches
 from automations.gate.asked import Asked, Means, No
 from automations.gate.batch import Batch
@@ -107,6 +107,7 @@ class Marketing:
         for enrolment_id, no in leaving:
             await exits.leave(session, [enrolment_id], no.reason, now, no.event_id, wait=False)
         await templates.remember(session, batch.used, now)
+        await turns.keep(session, batch.turns)
         for word in words.values():
             if isinstance(word, Defer) and "channel" in word.values:
                 work.kick(session, f"messages:{word.values['channel']}")
@@ -134,6 +135,8 @@ class Marketing:
         for name, ask in zip(REASONS, QUESTIONS, strict=True):
             if name == "rendered" and asked.way.channel != row["channel"]:
                 return _elsewhere(asked, verdicts)
+            if name == "rendered" and (turn := batch.turns.wait(asked)):
+                return _later(asked, "throttle", turn, {**verdicts, turns.KEPT: turn.isoformat()}, moves=True)
             no = ask(self, asked, batch)
             if no is None:
                 verdicts[name] = True

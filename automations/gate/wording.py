@@ -54,7 +54,7 @@ def _payload(means: Means, asked: Asked, mail: Mail, links: LinkTokens) -> dict[
         "html": mail.html,
         "list_unsubscribe": links.unsubscribe,
         "list_id": f"{asked.flow.topic}.{domain}",
-        "feedback_id": f"{asked.flow.name}:{asked.step.id}:marketing:{domain.partition('.')[0]}",
+        "feedback_id": f"{asked.flow.campaign}:{asked.step.id}:marketing:{domain.partition('.')[0]}",
         "reply_to": None,
     }
 

@@ -32,7 +32,7 @@ class Writing:
         """The address with the campaign's tags, if it is one of the shop's."""
         shop = self.ground.config.shop
         text = str(url or "") or shop.url
-        tags = {**tracking.utm(shop.name, self.flow.name, self.step.id), "utm_medium": self.medium}
+        tags = {**tracking.utm(shop.name, self.flow.campaign, self.step.id), "utm_medium": self.medium}
         return tracking.with_utm(text, tags, tracking.own_domains(shop.url))
 
 

@@ -3,6 +3,7 @@
 from bot.tables import (
     audiences,
     automations,
+    broadcasts,
     catalogue,
     chat,
     events,
@@ -20,6 +21,7 @@ from bot.tables import (
 __all__ = [
     "audiences",
     "automations",
+    "broadcasts",
     "catalogue",
     "chat",
     "events",
