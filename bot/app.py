@@ -18,6 +18,8 @@ from automations.audiences.members import Members
 from automations.audiences.segment_files import Segments
 from automations.audiences.standings import Standings
 from automations.care import Care
+from automations.consent import opt_in
+from automations.consent.signing_up import OnSubscribed
 from automations.definition import flow_files, uses
 from automations.definition.flow_files import Flows
 from automations.definition.flow_watch import FlowWatch
@@ -44,7 +46,19 @@ from bot.inbound.mailbox import setup as mailbox
 from bot.inbound.mailbox.reading import Reading
 from bot.inbound.mailbox.taking import Taking
 from bot.inbound.telegram import inbox, webhook
-from bot.inbound.web import api, each_request, events_api, health, links, metrics, ratings, server, shop_webhooks
+from bot.inbound.web import (
+    api,
+    each_request,
+    events_api,
+    health,
+    links,
+    metrics,
+    preferences,
+    ratings,
+    server,
+    shop_webhooks,
+    sign_up,
+)
 from bot.inbound.web.pages import Pages
 from bot.outbound import practice, staff_group
 from bot.outbound.email.sender import EmailSender
@@ -199,6 +213,7 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
         counted,
         _members(house).on_event,
         OnCatalogue(house.ground, house.flows),
+        OnSubscribed(house.ground, house.mails),
         OnEvent(house.ground, house.flows, house.care, house.versions),
     ]
     senders = _senders(house)
@@ -207,12 +222,19 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
     asked = {
         **stages.stages(house.desk),
         "marketing": Marketing(house.ground, house.mails, house.care, house.versions),
+        opt_in.PURPOSE: opt_in.Mails(house.ground),
     }
     outbox = Outbox(house.database, senders, asked, house.worker)
     stack.push_async_callback(outbox.landed, _LANDING)
     kinds = [
         webhooks.Inbox(house.database, house.worker, secret=house.ground.secret).kind(),
-        Applier(house.database, handlers, house.worker, secret=house.ground.secret).kind(),
+        Applier(
+            house.database,
+            handlers,
+            house.worker,
+            secret=house.ground.secret,
+            double_opt_in=house.ground.config.automations.double_opt_in,
+        ).kind(),
         Shelves(house.database, house.flows, house.worker).kind(),
         Enrolments(house.database, house.ground, house.worker, house.versions, house.care).kind(),
         Timers(house.database, house.desk, house.worker).kind(),
@@ -286,6 +308,7 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
         async with house.database.transaction() as session:
             await inbox.forget(session, clock.now())
             await codes.forget(session, clock.now())
+            await opt_in.forget(session, clock.now())
             await prices.forget(session, clock.now())
 
     async def end_complaints() -> None:
@@ -368,6 +391,8 @@ async def _web(stack: AsyncExitStack, house: _House) -> FastAPI:
         metrics.routes(house.database),
         api.routes(house.database, house.ground),
         links.routes(house.database, house.ground, pages),
+        preferences.routes(house.database, house.ground, pages),
+        sign_up.routes(house.database, house.ground, house.mails, pages),
         ratings.routes(house.database, house.desk, pages),
         shop_webhooks.routes(
             house.database, shopify=config.shops.shopify.secrets, woocommerce=config.shops.woocommerce.secrets
