@@ -4,33 +4,14 @@ from pathlib import Path
 
 import pytest
 import shop_world
+from changed_flows import TOP, cart_flow, flows
 from shop_world import DAY, HOUR, MINUTE, ShopWorld
 
-from automations.definition import flow_files
-from automations.definition.flow_files import Flows
 from automations.experiments import holdout
 from bot import contacts
-from bot.base.config import Config
 from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.tables.automations import FlowVersion
-
-
-def cart_flow(folder: Path, *changes: tuple[str, str], name: str = "abandoned_cart") -> None:
-    """The flow that ships, with these words changed."""
-    words = (flow_files.folders(Config())[0] / f"{name}.toml").read_text("utf-8")
-    for old, new in changes:
-        assert old in words
-        words = words.replace(old, new, 1)
-    (folder / f"{name}.toml").write_text(words, "utf-8")
-
-
-def flows(folder: Path, *changes: tuple[str, str], name: str = "abandoned_cart") -> Flows:
-    cart_flow(folder, *changes, name=name)
-    return flow_files.load([folder])
-
-
-TOP = 'about = "cart"\n'
 
 
 async def left_cart(shop: ShopWorld, who: str = "ada@example.org") -> None:
