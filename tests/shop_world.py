@@ -15,6 +15,8 @@ from automations import care
 from automations.audiences import tiers
 from automations.audiences.standings import Standings
 from automations.care import Care
+from automations.consent import opt_in
+from automations.consent.signing_up import OnSubscribed
 from automations.definition import flow_files, versions
 from automations.definition.flow_files import Flows
 from automations.definition.versions import Versions
@@ -95,11 +97,14 @@ class ShopWorld:
         self.starter = Starter(self.ground, tips, known, self.flows.definitions)
         self.birthdays = Birthdays(self.database, self.starter, list(self.flows))
         self.outbox = Outbox(
-            self.database, {"email": self.mails}, {"marketing": self.gate}, self.worker, now=lambda: self.now
-        )
+            self.database, {"email": self.mails}, {"marketing": self.gate, opt_in.PURPOSE: opt_in.Mails(self.ground)},
+            self.worker, now=lambda: self.now,
+        )  # fmt: skip
+        signing_up = OnSubscribed(self.ground, _mails())
         self.applier = Applier(
-            self.database, [self.standings.behind(self._shop), self.on_catalogue, self.on_event], self.worker,
-            secret=self.ground.secret, now=lambda: self.now,
+            self.database, [self.standings.behind(self._shop), self.on_catalogue, signing_up, self.on_event],
+            self.worker, secret=self.ground.secret, double_opt_in=self.ground.config.automations.double_opt_in,
+            now=lambda: self.now,
         )  # fmt: skip
         return self
 
