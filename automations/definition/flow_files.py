@@ -54,6 +54,8 @@ def around(config: Config, templates: Collection[str] | None = None) -> Surround
         "department": {one.name for one in config.support.departments},
         "segment": segment_files.names_in(config),
         "tier": {tier.name for tier in config.automations.tiers},
+        "pool": {pool.name for pool in config.automations.coupons},
+        "webhook": {hook.name for hook in config.automations.webhooks},
     })  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from bot.tables.audiences import CustomerStats, SegmentMember, StandingChange
 from bot.tables.automations import Click, Credit, Enrolment, Refusal
 from bot.tables.catalogue import SeenPrice, StockAlert
 from bot.tables.chat import FormerTopic, Topic
+from bot.tables.coupons import CouponCode
 from bot.tables.events import Event
 from bot.tables.experiments import Exposure
 from bot.tables.feedback import Confirmation, Rating, SurveyAnswer, Voice
@@ -110,6 +111,7 @@ KEPT: Mapping[str, Kept] = {
     "mails received": Kept(ReceivedMail, _by(ReceivedMail, "contact_id", "contacts")),
     "automations": Kept(Enrolment, _by(Enrolment, "contact_id", "contacts")),
     "flows that did not want them": Kept(Refusal, _by(Refusal, "contact_id", "contacts")),
+    "coupons": Kept(CouponCode, _by(CouponCode, "contact_id", "contacts")),
     "experiments": Kept(Exposure, _by(Exposure, "contact_id", "contacts")),
     "standing": Kept(CustomerStats, _by(CustomerStats, "contact_id", "contacts")),
     "earlier standings": Kept(StandingChange, _by(StandingChange, "contact_id", "contacts")),

@@ -41,6 +41,7 @@ def _with(path: tuple[str, ...], value: str) -> str:
         "support.hours.special": {"date": "2026-12-24"},
         "support.calendars": {"name": '"x"'},
         "automations.tiers": {"name": '"x"', "from": "1"},
+        "automations.webhooks": {"name": '"x"', "url": '"https://x.example"', "secret": '"sixteen-letters-and-more"'},
         "support.calendars.special": {"date": "2026-12-24"},
     }.get(section, {})
     lines = [f"{key} = {given}" for key, given in needed.items() if key != path[-1]]

@@ -204,7 +204,14 @@ def _with_absolute_paths(config: Config, file: Path | None) -> Config:
         update={
             "database": config.database.model_copy(update={"url": url}),
             "automations": config.automations.model_copy(
-                update={"flows_folder": flows and base / flows, "segments_folder": segments and base / segments}
+                update={
+                    "flows_folder": flows and base / flows,
+                    "segments_folder": segments and base / segments,
+                    "coupons": tuple(
+                        one.model_copy(update={"codes": one.codes and base / one.codes})
+                        for one in config.automations.coupons
+                    ),
+                }
             ),
             "templates": config.templates.model_copy(update={"folder": templates and base / templates}),
         }

@@ -16,6 +16,7 @@ from pydantic import (
 
 from bot.base import clock
 from bot.base.config.mailbox import Mailbox
+from bot.base.config.sending import Hook, Pool, named_once
 from bot.base.config.standing import Rates, Rfm, Tier, in_order
 from bot.base.config.support import Support
 from bot.base.config.topics import SHIPPED, Topic
@@ -197,6 +198,8 @@ class Automations(Section):
     double_opt_in: bool = True
     sign_up_origins: tuple[HttpUrl, ...] = ()
     topics: tuple[Topic, ...] = ()
+    coupons: Annotated[tuple[Pool, ...], AfterValidator(named_once)] = ()
+    webhooks: Annotated[tuple[Hook, ...], AfterValidator(named_once)] = ()
 
     @property
     def topic_names(self) -> tuple[str, ...]:

@@ -301,6 +301,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_exposure_flow"), ["flow"], unique=False)
 
     op.create_table(
+        "couponcode",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("pool", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), server_default="free", nullable=False),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("given_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_couponcode_contact_id")),
+        sa.ForeignKeyConstraint(["message_id"], ["message.id"], name=op.f("fk_couponcode_message_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_couponcode")),
+        sa.UniqueConstraint("pool", "code", name=op.f("uq_couponcode_pool_code")),
+    )
+    with op.batch_alter_table("couponcode", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_couponcode_contact_id"), ["contact_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_couponcode_message_id"), ["message_id"], unique=False)
+        batch_op.create_index("ix_couponcode_pool", ["pool", "status", "id"], unique=False)
+
+    op.create_table(
         "surveyanswer",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("survey", sa.String(), nullable=False),
@@ -354,6 +375,12 @@ def downgrade() -> None:
         batch_op.drop_index("ix_surveyanswer_answered")
 
     op.drop_table("surveyanswer")
+    with op.batch_alter_table("couponcode", schema=None) as batch_op:
+        batch_op.drop_index("ix_couponcode_pool")
+        batch_op.drop_index(batch_op.f("ix_couponcode_message_id"))
+        batch_op.drop_index(batch_op.f("ix_couponcode_contact_id"))
+
+    op.drop_table("couponcode")
     with op.batch_alter_table("exposure", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_exposure_flow"))
         batch_op.drop_index(batch_op.f("ix_exposure_contact_id"))
