@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -12,6 +12,7 @@ from bot.base.config.types import Duration, HttpUrl, Section
 _NAME = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
 _PATTERN = re.compile(r"(?P<before>[A-Z0-9-]{0,20})\{(?P<count>\d{1,2})\}(?P<after>[A-Z0-9-]{0,20})")
 _FEWEST = 6
+_Named = TypeVar("_Named", "Pool", "Hook")
 
 
 class Pool(Section):
@@ -62,7 +63,7 @@ class Hook(Section):
         return self
 
 
-def named_once[One: (Pool, Hook)](sections: tuple[One, ...]) -> tuple[One, ...]:
+def named_once(sections: tuple[_Named, ...]) -> tuple[_Named, ...]:
     names = [one.name for one in sections]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
