@@ -70,7 +70,7 @@ class Order(SQLModel, table=True):
     __tablename__ = "orders"
     __table_args__ = (
         sa.UniqueConstraint("order_id"),
-        sa.Index("ix_orders_contact", "contact_id", "ordered_at"),
+        sa.Index("ix_orders_contact", "contact_id", "ordered_at", "status", "net"),
         sa.Index("ix_orders_number", "number"),
         sa.Index("ix_orders_unvalued", "id", sqlite_where=_UNVALUED, postgresql_where=_UNVALUED),
     )

@@ -347,6 +347,8 @@ def upgrade() -> None:
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.add_column(sa.Column("rate", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("net", sa.BigInteger(), nullable=True))
+        batch_op.drop_index(batch_op.f("ix_orders_contact"))
+        batch_op.create_index("ix_orders_contact", ["contact_id", "ordered_at", "status", "net"], unique=False)
         batch_op.create_index(
             "ix_orders_unvalued",
             ["id"],
@@ -367,6 +369,8 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_orders_unvalued", sqlite_where=sa.text("net IS NULL"), postgresql_where=sa.text("net IS NULL")
         )
+        batch_op.drop_index("ix_orders_contact")
+        batch_op.create_index(batch_op.f("ix_orders_contact"), ["contact_id", "ordered_at"], unique=False)
         batch_op.drop_column("net")
         batch_op.drop_column("rate")
 
