@@ -93,9 +93,11 @@ class Stage:
         async with self.database.transaction() as session:
             await conversation.customer_said(session, self.desk, said, seen or at)
 
-    async def customer_presses(self, data: str, at: datetime = NOON) -> str | None:
+    async def customer_presses(self, data: str, at: datetime = NOON, message_id: int = 0) -> str | None:
         async with self.database.transaction() as session:
-            return await conversation.customer_pressed(session, self.desk, self.contact.id or 0, data, at)
+            return await conversation.customer_pressed(
+                session, self.desk, self.contact.id or 0, data, at, message_id=message_id
+            )
 
     async def staff_says(
         self, text: str, at: datetime = NOON, *, who: StaffMember | None = None, number: int | None = None

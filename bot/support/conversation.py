@@ -13,7 +13,7 @@ from bot.support import answers, by_mail, lines, typed
 from bot.support.answers import catalogue, ranking
 from bot.support.desk import Desk
 from bot.support.feedback import comments, complaints, ratings, telling
-from bot.support.self_service import order_status, proof, ready
+from bot.support.self_service import order_status, preferences, proof, ready
 from bot.support.sla import clocks as sla
 from bot.support.tickets import blocking, floods, opening
 from bot.tables.people import Contact
@@ -63,11 +63,16 @@ async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: date
         reply_to_id=said.reply_to_id,
         quote=said.quote,
     )
-    if line is None or await blocking.keeps_out(session, desk, contact, ticket, line, now):
+    if line is None:
+        return
+    chose = await preferences.took(session, desk, contact, line, now)  # also of somebody who was blocked
+    if await blocking.keeps_out(session, desk, contact, ticket, line, now):
         return
     if ticket is not None:
         await comments.take(session, desk, contact, line, now, ticket=ticket)
         await opening.into(session, desk, contact, ticket, line, now)
+    elif chose:
+        return
     elif await floods.too_much(session, desk, contact, line.at):
         language = await _language(session, desk, contact, said.text)
         await opening.hand_over(session, desk, contact, said.channel, language, line, "flood", now)
@@ -190,9 +195,15 @@ async def greet(session: AsyncSession, desk: Desk, contact_id: int, channel: str
 
 
 async def customer_pressed(
-    session: AsyncSession, desk: Desk, contact_id: int, data: str, now: datetime, channel: str = "telegram"
+    session: AsyncSession,
+    desk: Desk,
+    contact_id: int,
+    data: str,
+    now: datetime,
+    channel: str = "telegram",
+    message_id: int = 0,
 ) -> str | None:
-    """A button of ours was pressed. Returns words to show in passing, or None."""
+    """A button of ours was pressed, at the message `message_id`. Returns words to show in passing, or None."""
     contact = await _hold(session, contact_id)
     if contact.blocked_at is not None:
         return None
@@ -218,6 +229,10 @@ async def customer_pressed(
             return await complaints.answered(session, desk, contact, int(asked_id), said, now)
         case ["1", "tell", voice_id, ("off" | "on") as wanted] if typed.is_id(voice_id):
             return await telling.pressed(session, desk, contact, int(voice_id), wanted, channel, now)
+        case ["1", "prefs", topic, ("on" | "off") as wanted]:
+            return await preferences.pressed(
+                session, desk, contact, topic, wanted, channel, message_id, language, now
+            )
         case _:
             return desk.say(language, "pressed.gone")
     return None

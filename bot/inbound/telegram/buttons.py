@@ -32,7 +32,8 @@ def router() -> Router:
 async def by_customer(query: CallbackQuery, session: AsyncSession, desk: Desk, now: datetime, toast: Toast) -> None:
     contact = await customer.contact_of(session, query.from_user, now)
     assert contact.id is not None and query.data is not None
-    toast.words = await conversation.customer_pressed(session, desk, contact.id, query.data, now)
+    at = query.message.message_id if query.message is not None else 0
+    toast.words = await conversation.customer_pressed(session, desk, contact.id, query.data, now, message_id=at)
 
 
 async def by_staff(

@@ -57,7 +57,7 @@ async def set_commands(bot: Bot, texts: Texts, groups: Collection[int]) -> None:
             code = None if language == "en" else language.partition("_")[0]
             await bot(
                 SetMyCommands(
-                    commands=_commands(texts, language, ["start"]),
+                    commands=_commands(texts, language, ["start", "preferences"]),
                     scope=BotCommandScopeAllPrivateChats(),
                     language_code=code,
                 )
