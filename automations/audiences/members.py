@@ -33,7 +33,7 @@ LOOKED_AT_ONCE = SOLD | {"Subscribed", "Unsubscribed", "Tier Changed", "Tier Rev
 """Events after which the segments of their person are looked at without waiting."""
 
 _HISTORY = timedelta(hours=24)
-_BATCH, _RANGE = 500, 20_000
+_BATCH, _RANGE = 500, 5_000
 _members, _settings = table(SegmentMember), table(Setting)
 
 
@@ -122,13 +122,15 @@ class Members:
         async with database.reading() as session:
             last = await session.scalar(sa.select(sa.func.max(contacts.c.id))) or 0
         for start in range(1, last + 1, _RANGE):
-            here = contacts.c.id.between(start, start + _RANGE - 1)
-            rows = sa.select(sa.literal(name), contacts.c.id, sa.literal(now, _members.c.entered_at.type))
-            rows = rows.select_from(SOURCE).where(here, compiler.clause(segment))
+            here = sa.and_(contacts.c.id >= start, contacts.c.id < start + _RANGE)
+            async with database.reading() as session:
+                ids = (await session.scalars(compiler.members(segment).where(here))).all()
+            rows = [{"segment": name, "contact_id": one, "entered_at": now} for one in ids]
+            old = sa.and_(_members.c.contact_id >= start, _members.c.contact_id < start + _RANGE)
             async with database.transaction() as session:
-                old = sa.delete(_members).where(_members.c.segment == name)
-                await session.execute(old.where(_members.c.contact_id.between(start, start + _RANGE - 1)))
-                await session.execute(sa.insert(_members).from_select(["segment", "contact_id", "entered_at"], rows))
+                await session.execute(sa.delete(_members).where(_members.c.segment == name, old))
+                if rows:
+                    await session.execute(insert(session, _members).on_conflict_do_nothing(), rows)
         async with database.transaction() as session:
             put = insert(session, _settings).values(name=f"segment.{name}", value=self._digest(name), changed_at=now)
             changed = {"value": put.excluded.value, "changed_at": now}

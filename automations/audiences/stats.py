@@ -35,14 +35,31 @@ async def count(session: AsyncSession, whose: Whose, now: datetime) -> None:
         ["contact_id", *_COUNTED, *_UNSCORED, "stale", "counted_at"], _from_orders(whose, now)
     )
     new = counted.excluded
-    differs = sa.or_(_stats.c.stale, *(_stats.c[name].is_distinct_from(new[name]) for name in _COUNTED))
     changed = {name: new[name] for name in (*_COUNTED, "stale", "counted_at")}
-    await session.execute(counted.on_conflict_do_update(index_elements=["contact_id"], set_=changed, where=differs))
-    mine = sa.exists().where(_orders.c.contact_id == _stats.c.contact_id)
-    emptied = sa.update(_stats).where(
-        of(_stats.c.contact_id, whose), sa.or_(_stats.c.orders > 0, _stats.c.stale), ~mine
-    )
+    kept = counted.on_conflict_do_update(index_elements=["contact_id"], set_=changed, where=_differs(new))
+    await session.execute(kept)
+    emptied = sa.update(_stats).where(*_emptied(whose))
     await session.execute(emptied.values(**_NOTHING, stale=False, counted_at=now))
+
+
+async def differing(session: AsyncSession, whose: Whose, now: datetime) -> list[int]:
+    """Those of them whose rows are not up to date. Only looks, so that no writer waits for it."""
+    counted = _from_orders(whose, now).subquery()
+    there = counted.outerjoin(_stats, _stats.c.contact_id == counted.c.contact_id)
+    new = sa.or_(_stats.c.contact_id.is_(None), _differs(counted.c))
+    found = await session.scalars(sa.select(counted.c.contact_id).select_from(there).where(new))
+    gone = await session.scalars(sa.select(_stats.c.contact_id).where(*_emptied(whose)))
+    return sorted({*found, *gone})
+
+
+def _differs(new: Any) -> sa.ColumnElement[bool]:
+    return sa.or_(_stats.c.stale, *(_stats.c[name].is_distinct_from(new[name]) for name in _COUNTED))
+
+
+def _emptied(whose: Whose) -> tuple[sa.ColumnElement[bool], ...]:
+    """Rows of those who have no orders any more."""
+    mine = sa.exists().where(_orders.c.contact_id == _stats.c.contact_id)
+    return of(_stats.c.contact_id, whose), sa.or_(_stats.c.orders > 0, _stats.c.stale), ~mine
 
 
 def _from_orders(whose: Whose, now: datetime) -> sa.Select[Any]:
@@ -61,16 +78,16 @@ def _from_orders(whose: Whose, now: datetime) -> sa.Select[Any]:
     return (
         sa.select(
             _orders.c.contact_id,
-            number(_orders.c.status != "cancelled"),
-            number(paid),
-            number(lately),
-            money(paid),
-            money(lately),
-            sa.func.min(paid_at),
-            sa.func.max(paid_at),
-            *(sa.literal(value) for value in _UNSCORED.values()),
-            sa.false(),
-            sa.literal(now, _stats.c.counted_at.type),
+            number(_orders.c.status != "cancelled").label("orders"),
+            number(paid).label("paid_orders"),
+            number(lately).label("orders_365"),
+            money(paid).label("revenue"),
+            money(lately).label("revenue_365"),
+            sa.func.min(paid_at).label("first_at"),
+            sa.func.max(paid_at).label("last_at"),
+            *(sa.literal(value).label(name) for name, value in _UNSCORED.items()),
+            sa.false().label("stale"),
+            sa.literal(now, _stats.c.counted_at.type).label("counted_at"),
         )
         .where(of(_orders.c.contact_id, whose), _orders.c.contact_id.is_not(None))
         .group_by(_orders.c.contact_id)

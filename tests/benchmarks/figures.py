@@ -56,10 +56,14 @@ def main(names: list[str]) -> None:
         sys.exit(f"no benchmark named {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     for name in names or known:
         print(f"\n{name}", flush=True)
-        for figure in asyncio.run(importlib.import_module(f"bench_{name}").run()):
-            peer = f"   peer {figure.peer}" if figure.peer else ""
-            ratio = f"   ratio {figure.ratio}" if figure.ratio else ""
-            print(f"  {figure.what:<58} {figure.ours}{peer}{ratio}", flush=True)
+        show(asyncio.run(importlib.import_module(f"bench_{name}").run()))
+
+
+def show(found: list[Figure]) -> None:
+    for figure in found:
+        peer = f"   peer {figure.peer}" if figure.peer else ""
+        ratio = f"   ratio {figure.ratio}" if figure.ratio else ""
+        print(f"  {figure.what:<58} {figure.ours}{peer}{ratio}", flush=True)
 
 
 if __name__ == "__main__":
