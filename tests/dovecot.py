@@ -1,10 +1,11 @@
-"""A real IMAP server for tests: Dovecot as an ordinary user (or root), in a folder of its own, on a free port."""
+"""A real IMAP server for tests: Dovecot as an ordinary user (or root), throw-away, on a free port."""
 
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,10 +28,11 @@ def deliver(maildir: Path, raw: bytes, name: str) -> None:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[tuple[int, Path]]:
+def server() -> Iterator[tuple[int, Path]]:
     """Its port and the Maildir of the user `ada` (password `secret`)."""
     # Dovecot serves no mail to root: drop to an account that owns nothing else.
     account = pwd.getpwnam("nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
+    folder = Path(tempfile.mkdtemp(prefix="aftercart-imap-"))  # not pytest's: that is for its owner alone
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -86,10 +88,6 @@ service stats {{
 """,
         "utf-8",
     )
-    for path in folder.parents:  # pytest's folders are for their owner alone
-        if path == path.parent or str(path) == "/tmp":
-            break
-        path.chmod(path.stat().st_mode | 0o011)
     process = subprocess.Popen([_PROGRAM, "-F", "-c", str(folder / "dovecot.conf")])
     try:
         _wait(port, process, folder)
@@ -97,6 +95,7 @@ service stats {{
     finally:
         process.terminate()
         process.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _group(gid: int) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import dovecot
@@ -43,8 +42,8 @@ async def _until_stored(database: Database, count: int) -> list[ReceivedMail]:
     return found
 
 
-async def test_mail_comes_in_by_idle_and_goes_into_a_folder_of_its_own(database: Database, tmp_path: Path) -> None:
-    with dovecot.server(tmp_path / "dovecot") as (port, maildir):
+async def test_mail_comes_in_by_idle_and_goes_into_a_folder_of_its_own(database: Database) -> None:
+    with dovecot.server() as (port, maildir):
         url = f"imap://ada:secret@127.0.0.1:{port}?tls=none"
         raw = letters.letter("Grüße 您好", message_id="<1@x.example>", subject="灯")
         dovecot.deliver(maildir, raw, "1.first")
@@ -59,8 +58,8 @@ async def test_mail_comes_in_by_idle_and_goes_into_a_folder_of_its_own(database:
         assert len(moved) == 2
 
 
-async def test_what_check_says(tmp_path: Path) -> None:
-    with dovecot.server(tmp_path / "dovecot") as (port, _):
+async def test_what_check_says() -> None:
+    with dovecot.server() as (port, _):
         url = f"imap://ada:secret@127.0.0.1:{port}?tls=none"
 
         async def told(**mailbox: str) -> list[str]:
