@@ -187,6 +187,35 @@ async def test_t22_with_nothing_in_stock_the_mail_waits_a_day_and_is_then_skippe
     assert (await shop.skipped())[0] == "nothing_to_show"
 
 
+async def test_t23_what_was_taken_off_or_lost_its_variant_is_not_shown_nor_linked(shop: ShopWorld) -> None:
+    sizes = [{"variant_id": size, "price": 30, "stock": 5} for size in ("s", "l")]
+    shirt = {"product_id": "shirt", "name": "Shirt", "price": 30, "currency": "EUR", "variants": sizes}
+    rug = {"product_id": "rug", "name": "Rug", "price": 90, "currency": "EUR"}
+    for product in (shirt, rug):
+        await shop.happens("Product Updated", "", source="shopify", **product)
+    for size in ("s", "l"):
+        await shop.adds("shirt", variant_id=size, name=f"Shirt {size}", url=f"https://shop.example/shirt/{size}")
+    await shop.adds("rug", url="https://shop.example/rug")
+    await shop.happens("Product Updated", "", source="shopify", **{**shirt, "variants": sizes[1:]})
+    await shop.happens("Product Deleted", "", source="shopify", product_id="rug")
+    await shop.passes(HOUR)
+    mail = shop.mails.sent[0].payload
+    assert "Shirt l" in mail["text"] and "Shirt s" not in mail["text"] and "Rug" not in mail["text"]
+    assert "/rug" not in mail["html"] and "shirt/s" not in mail["html"]
+    await shop.happens("Product Updated", "", source="shopify", **{**shirt, "published": False, "variants": []})
+    await shop.passes(2 * DAY)
+    assert shop.templates() == ["abandoned_cart"] and "nothing_to_show" in await shop.skipped()
+
+
+async def test_t25_a_cart_is_shown_in_its_own_currency_and_never_converted(shop: ShopWorld) -> None:
+    lamp = {"product_id": "lamp", "name": "Lamp", "price": 10, "currency": "EUR"}
+    await shop.happens("Product Updated", "", source="shopify", **lamp)
+    await shop.adds("lamp", currency="USD", price=12.5)
+    await shop.passes(HOUR)
+    text = shop.mails.sent[0].payload["text"]
+    assert "$12.50" in text and "10.00" not in text and "€" not in text
+
+
 async def test_what_comes_back_into_stock_is_written_about_after_all(shop: ShopWorld) -> None:
     await shop.adds("sofa")
     products = shop_world.table(Product)
