@@ -55,12 +55,14 @@ from bot.inbound.web import (
     metrics,
     preferences,
     ratings,
+    segments_api,
     server,
     shop_webhooks,
     sign_up,
 )
 from bot.inbound.web.pages import Pages
 from bot.outbound import practice, staff_group
+from bot.outbound.chat_templates import ChatTemplates
 from bot.outbound.email.sender import EmailSender
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
@@ -221,7 +223,9 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
         stack.push_async_callback(sender.close)
     asked = {
         **stages.stages(house.desk),
-        "marketing": Marketing(house.ground, house.mails, house.care, house.versions),
+        "marketing": Marketing(
+            house.ground, house.mails, house.care, house.versions, chats=_chats(house.ground.config), channels=senders
+        ),
         opt_in.PURPOSE: opt_in.Mails(house.ground),
     }
     outbox = Outbox(house.database, senders, asked, house.worker)
@@ -252,6 +256,10 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
 
 def _members(house: _House) -> Members:
     return Members(house.ground.config, house.segments, lambda: uses.segments(house.flows))
+
+
+def _chats(config: Config) -> ChatTemplates:
+    return ChatTemplates(texts.folders(config.templates.folder), config.shop.language)
 
 
 def _senders(house: _House) -> dict[str, Sender]:
@@ -390,6 +398,7 @@ async def _web(stack: AsyncExitStack, house: _House) -> FastAPI:
         health.routes(house.database),
         metrics.routes(house.database),
         api.routes(house.database, house.ground),
+        segments_api.routes(house.database, house.ground, house.segments),
         links.routes(house.database, house.ground, pages),
         preferences.routes(house.database, house.ground, pages),
         sign_up.routes(house.database, house.ground, house.mails, pages),

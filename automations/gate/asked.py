@@ -11,6 +11,7 @@ from automations.asking.matter import Case
 from automations.care import Care
 from automations.definition.flow import Flow, Step
 from automations.definition.versions import Version
+from automations.gate.coupons import Code
 from bot.base.ground import Ground
 from bot.outbound.chat_templates import ChatTemplates
 from bot.outbound.email.templates import MailTemplate, MailTemplates
@@ -74,6 +75,7 @@ class Asked:
     now: datetime
     variant_of: Flow | None = None
     ways: tuple[Way, ...] = ()
+    code: Code | None = None
     written: Written | None = None
 
     @property

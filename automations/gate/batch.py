@@ -11,7 +11,8 @@ from automations.asking import conditions, facts, matter
 from automations.asking.facts import Person
 from automations.definition.flow import Flow
 from automations.definition.versions import Version, Versions
-from automations.gate import caps, permission, turns, ways
+from automations.gate import caps, coupons, permission, turns, ways
+from automations.gate.coupons import Codes
 from automations.subjects import shown
 from bot.base.database import table
 from bot.base.ground import Ground
@@ -39,6 +40,7 @@ class Batch:
     turns: turns.Turns
     merged: dict[int, list[facts.Row]]
     locked: set[int]
+    codes: Codes
     used: list[MailTemplate] = field(default_factory=list)
     templates: dict[tuple[str, str], MailTemplate] = field(default_factory=dict)
 
@@ -78,7 +80,24 @@ async def load(
     slots = await caps.load(session, rows, limits, versions, now)
     throttled = await turns.load(session, flows, now)
     merged = await _merged(session, rows, enrolments, known)
-    return Batch(enrolments, known, people, permissions, goals, slots, throttled, merged, locked)
+    pools = _pools([row for row in rows if row["contact_id"] in locked], enrolments, known)
+    codes = await coupons.load(session, ground.config.automations.coupons, pools, now)
+    return Batch(enrolments, known, people, permissions, goals, slots, throttled, merged, locked, codes)
+
+
+def _pools(
+    rows: Sequence[facts.Row], enrolments: Mapping[int, facts.Row], versions: Mapping[int, Version]
+) -> dict[int, str]:
+    """The pool of each message whose step has a coupon."""
+    found = {}
+    for row in rows:
+        enrolment = enrolments[row["enrolment_id"]]
+        version = versions.get(enrolment["version_id"])
+        flow = version.flow.for_variant(enrolment["variant"]) if version and version.flow else None
+        step = flow.step(row["step_id"]) if flow else None
+        if step is not None and step.coupon is not None:
+            found[row["id"]] = step.coupon.pool
+    return found
 
 
 async def _lock(session: AsyncSession, contact_ids: Sequence[int]) -> set[int]:

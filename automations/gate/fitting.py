@@ -8,6 +8,9 @@ from automations.gate.asked import Asked, Means, No
 from automations.gate.batch import Batch
 from automations.running import exits
 
+_LONGEST_WITHOUT_CODE = timedelta(hours=24)
+_CODES_COME = timedelta(hours=1)
+
 
 def no_exit(_means: Means, asked: Asked, batch: Batch) -> No | None:
     for event in batch.goals.get(asked.who.id, ()):
@@ -33,11 +36,25 @@ def fresh(means: Means, asked: Asked, batch: Batch) -> No | None:
     refusals = [conditions.first_no(asked.step.check, asked.who, case) for case in cases]
     no = None if None in refusals else refusals[0]
     if no is None:
-        return None
+        return _coupon(asked, batch)
     if asked.now < asked.row["created_at"] + no.hold:
         again = asked.now + min(no.hold / 6, timedelta(days=1))
         return No(no.reason, until=again, moves=True, detail={"condition": no.name})
     return No(no.reason, detail={"condition": no.name})
+
+
+def _coupon(asked: Asked, batch: Batch) -> No | None:
+    """A code is taken for it here, and put back if it does not leave after all."""
+    coupon = asked.step.coupon
+    if coupon is None:
+        return None
+    asked.code = batch.codes.take(asked.row["id"], coupon.pool)
+    if asked.code is not None or coupon.empty == "without":
+        return None
+    detail = {"pool": coupon.pool}
+    if coupon.empty == "hold" and asked.now < asked.row["created_at"] + _LONGEST_WITHOUT_CODE:
+        return No("no_coupon", until=asked.now + _CODES_COME, moves=True, detail=detail)
+    return No("no_coupon", detail=detail)
 
 
 def _leader(asked: Asked, batch: Batch) -> int | None:

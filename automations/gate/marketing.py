@@ -15,7 +15,7 @@ from automations.asking import facts
 from automations.asking.matter import Case
 from automations.care import Care
 from automations.definition.versions import Versions
-from automations.gate import allowed, fitting, timely, turns, wording
+from automations.gate import allowed, coupons, fitting, timely, turns, wording
 from automations.gate import batch as batches
 from automations.gate.asked import Asked, Means, No
 from automations.gate.batch import Batch
@@ -99,15 +99,19 @@ class Marketing:
             if row["contact_id"] not in batch.locked:
                 words[row["id"]] = Defer(now + _BUSY, "busy")
                 continue
+            asked = self._asked(row, batch, now)
             try:
-                words[row["id"]] = self._judged(row, batch, now, leaving)
+                words[row["id"]] = self._judged(asked, batch, leaving)
             except Exception:  # one row of a loop: it alone is not sent
                 log.exception("the gate failed", message_id=row["id"], flow=row["flow"])
                 words[row["id"]] = Skip("error")
+            if asked.code is not None and not isinstance(words[row["id"]], Send):
+                batch.codes.put_back(asked.code)
         for enrolment_id, no in leaving:
             await exits.leave(session, [enrolment_id], no.reason, now, no.event_id, wait=False)
         await templates.remember(session, batch.used, now)
         await turns.keep(session, batch.turns)
+        await coupons.reserve(session, batch.codes)
         for word in words.values():
             if isinstance(word, Defer) and "channel" in word.values:
                 work.kick(session, f"messages:{word.values['channel']}")
@@ -118,6 +122,7 @@ class Marketing:
         where = {"of_enrolment": row["enrolment_id"], "of_step": row["step_id"], "at": outcome.at}
         await session.execute(_GO_ON, where)
         work.kick(session, "enrolments")
+        await coupons.settled(session, row["id"], outcome)
         if outcome.status != "failed" or outcome.reason not in _UNREACHABLE:
             return
         # Of the address that was written to, which may be an older one by now.
@@ -129,8 +134,8 @@ class Marketing:
             chat = str(row["payload"].get("chat_id") or row["receiver"].rpartition(":")[2])
             await contacts.mark_unreachable(session, "telegram", chat, outcome.reason, outcome.at)
 
-    def _judged(self, row: facts.Row, batch: Batch, now: datetime, leaving: list[tuple[int, No]]) -> Word:
-        asked = self._asked(row, batch, now)
+    def _judged(self, asked: Asked, batch: Batch, leaving: list[tuple[int, No]]) -> Word:
+        row = asked.row
         verdicts: dict[str, Any] = {name: row["verdicts"][name] for name in _CARRIED if row["verdicts"].get(name)}
         for name, ask in zip(REASONS, QUESTIONS, strict=True):
             if name == "rendered" and asked.way.channel != row["channel"]:
@@ -159,6 +164,9 @@ class Marketing:
             batch.slots.taken[asked.who.id].append(asked.now)
         if written.template is not None:
             batch.used.append(written.template)
+        if asked.code is not None:
+            batch.codes.give(asked.row["id"], asked.who.id, asked.code, wording.expires_at(self, asked))
+            verdicts["coupon"] = asked.code.code
         verdicts["channel"] = asked.way.channel
         return Send(written.payload, {"verdicts": verdicts, "payload": dict(written.kept_payload), **written.kept})
 

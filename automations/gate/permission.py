@@ -39,7 +39,7 @@ class Permissions:
         return None
 
     def word(self, way: Way, topic: str) -> str | None:
-        """`granted`, `withdrawn` or None: consent is per address. Without a word on the topic that on marketing holds."""
+        """`granted`, `withdrawn` or None, per address. Without a word on the topic that on marketing holds."""
         mark = self.marks[way]
         return self.words.get((way.channel, mark, topic)) or self.words.get((way.channel, mark, GENERAL))
 

@@ -1,7 +1,9 @@
 """The words of the message as they leave: a mail with its way out, or a text for a chat."""
 
+from datetime import datetime
 from typing import Any
 
+from babel.dates import format_date
 from jinja2 import TemplateError
 
 from automations.asking import conditions
@@ -12,6 +14,7 @@ from automations.subjects import shown
 from automations.subjects.writing import Writing
 from bot.base import logs
 from bot.base.errors import FindingsError
+from bot.contacts import zones
 from bot.outbound.email import tracking
 from bot.outbound.email.templates import Mail
 from bot.outbound.email.tracking import LinkTokens
@@ -23,7 +26,7 @@ def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
               if conditions.first_no(asked.step.check, asked.who, case) is None]  # fmt: skip
     writing = Writing(
         means.ground, means.care, asked.flow, asked.step, asked.who, asked.case, asked.way.address, links, merged,
-        medium=asked.way.channel,
+        medium=asked.way.channel, coupon=_coupon(means, asked),
     )  # fmt: skip
     try:
         values = shown.build(writing)
@@ -31,6 +34,26 @@ def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
     except (TemplateError, FindingsError, LookupError, ValueError, TypeError) as error:
         return No("render_error", detail={"error": logs.clean(f"{type(error).__name__}: {error}")[:300]})
     return None
+
+
+def expires_at(means: Means, asked: Asked) -> datetime | None:
+    """The code holds from this message on; None: for good."""
+    pools = means.ground.config.automations.coupons
+    pool = next((one for one in pools if asked.code and one.name == asked.code.pool), None)
+    return asked.now + pool.valid if pool is not None and pool.valid is not None else None
+
+
+def _coupon(means: Means, asked: Asked) -> dict[str, str]:
+    if asked.code is None:
+        return {}
+    name, until = asked.code.pool, expires_at(means, asked)
+    pool = next((one for one in means.ground.config.automations.coupons if one.name == name), None)
+    zone = zones.local(means.ground.config, asked.who.contact).zone
+    shown_until = format_date(until.astimezone(zone), format="long", locale=asked.case.language) if until else ""
+    return {
+        "code": asked.code.code, "title": pool.title_in(asked.case.language) if pool else "",
+        "expires_on": shown_until,
+    }  # fmt: skip
 
 
 def _mail(means: Means, asked: Asked, batch: Batch, values: dict[str, Any], links: LinkTokens) -> Written:

@@ -13,7 +13,7 @@ Money is in the smallest unit of its currency.
 from collections.abc import Mapping
 from typing import Any
 
-from automations.subjects import birthday, browse, care_tips, cart, goods, refills, welcome
+from automations.subjects import birthday, broadcast, browse, care_tips, cart, goods, refills, welcome
 from automations.subjects.writing import Subject, Writing
 
 KNOWN: Mapping[str, Subject] = {
@@ -23,6 +23,7 @@ KNOWN: Mapping[str, Subject] = {
     "birthday": birthday.SUBJECT,
     "care": care_tips.SUBJECT,
     "welcome": welcome.SUBJECT,
+    "broadcast": broadcast.SUBJECT,
     "back_in_stock": goods.BACK_IN_STOCK,
     "price_drop": goods.PRICE_DROP,
     "replenishment": refills.SUBJECT,
@@ -56,6 +57,7 @@ def build(writing: Writing) -> dict[str, Any]:
         },
         "flow": {"name": writing.flow.name, "title": writing.flow.title},
         "step": writing.step.id,
+        "coupon": {"code": "", "title": "", "expires_on": "", **writing.coupon},
         "unsubscribe_url": writing.links.unsubscribe,
         "preferences_url": writing.links.preferences,
         **KNOWN[writing.flow.about].show(writing),

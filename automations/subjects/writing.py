@@ -1,7 +1,7 @@
 """One mail about to be written, and what every subject shares: its links, its lines with the price of now."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from automations.asking.facts import Person, Row
@@ -27,6 +27,7 @@ class Writing:
     links: LinkTokens
     also: Sequence[Mapping[str, Any]] = ()
     medium: str = "email"
+    coupon: Mapping[str, str] = field(default_factory=dict)
 
     def link(self, url: object) -> str:
         """The address with the campaign's tags, if it is one of the shop's."""

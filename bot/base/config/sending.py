@@ -18,7 +18,8 @@ _Named = TypeVar("_Named", "Pool", "Hook")
 class Pool(Section):
     """Codes of one kind: of a file (`codes`, one a line), brought in by `aftercart coupon import`, or made up by us.
 
-    `pattern` says how: `WB-{8}` is WB- and 8 letters that nobody mixes up. `valid` counts from the mail with the code.
+    `pattern` says how: `WB-{8}` is WB- and 8 letters that nobody mixes up; beside a file it serves when that is used up.
+    `valid` counts from the mail with the code.
     """
 
     name: Annotated[str, _NAME]
@@ -34,8 +35,6 @@ class Pool(Section):
             found = _PATTERN.fullmatch(self.pattern)
             if not found or int(found["count"]) < _FEWEST:
                 raise ValueError(f'pattern is like "WB-{{8}}": capitals, and at least {_FEWEST} letters in braces')
-            if self.codes:
-                raise ValueError("codes and pattern exclude each other: imported, or made up by us")
         return self
 
     @property

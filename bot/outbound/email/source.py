@@ -21,7 +21,7 @@ _VARIANT_KEYS = ("name", "subject", "preheader")
 _KINDS = ("marketing", "service")
 _FENCE = re.compile(r"\s*\+\+\+[ \t]*\n(.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.S | re.M)
 _INCLUDE = re.compile(r"<mj-include\s+path=\"([^\"]*)\"\s*/?>(?:\s*</mj-include>)?")
-_ALWAYS_SHOWN = ("customer", "shop", "unsubscribe_url", "preferences_url")
+_ALWAYS_SHOWN = ("customer", "shop", "coupon", "unsubscribe_url", "preferences_url")
 _DEEPEST = 5
 
 
