@@ -9,6 +9,7 @@ import aiosmtplib
 
 from automations import care
 from automations.audiences import segment_files
+from automations.broadcasts import broadcast_files
 from automations.definition import flow_files
 from bot import migrations
 from bot.base import clock, logs, texts
@@ -17,6 +18,7 @@ from bot.base.database import Database
 from bot.base.errors import Finding, FindingsError
 from bot.base.texts import Texts
 from bot.inbound.mailbox import setup as mailbox
+from bot.outbound.chat_templates import ChatTemplates
 from bot.outbound.email.templates import MailTemplates
 from bot.support import answers, hours, macros, scripts
 
@@ -44,6 +46,7 @@ def files(config: Config) -> list[Finding]:
         lambda: Texts(folders),
         lambda: flow_files.load(flows, flow_files.around(config, mails.names())),
         lambda: segment_files.load(config),
+        lambda: broadcast_files.load(config, broadcast_files.around(config, mails.names())),
         lambda: care.load(folders),
         lambda: answers.load(folders),
         lambda: macros.load(folders),
@@ -53,7 +56,7 @@ def files(config: Config) -> list[Finding]:
         findings += _of(part)
     if config.templates.folder and not config.templates.folder.is_dir():
         findings.append(Finding("this folder does not exist", config.source, key="templates.folder"))
-    return findings + mails.lint()
+    return findings + mails.lint() + ChatTemplates(folders, config.shop.language).lint()
 
 
 def _of(part: Callable[[], Any]) -> list[Finding]:

@@ -59,7 +59,7 @@ async def publish(session: AsyncSession, flows: Flows, now: datetime, only: str 
         if only not in (None, name):
             continue
         kept = {key: value for key, value in flows.definitions[name].items() if key != "enabled"}
-        version_id = await _put(session, name, kept, now)
+        version_id = await put(session, name, kept, now)
         status = "active" if made.enabled else "stopped"
         slept = await session.scalar(
             sa.select(sa.func.count()).where(_versions.c.flow == name, _versions.c.status == "stopped")
@@ -83,7 +83,8 @@ async def active(session: AsyncSession) -> dict[str, int]:
     return {row.flow: row.id for row in await session.execute(entered.order_by(_versions.c.id))}
 
 
-async def _put(session: AsyncSession, name: str, definition: Mapping[str, Any], now: datetime) -> int:
+async def put(session: AsyncSession, name: str, definition: Mapping[str, Any], now: datetime) -> int:
+    """The id of the version with that definition, made if it is new."""
     mark = digest(definition)
     same = sa.select(_versions.c.id).where(_versions.c.flow == name, _versions.c.digest == mark)
     found: int | None = await session.scalar(same)

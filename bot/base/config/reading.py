@@ -196,7 +196,7 @@ def _with_absolute_paths(config: Config, file: Path | None) -> Config:
     from elsewhere the shop would silently begin anew, without its suppressions."""
     base = file.resolve().parent if file else Path.cwd()
     flows, templates = config.automations.flows_folder, config.templates.folder
-    segments = config.automations.segments_folder
+    segments, broadcasts = config.automations.segments_folder, config.automations.broadcasts_folder
     url = config.database.url
     if url.startswith("sqlite:///"):
         url = f"sqlite:///{base / url.removeprefix('sqlite:///')}"
@@ -207,6 +207,7 @@ def _with_absolute_paths(config: Config, file: Path | None) -> Config:
                 update={
                     "flows_folder": flows and base / flows,
                     "segments_folder": segments and base / segments,
+                    "broadcasts_folder": broadcasts and base / broadcasts,
                     "coupons": tuple(
                         one.model_copy(update={"codes": one.codes and base / one.codes})
                         for one in config.automations.coupons

@@ -182,6 +182,7 @@ def _cap(text: object) -> Cap:
 class Automations(Section):
     flows_folder: Path | None = None
     segments_folder: Path | None = None
+    broadcasts_folder: Path | None = None
     tiers: Annotated[tuple[Tier, ...], AfterValidator(in_order)] = ()
     tier_grace: Duration = timedelta(days=30)
     rfm: Rfm = Rfm()

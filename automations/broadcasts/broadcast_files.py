@@ -1,0 +1,212 @@
+"""Reads the broadcasts of a shop's folder: one TOML each, its name is the name of the broadcast.
+
+Every mistake becomes a finding with file, line, key, reason and the nearest name that is known.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from automations.audiences import segment_files
+from automations.broadcasts.broadcast import RECIPIENT, Arm, Broadcast, Trial, of, stored
+from automations.definition import flow as flows
+from bot.base import paths
+from bot.base.config import Config
+from bot.base.errors import Finding, FindingsError
+from bot.base.toml_source import Source, near
+
+Say = Callable[[Sequence[str | int], str], Finding]
+Path_ = Sequence[str | int]
+
+_SENDERS = ("email", "telegram")
+_MODELS: Mapping[str, type[BaseModel]] = {"test": Trial, "variants": Arm, "coupon": flows.Coupon}
+_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a broadcast may refer to. None, or a kind that is missing in `names`: not checked."""
+
+    templates: Collection[str] | None = None
+    quiet: tuple[time, time] | None = None
+    names: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A broadcast, and its own words as a row keeps them."""
+
+    broadcast: Broadcast
+    tree: Mapping[str, Any]
+    file: Path | None = None
+
+
+def around(config: Config, templates: Collection[str] | None = None) -> Around:
+    return Around(templates, config.automations.quiet_hours, {
+        "segment": segment_files.names_in(config), "topic": config.automations.topic_names,
+    })  # fmt: skip
+
+
+def load(config: Config, surroundings: Around) -> dict[str, Found]:
+    """Every broadcast of the shop's folder, by name. Raises FindingsError with all mistakes of all files."""
+    folder = config.automations.broadcasts_folder
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        raise FindingsError(Finding("this folder of broadcasts does not exist", paths.shown(folder)))
+    found: dict[str, Found] = {}
+    findings: list[Finding] = []
+    for file in sorted(folder.glob("*.toml")):
+        one, wrong = _read_file(file, surroundings)
+        findings += wrong
+        if one is not None and not wrong:
+            found[file.stem] = one
+    if findings:
+        raise FindingsError(*findings)
+    return found
+
+
+def load_one(config: Config, name: str, surroundings: Around) -> Found | None:
+    """The broadcast of that file, whatever is wrong with others; None if there is no such file."""
+    folder = config.automations.broadcasts_folder
+    file = folder / f"{name}.toml" if folder is not None else None
+    if file is None or not file.is_file():
+        return None
+    one, wrong = _read_file(file, surroundings)
+    if wrong or one is None:
+        raise FindingsError(*wrong)
+    return one
+
+
+def names(config: Config) -> list[str]:
+    folder = config.automations.broadcasts_folder
+    return sorted(file.stem for file in folder.glob("*.toml")) if folder is not None and folder.is_dir() else []
+
+
+def of_tree(name: str, tree: object, surroundings: Around) -> Found:
+    """A definition that came as JSON. Raises FindingsError."""
+
+    def say(path: Path_, message: str) -> Finding:
+        key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+        return Finding(message, key=key or None)
+
+    if not isinstance(tree, dict):
+        raise FindingsError(Finding("send an object with the keys of a broadcast"))
+    made, wrong = _checked(name, tree, surroundings, say)
+    if wrong or made is None:
+        raise FindingsError(*wrong)
+    return Found(made, stored(tree))
+
+
+def _read_file(file: Path, surroundings: Around) -> tuple[Found | None, list[Finding]]:
+    findings: list[Finding] = []
+    source = Source(file)
+    tree = source.read(findings)
+    if tree is None:
+        return None, findings
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", file.stem):
+        findings.append(Finding("name the file in small letters, digits and _: summer_sale.toml", paths.shown(file)))
+        return None, findings
+    made, findings = _checked(file.stem, tree, surroundings, source.finding)
+    return None if made is None else Found(made, stored(tree), file), findings
+
+
+def _checked(
+    name: str, tree: Mapping[str, Any], surroundings: Around, say: Say
+) -> tuple[Broadcast | None, list[Finding]]:
+    """What is wrong is left out and the rest looked at again, so that one mistake does not hide the next."""
+    if "name" in tree:
+        return None, [say(("name",), "a broadcast is named by its file; leave this out")]
+    rest, findings = deepcopy(dict(tree)), list[Finding]()
+    for _ in range(_ROUNDS):
+        try:
+            made = of(name, rest)
+        except ValidationError as error:
+            findings += [one for one in (_explained(one, say) for one in error.errors()) if one not in findings]
+            if not all([_without(rest, one) for one in error.errors()]):
+                return None, findings
+            continue
+        return made, findings + [one for one in _check(made, surroundings, say) if one not in findings]
+    return None, findings
+
+
+def _without(tree: dict[str, Any], error: Any) -> bool:
+    """Take the wrong key out of the tree. False where it cannot be spared."""
+    here: Any = tree
+    *way, last = list(error["loc"]) or [None]
+    if error["type"] == "missing" or last is None:
+        return False
+    for part in way:
+        try:
+            here = here[part]
+        except (KeyError, IndexError, TypeError):
+            return tree.pop(way[0], None) is not None
+    if isinstance(here, dict) and last in here:
+        del here[last]
+        return True
+    return tree.pop(way[0] if way else last, None) is not None
+
+
+def _explained(error: Any, say: Say) -> Finding:
+    path = list(error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        words = [part for part in path[:-1] if isinstance(part, str)]
+        model = next((_MODELS[word] for word in reversed(words) if word in _MODELS), Broadcast)
+        known = [key for key in model.model_fields if key != "name" or model is Arm]
+        message = f"unknown key; {near(str(path[-1]), known)}"
+    elif error["type"] == "missing":
+        message = "this is missing"
+    elif error["type"] == "literal_error":
+        allowed = re.findall(r"'([^']+)'", str(error["ctx"]["expected"]))
+        message = f"{error['input']!r} is not one of them; {near(str(error['input']), allowed)}"
+    return say(path, message)
+
+
+def _check(made: Broadcast, surroundings: Around, say: Say) -> Iterator[Finding]:
+    """What types cannot say: names that must exist, parts that fit together."""
+
+    def named(kind: str, word: str, *path: str | int) -> Iterator[Finding]:
+        known = surroundings.names.get(kind)
+        if known is not None and word not in known:
+            yield say(path, f"there is no {kind} {word!r}; {near(word, known)}")
+
+    def template(word: str, *path: str | int) -> Iterator[Finding]:
+        if surroundings.templates is not None and word not in surroundings.templates:
+            yield say(path, f"no mail template of this name; {near(word, surroundings.templates)}")
+
+    yield from named("segment", made.segment, "segment")
+    yield from named("topic", made.topic, "topic")
+    yield from template(made.send, "send")
+    if made.coupon is not None:
+        yield from named("pool", made.coupon.pool, "coupon")
+    if len(set(made.channels)) < len(made.channels):
+        yield say(("channels",), "a channel stands there twice")
+    for channel in made.channels:
+        if channel not in _SENDERS:
+            yield say(("channels",), f"nothing is sent by {channel} yet; channels are {', '.join(_SENDERS)}")
+    yield from _times(made, surroundings, say)
+    for number, arm in enumerate(made.test.variants if made.test else ()):
+        if arm.send is not None:
+            yield from template(arm.send, "test", "variants", number, "send")
+
+
+def _times(made: Broadcast, surroundings: Around, say: Say) -> Iterator[Finding]:
+    if "late" in made.model_fields_set and made.zone != RECIPIENT:
+        yield say(("late",), 'belongs to zone = "recipient": elsewhere it is the same time for all')
+    if made.test is not None and not made.test.wait:
+        yield say(("test", "wait"), "give people time to click; four hours are usual")
+    quiet = surroundings.quiet
+    if made.when is None or made.zone != RECIPIENT or quiet is None or made.quiet_hours == "off":
+        return
+    begin, end = quiet
+    at = datetime.time(made.when)
+    if begin <= at < end if begin < end else at >= begin or at < end:
+        yield say(("when",), f"{at:%H:%M} lies in the quiet hours {begin:%H:%M}-{end:%H:%M}: "
+                             f"everybody would get it after {end:%H:%M}")  # fmt: skip
