@@ -1,4 +1,4 @@
-"""`contact export` and `contact forget`: what a person may ask of the shop about their data."""
+"""`contact export`, `contact consent` and `contact forget`: what a person may ask of the shop about their data."""
 
 import asyncio
 from pathlib import Path
@@ -45,6 +45,32 @@ def export(
     file = output or Path(f"contact-{number}.zip")
     file.write_bytes(data)
     typer.echo(f"{file} ({len(data):,} bytes)")
+
+
+@cli.command("consent")
+@in_words
+def consent(who: Whom, config: ConfigFile = None) -> None:
+    """Show what an address allows, and everything that was ever said about it: when, how, from where."""
+    from bot import contacts, start
+    from bot.base import clock
+    from bot.base import config as settings
+    from bot.base.errors import Finding, FindingsError
+    from bot.contacts import audit, showing
+
+    kind, _, value = who.partition(":") if ":" in who else ("email", "", who)
+    address = contacts.normalise(kind, value)
+    if address is None:
+        raise FindingsError(Finding(f"{value!r} is no {kind}", "WHO"))
+
+    async def run() -> None:
+        async with start.ready(settings.load(config)) as (database, ground), database.transaction() as session:
+            for line in await showing.consent_lines(session, ground, kind, address, clock.now()):
+                typer.echo(line)
+            found = await contacts.find(session, kind, address)
+            about = f"contact:{found.id}" if found is not None else "an address of nobody we know"
+            await audit.write(session, "operator", "consent", about, clock.now())
+
+    asyncio.run(run())
 
 
 @cli.command("forget")

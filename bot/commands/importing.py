@@ -15,6 +15,7 @@ class Subject(StrEnum):
     customers = "customers"
     products = "products"
     orders = "orders"
+    suppressions = "suppressions"
 
 
 @in_words
@@ -23,8 +24,9 @@ def import_file(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="As Shopify or WooCommerce export it, or your own.")],
     config: ConfigFile = None,
     encoding: Annotated[str | None, typer.Option(help="If it cannot be guessed, such as cp1252.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it, and keep nothing.")] = False,
 ) -> None:
-    """Take customers, products or orders from a CSV file. Run it again as often as you like; it sends nothing."""
+    """Take customers, products, orders or suppressions from a CSV file. Run it again as you like; it sends nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -42,11 +44,12 @@ def import_file(
             with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
                 task = bar.add_task(f"{subject}", total=sheet.size)
                 return await taking.take(
-                    database, ground, subject.value, sheet, lambda done: bar.update(task, completed=done)
+                    database, ground, subject.value, sheet, lambda done: bar.update(task, completed=done), dry=dry_run
                 )
 
     report = asyncio.run(take())
-    typer.echo(f"{report.taken} of {report.lines} lines taken ({sheet.encoding}, delimiter {sheet.delimiter!r})")
+    done = "would be taken" if dry_run else "taken"
+    typer.echo(f"{report.taken} of {report.lines} lines {done} ({sheet.encoding}, delimiter {sheet.delimiter!r})")
     if report.refused_file is not None:
         typer.echo(f"{report.refused} refused, with their reasons in {paths.shown(report.refused_file)}:")
         for reason, count in sorted(report.reasons.items(), key=lambda one: -one[1])[:10]:

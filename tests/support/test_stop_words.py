@@ -76,6 +76,7 @@ async def test_a_sentence_is_a_question_like_any_other(stage: Stage, words: str)
 async def test_an_open_conversation_goes_on_and_staff_see_the_word(stage: Stage) -> None:
     await _allow(stage, "marketing")
     await stage.customer_says("I want to speak to a person", seconds(1))
+    await stage.staff_takes(seconds(4))
     await stage.staff_says("Shall I stop the delivery or let it go?", seconds(5))
     await stage.customer_says("STOP", seconds(9))
     assert await _gets(stage) == []

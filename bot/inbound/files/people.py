@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from bot import contacts
 from bot.base import ids
 from bot.base.database import table
+from bot.contacts.consent import ANSWERS
 from bot.tables.people import Consent, Contact, Identity, Suppression
 
 _SOURCE = "import"
@@ -125,7 +126,9 @@ async def _allow(session: AsyncSession, secret: str, people: Sequence[Person], n
         if kind == "email"
     }
     rows = table(Consent)
-    there = sa.select(rows.c.address_hash).where(rows.c.channel == "email", rows.c.address_hash.in_(sorted(wanted)))
+    there = sa.select(rows.c.address_hash).where(
+        rows.c.channel == "email", rows.c.address_hash.in_(sorted(wanted)), rows.c.action.in_(ANSWERS)
+    )
     for mark in set(await session.scalars(there)):
         wanted.pop(mark, None)
     granted = [

@@ -14,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import clock, paths
 from bot.base.database import Database
 from bot.base.ground import Ground
-from bot.inbound.files import columns, customers, orders, products
+from bot.inbound.files import columns, customers, orders, products, suppressions
 from bot.inbound.files.batches import Cells, Refused
 from bot.inbound.files.csv_lines import Line, Sheet
 
-SUBJECTS: Mapping[str, ModuleType] = {"customers": customers, "products": products, "orders": orders}
+SUBJECTS: Mapping[str, ModuleType] = {
+    "customers": customers, "products": products, "orders": orders, "suppressions": suppressions
+}  # fmt: skip
 _BATCH = 500
 
 _Take = Callable[[AsyncSession, Ground, Sequence[Cells], datetime], Awaitable[list[Refused]]]
@@ -44,9 +46,12 @@ async def take(
     subject: str,
     sheet: Sheet,
     progress: Callable[[int], None] = lambda _done: None,
+    *,
+    dry: bool = False,
 ) -> Report:
     """Write the facts of a file down. Running it again, or after a crash in the middle, does no harm.
 
+    `dry` says what would come of it, and keeps nothing.
     `progress` hears how many bytes are done. Raises FindingsError if the columns are not there.
     """
     module = SUBJECTS[subject]
@@ -57,7 +62,7 @@ async def take(
         for batch, done in _batches(sheet, places, getattr(module, "key", None)):
             broken = [Refused(cells, cells.line.error) for cells in batch if cells.line.error]
             sound = [cells for cells in batch if not cells.line.error]
-            refused = broken + (await _write(database, ground, module.take, sound) if sound else [])
+            refused = broken + (await _write(database, ground, module.take, sound, dry=dry) if sound else [])
             report.lines += len(batch)
             report.refused += len(refused)
             refusals.add(refused)
@@ -67,17 +72,22 @@ async def take(
     return report
 
 
-async def _write(database: Database, ground: Ground, take_lines: _Take, lines: list[Cells]) -> list[Refused]:
+async def _write(
+    database: Database, ground: Ground, take_lines: _Take, lines: list[Cells], *, dry: bool
+) -> list[Refused]:
     """A batch at once; if the database refuses it, line by line, so that only the guilty one is lost."""
     try:
         async with database.transaction() as session:
-            return await take_lines(session, ground, lines, clock.now())
+            refused = await take_lines(session, ground, lines, clock.now())
+            if dry:
+                await session.rollback()
+            return refused
     except (DBAPIError, OverflowError) as error:
         if isinstance(error, OperationalError | InterfaceError):
             raise  # the database is away: that is not the line's fault
         if len(lines) == 1:
             return [Refused(lines[0], "the database cannot hold one of its values (too large, or out of range)")]
-    return [one for line in lines for one in await _write(database, ground, take_lines, [line])]
+    return [one for line in lines for one in await _write(database, ground, take_lines, [line], dry=dry)]
 
 
 def _batches(
