@@ -23,15 +23,11 @@ def _local(value: object) -> datetime:
         if value.tzinfo is not None:
             raise ValueError("write the time without a zone, and the zone in zone")
         return value
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    try:  # a day alone says nothing about the time
+        found = datetime.fromisoformat(value) if isinstance(value, str) and ":" in value else None
     except ValueError:
         found = None
-    if (
-        found is None
-        or found.tzinfo is not None
-        or (isinstance(value, str) and len(value.strip()) <= len("2026-12-01"))
-    ):
+    if found is None or found.tzinfo is not None:
         raise ValueError('write day and local time, such as "2026-12-01 10:00"')
     return found
 
@@ -86,8 +82,8 @@ class Trial(Part):
 class Broadcast(Part):
     """`when` is a local time in `zone`; without it the broadcast goes when it is started.
 
-    `late` says what becomes of people whose local time is past already: written to at once, or not if it is past by more
-    than `max_lateness`.
+    `late` says what becomes of people whose own local time is past already: they are written to at once, or not if it
+    is past by more than `max_lateness`.
     """
 
     name: Name

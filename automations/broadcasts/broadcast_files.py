@@ -129,7 +129,8 @@ def _checked(
             made = of(name, rest)
         except ValidationError as error:
             findings += [one for one in (_explained(one, say) for one in error.errors()) if one not in findings]
-            if not all([_without(rest, one) for one in error.errors()]):
+            spared = [_without(rest, one) for one in error.errors()]
+            if not all(spared):
                 return None, findings
             continue
         return made, findings + [one for one in _check(made, surroundings, say) if one not in findings]

@@ -158,9 +158,11 @@ class Broadcasts:
         patience = max(row["ends_at"] or one.at, row["looked_at"]) + 2 * test.wait + _PATIENCE
         over = (last or row["looked_at"]) + test.wait
         if paused or (not through and one.at < patience):
-            return await self._later(one, one.at + _SOON)
+            await self._later(one, one.at + _SOON)
+            return
         if over > one.at and through:
-            return await self._later(one, over)
+            await self._later(one, over)
+            return
         async with self.database.reading() as session:
             tallies = await choosing.tallies(session, one.broadcast, self.ground.config.shop.currency)
             zones = await recipients.resting_zones(session, row["version_id"])

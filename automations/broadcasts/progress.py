@@ -22,8 +22,10 @@ _ENDS = {"skipped": "skipped", "withheld": "withheld", "failed": "failed", "unkn
 
 @dataclass
 class Progress:
-    """People in each state. `waiting` have nothing in the outbox yet, `resting` of them wait for the end of the test;
-    `leaving` have a mail there. `skipped` says why. `finish` is when the last mail is expected to leave; `cancelled` that somebody of it was let go.
+    """People in each state.
+
+    `waiting` have nothing in the outbox yet, `resting` of them wait for the end of the test; `leaving` have a mail
+    there. `skipped` says why. `finish` is when the last mail is expected to leave. `cancelled`: people were let go.
     """
 
     enrolled: int = 0
