@@ -40,7 +40,7 @@ TABLE = (
     Line("queue delay", "* * * * * */15", "the way into the staff groups is measured, and alarmed when it is slow"),
     Line("goals", "*/5 * * * *", "house goals that are missed too fast to be reached are told, once a window each"),
     Line("flow files", "* * * * * */10", "changed flow files are taken; a wrong one changes nothing and is told"),
-    Line("birthdays", "2 * * * *", "whoever has a birthday soon, in zones where a day began, enters the flow"),
+    Line("sweeps", "2 * * * *", "whoever has a birthday or anniversary soon, or bought long ago, enters the flow"),
     Line("segments", "*/3 * * * *", "who came into the segments that flows wait for, and who left them"),
     Line("standings", "11 1 * * *", "every customer is counted, scored and placed in a tier"),
     Line("merged customers", "*/5 * * * *", "who turned out to be one is counted as one"),

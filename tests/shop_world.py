@@ -26,7 +26,7 @@ from automations.running.on_catalogue import OnCatalogue
 from automations.running.on_event import OnEvent
 from automations.running.shelves import Shelves
 from automations.running.starts import Starter
-from automations.running.sweeps import Birthdays
+from automations.running.sweeps.runner import Sweeps
 from bot import contacts, events
 from bot.base import due, paths
 from bot.base.config import Config
@@ -95,7 +95,7 @@ class ShopWorld:
         self.gate = Marketing(self.ground, _mails(), tips, known)
         self.engine = Engine(self.database, self.ground, self.worker, known, tips)
         self.starter = Starter(self.ground, tips, known, self.flows.definitions)
-        self.birthdays = Birthdays(self.database, self.starter, list(self.flows))
+        self.sweeps = Sweeps(self.database, self.starter, list(self.flows))
         self.outbox = Outbox(
             self.database, {"email": self.mails}, {"marketing": self.gate, opt_in.PURPOSE: opt_in.Mails(self.ground)},
             self.worker, now=lambda: self.now,

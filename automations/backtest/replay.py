@@ -19,7 +19,7 @@ from automations.gate.marketing import Marketing
 from automations.running.engine import Engine
 from automations.running.on_event import OnEvent
 from automations.running.starts import Starter
-from automations.running.sweeps import Birthdays
+from automations.running.sweeps.runner import Sweeps
 from bot.base import due
 from bot.base.database import Database, table
 from bot.base.ground import Ground
@@ -99,7 +99,7 @@ class Replay:
             now=self.now,
         )  # fmt: skip
         starter = Starter(self.ground, self.care, known, self.flows.definitions)
-        self._birthdays = Birthdays(self.database, starter, self.flows)
+        self._sweeps = Sweeps(self.database, starter, self.flows)
         await self._move()
 
     async def _shop(self, session: AsyncSession, happened: Happened, now: datetime) -> object:
@@ -132,7 +132,7 @@ class Replay:
                 event = await anext(coming, None)
             await self._give(known)
             if sweep <= self.clock:
-                await self._birthdays.run(self.clock)
+                await self._sweeps.run(self.clock)
                 sweep += _HOUR
             await self._settle()
 

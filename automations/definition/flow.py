@@ -327,8 +327,8 @@ class Step(Part):
 
 
 About = Literal[
-    "cart", "checkout", "browse", "birthday", "anniversary", "care", "order", "replenishment", "win_back", "back_in_stock",
-    "price_drop", "tier", "welcome", "broadcast",
+    "cart", "checkout", "browse", "birthday", "anniversary", "care", "order", "replenishment", "win_back",
+    "back_in_stock", "price_drop", "tier", "welcome", "broadcast",
 ]  # fmt: skip
 
 

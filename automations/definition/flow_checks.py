@@ -16,7 +16,7 @@ from bot.base.toml_source import Source, near
 Quiet = tuple[time, time] | None
 Path = Sequence[str | int]
 _SHORTEST_DAY = timedelta(hours=1)
-_SWEEP_KEYS = frozenset({"lead", "belated", "feb29", "minimum_age"})
+_SWEEP_KEYS = frozenset({"lead", "belated", "feb29", "minimum_age", "quiet", "window"})
 _SENDERS = frozenset({"email", "telegram"})
 
 _NAMES = {"in_segment": "segment", "not_in_segment": "segment", "tier_is": "tier", "tier_at_least": "tier"}

@@ -14,10 +14,11 @@ from automations.consent import leaving, signing_up
 from automations.definition.flow import Flow
 from automations.definition.flow_files import Flows
 from automations.definition.versions import Version, Versions
-from automations.running import exits, heard, starts, sweeps, waits
+from automations.running import exits, heard, starts, waits
 from automations.running.heard import HISTORY
 from automations.running.pace import Pace
 from automations.running.starts import Cause, Starter
+from automations.running.sweeps import runner as sweeps
 from bot.base import logs, work
 from bot.base.database import table
 from bot.base.ground import Ground
@@ -220,7 +221,7 @@ class OnEvent:
                 cause = Cause(happened.contact_id, newest.ts, newest.id, context)
                 await self._consider(session, [flow], cause, now)
             elif flow.trigger.sweep:
-                await sweeps.one(session, self.starter, flow, happened.contact_id, now)
+                await sweeps.learned(session, self.starter, flow, happened.contact_id, now)
 
 
 def _flow(known: Mapping[int, Version], row: Mapping[str, Any]) -> Flow | None:

@@ -1,6 +1,6 @@
 """What people allow: the consent ledger (appended to, never changed) and the addresses that get nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot.base import ids
+from bot.base.config.topics import GENERAL
 from bot.base.database import insert, table
 from bot.contacts.identity import normalise
 from bot.tables.people import Consent, Suppression
@@ -96,6 +97,25 @@ async def allowed(session: AsyncSession, secret: str, channel: str, address: str
         col(Consent.action).in_(ANSWERS),
     )
     return await session.scalar(said.order_by(col(Consent.at).desc(), col(Consent.id).desc()).limit(1))
+
+
+async def words(
+    session: AsyncSession, secret: str, channel: str, addresses: Collection[str], topic: str
+) -> dict[str, str]:
+    """What the ledger says last of many addresses: granted or withdrawn. Without a word on the topic that on marketing
+    holds; an address without either is left out.
+    """
+    marks = {_hash(channel, address, secret): address for address in addresses}
+    said = sa.select(col(Consent.address_hash), col(Consent.topic), col(Consent.action)).where(
+        col(Consent.address_hash).in_(sorted(marks)),
+        col(Consent.channel) == channel,
+        col(Consent.topic).in_({topic, GENERAL}),
+        col(Consent.action).in_(ANSWERS),
+    )
+    found: dict[str, dict[str, str]] = {GENERAL: {}, topic: {}}
+    for mark, about, action in await session.execute(said.order_by(col(Consent.at), col(Consent.id))):
+        found[about][marks[mark]] = action  # the newest overwrites
+    return {**found[GENERAL], **found[topic]}
 
 
 async def suppress(

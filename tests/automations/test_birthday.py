@@ -5,8 +5,7 @@ import pytest
 import shop_world
 from shop_world import DAY, HOUR, ShopWorld
 
-from automations.definition.flow import Trigger
-from automations.running.sweeps import occurrence
+from automations.running.sweeps.yearly import occurrence
 from bot.base.database import Database
 from bot.base.texts import Texts
 
@@ -19,7 +18,7 @@ async def shop(database: Database, texts: Texts) -> ShopWorld:
 async def hours(shop: ShopWorld, count: int) -> None:
     """The clock runs with the hourly sweep."""
     for _ in range(count):
-        await shop.birthdays.run(shop.now)
+        await shop.sweeps.run(shop.now)
         await shop.passes(HOUR)
 
 
@@ -33,7 +32,7 @@ async def test_a_week_before_and_at_nine_on_the_day_where_the_person_lives(shop:
 
 async def test_a_birthday_learned_on_the_day_is_wished_at_once(shop: ShopWorld) -> None:
     await shop.person()
-    await shop.birthdays.run(shop.now)
+    await shop.sweeps.run(shop.now)
     await shop.happens("", kind="identify", traits={"birthday": "1990-03-04"})
     await shop.settle()
     assert shop.templates() == ["birthday"] and await shop.skipped() == ["stale"]
@@ -48,34 +47,34 @@ async def test_one_wish_a_year_whatever_changes(shop: ShopWorld) -> None:
 
 
 async def test_an_outage_over_the_birthday_is_made_up_for_within_36_hours(shop: ShopWorld) -> None:
-    await shop.birthdays.run(shop.now)
+    await shop.sweeps.run(shop.now)
     await shop.person(birthday="--03-05", birthday_known_at=shop.now - DAY)
     await shop.sleeps(30 * HOUR)
-    await shop.birthdays.run(shop.now)
+    await shop.sweeps.run(shop.now)
     await shop.settle()
     assert shop.templates() == ["birthday"]
 
 
 async def test_after_two_days_of_outage_it_is_too_late_for_a_wish(shop: ShopWorld) -> None:
-    await shop.birthdays.run(shop.now)
+    await shop.sweeps.run(shop.now)
     await shop.person(birthday="--03-05")
     await shop.sleeps(60 * HOUR)
-    await shop.birthdays.run(shop.now)
+    await shop.sweeps.run(shop.now)
     await shop.passes(HOUR)
     assert shop.templates() == [] and await shop.skipped() == ["stale", "stale"]
 
 
 async def test_the_sweep_run_twice_enrols_once(shop: ShopWorld) -> None:
     await shop.person(birthday="1990-03-08")
-    assert await shop.birthdays.run(shop.now) == 1
-    assert await shop.birthdays.run(shop.now) == 0
+    assert await shop.sweeps.run(shop.now) == 1
+    assert await shop.sweeps.run(shop.now) == 0
     await shop.sleeps(DAY)
-    assert await shop.birthdays.run(shop.now) == 0
+    assert await shop.sweeps.run(shop.now) == 0
 
 
 async def test_nobody_too_young_is_written_to(shop: ShopWorld) -> None:
     await shop.person(birthday="2015-03-05")
-    assert await shop.birthdays.run(shop.now) == 0
+    assert await shop.sweeps.run(shop.now) == 0
 
 
 async def test_the_sweep_on_the_day_of_the_change_to_summer_time_wishes_once(shop: ShopWorld) -> None:
@@ -99,7 +98,7 @@ async def test_the_sweep_on_the_day_of_the_change_to_summer_time_wishes_once(sho
     ],
 )
 def test_when_a_birthday_is_kept(birthday: str, year: int, rule: str, day: date | None) -> None:
-    assert occurrence(birthday, year, Trigger.model_validate({"sweep": "birthday", "feb29": rule})) == day
+    assert occurrence(birthday, year, rule, 16) == day
 
 
 async def test_the_29th_of_february_comes_once_in_every_year(shop: ShopWorld) -> None:

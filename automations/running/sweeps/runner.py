@@ -1,0 +1,67 @@
+"""The hourly job: one look for each flow that has a sweep, and what is learned of one person between two of them."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from automations.definition.flow import Flow
+from automations.running.starts import Starter
+from automations.running.sweeps import anniversary, birthday, win_back, yearly
+from automations.running.sweeps.turn import Turn
+from automations.running.sweeps.yearly import Yearly
+from bot.base import clock, logs
+from bot.base.database import Database, insert, table
+from bot.tables.settings import Setting
+
+log = logs.get(__name__)
+_settings = table(Setting)
+
+_YEARLY: Mapping[str, Yearly] = {
+    one.kind: one for one in (birthday.BIRTHDAY, anniversary.FIRST_ORDER, anniversary.SIGN_UP)
+}
+_SWEEPS: Mapping[str, Callable[[Turn], Awaitable[int]]] = {
+    **{kind: partial(yearly.sweep, yearly=one) for kind, one in _YEARLY.items()},
+    "win_back": win_back.sweep,
+}
+"""By the word that a flow writes after `sweep`."""
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """`flows` are all flows in use; those without a sweep are left alone."""
+
+    database: Database
+    starter: Starter
+    flows: Iterable[Flow]
+
+    async def run(self, now: datetime | None = None) -> int:
+        """Returns how many people entered a flow."""
+        moment = now or clock.now()
+        return sum([await self._sweep(flow, moment) for flow in self.flows if flow.enabled and flow.trigger.sweep])
+
+    async def _sweep(self, flow: Flow, now: datetime) -> int:
+        assert flow.trigger.sweep is not None
+        name = f"sweep.{flow.name}"
+        async with self.database.reading() as session:
+            value = await session.scalar(sa.select(_settings.c.value).where(_settings.c.name == name))
+        turn = Turn(self.database, self.starter, flow, clock.parse(value) if value else None, now)
+        entered = await _SWEEPS[flow.trigger.sweep](turn)
+        async with self.database.transaction() as session:
+            put = insert(session, _settings).values(name=name, value=now.isoformat(), changed_at=now)
+            changed = {"value": put.excluded.value, "changed_at": now}
+            await session.execute(put.on_conflict_do_update(index_elements=["name"], set_=changed))
+        if entered:
+            log.info("people entered a flow by the calendar", flow=flow.name, entered=entered)
+        return entered
+
+
+async def learned(session: AsyncSession, starter: Starter, flow: Flow, contact_id: int, now: datetime) -> int:
+    """Something about this person was told: their birthday may have been, or when they signed up."""
+    found = _YEARLY.get(flow.trigger.sweep or "")
+    if found is None or not found.learned:
+        return 0
+    return await yearly.one(session, starter, flow, found, contact_id, now)
