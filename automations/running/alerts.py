@@ -42,6 +42,7 @@ async def ask(session: AsyncSession, secret: str, happened: Happened, holds: tim
     said = happened.properties
     variant_id = lines.text(said.get("variant_id"))
     product_id = lines.text(said.get("product_id")) or await catalogue.product_of(session, variant_id)
+    product_id, variant_id = await catalogue.named(session, product_id, variant_id)
     if not product_id or (not variant_id and await catalogue.has_variants(session, product_id)):
         log.warning("a request to be told of stock names no variant", event_id=happened.id, product_id=product_id)
         return
@@ -108,6 +109,7 @@ async def bought(session: AsyncSession, happened: Happened) -> None:
     listed = happened.properties.get("products")
     named = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
     things = {(lines.text(one.get("product_id")), lines.text(one.get("variant_id"))) for one in named}
+    things |= {(variant_id, "") for _, variant_id in things if variant_id}  # a variant that is a product of its own
     if not things:
         return
     mine = sa.select(_rows.c.id, _rows.c.product_id, _rows.c.variant_id).where(
@@ -131,7 +133,9 @@ async def release(session: AsyncSession, product_id: str, variant_id: str, most:
         _rows.c.product_id == product_id, _rows.c.variant_id == variant_id, _rows.c.status == "waiting",
         _rows.c.expires_at > now,
     )  # fmt: skip
-    taken = (await session.execute(waiting.order_by(_rows.c.requested_at, _rows.c.id).limit(most))).all()
+    waiting = waiting.order_by(_rows.c.requested_at, _rows.c.id).limit(most)
+    # One that is being taken back just now is left alone.
+    taken = (await session.execute(waiting.with_for_update(skip_locked=True))).all()
     if not taken:
         return 0
     said = {"product_id": product_id, **({"variant_id": variant_id} if variant_id else {})}

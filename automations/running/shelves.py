@@ -121,14 +121,21 @@ class Shelves:
             if not rows:
                 return 0
             waiting = await alerts.review(session, rows, now)
-            rule = on_catalogue.restock(self.flows)
-            for row in waiting if rule else ():
-                # Their mail could not leave. If it still is there they come with the next batch.
-                assert rule is not None
-                await on_catalogue.watch(
-                    session, "restock", row, now, now + rule.pause, unless_running=True, rounds=1
-                )  # fmt: skip
+        rule = on_catalogue.restock(self.flows)
+        if waiting and rule is not None:
+            await self._again(waiting, now + rule.pause, now)
         return len(rows)
+
+    async def _again(self, rows: Sequence[Mapping[str, Any]], due_at: datetime, now: datetime) -> None:
+        """Their mail could not leave. If it still is there they come with the next batch.
+
+        A transaction of its own: the events lock what changed in the catalogue before they lock requests.
+        """
+        async with self.database.transaction() as session:
+            for row in rows:
+                await on_catalogue.watch(
+                    session, "restock", row, now, due_at, unless_running=True, rounds=1
+                )  # fmt: skip
 
 
 async def _people(

@@ -15,11 +15,11 @@ from bot.base import money
 from bot.base.database import insert, table
 from bot.events import Happened, NewEvent
 from bot.shops import lines, prices
-from bot.tables.catalogue import PriceChange
+from bot.tables.catalogue import PriceChange, StockAlert
 from bot.tables.shop import Product
 
 SOURCE = "aftercart"
-_rows, _prices = table(Product), table(PriceChange)
+_rows, _prices, _alerts = table(Product), table(PriceChange), table(StockAlert)
 
 
 async def apply(session: AsyncSession, happened: Happened, now: datetime, currency: str) -> bool | None:
@@ -43,10 +43,15 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
         changed = {name: put.excluded[name] for name in values if name not in ("product_id", "variant_id")}
         await session.execute(put.on_conflict_do_update(index_elements=["product_id", "variant_id"], set_=changed))
     known = await prices.told(session, product_id)
+    new = [one for one in stated if one not in held or one not in known]
+    waited_for = await _waited_for(session, product_id) if new else set()
     for variant_id, values in stated.items():
         await _compare_prices(session, happened, known.get(variant_id), values, now)
-        if variant_id in held:
-            await _compare_stock(session, happened, held[variant_id], values, now)
+        before = held.get(variant_id)
+        if variant_id in new and variant_id in waited_for:
+            before = {**values, "stock": 0}  # the shop tells of it for the first time, and somebody found it sold out
+        if before is not None:
+            await _compare_stock(session, happened, before, values, now)
     if "variants" in said:
         await _gone(session, happened, held, [one for one in held if one not in stated], at, now)
     return None
@@ -70,6 +75,14 @@ async def product_of(session: AsyncSession, variant_id: str) -> str:
     return await session.scalar(mine) or ""
 
 
+async def named(session: AsyncSession, product_id: str, variant_id: str) -> tuple[str, str]:
+    """The ids under which the catalogue has it: WooCommerce tells of a variation as of a product of its own."""
+    both = sa.tuple_(_rows.c.product_id, _rows.c.variant_id).in_([(product_id, variant_id), (variant_id, "")])
+    found = {tuple(row) for row in await session.execute(sa.select(_rows.c.product_id, _rows.c.variant_id).where(both))}
+    alone = variant_id and (variant_id, "") in found and (product_id, variant_id) not in found
+    return (variant_id, "") if alone else (product_id, variant_id)
+
+
 async def has_variants(session: AsyncSession, product_id: str) -> bool:
     one = sa.select(_rows.c.id).where(_rows.c.product_id == product_id, _rows.c.variant_id != "").limit(1)
     return await session.scalar(one) is not None
@@ -78,6 +91,12 @@ async def has_variants(session: AsyncSession, product_id: str) -> bool:
 async def _held(session: AsyncSession, product_id: str) -> dict[str, Mapping[str, Any]]:
     rows = await session.execute(sa.select(_rows).where(_rows.c.product_id == product_id))
     return {row["variant_id"]: dict(row) for row in rows.mappings()}
+
+
+async def _waited_for(session: AsyncSession, product_id: str) -> set[str]:
+    """The variants of which somebody wants to hear when they are back."""
+    asked = sa.select(_alerts.c.variant_id).where(_alerts.c.product_id == product_id, _alerts.c.status == "waiting")
+    return set((await session.scalars(asked)).all())
 
 
 async def _gone(

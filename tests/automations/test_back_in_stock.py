@@ -153,9 +153,11 @@ async def test_sold_out_again_before_the_mail_leaves_they_wait_for_the_next_time
 
 
 async def test_a_mail_that_could_not_leave_comes_with_the_next_batch_if_it_is_still_there(shop: ShopWorld) -> None:
-    await shop.happens("Subscribed", topic="marketing")
-    await asks(shop)
-    await shop.adds("lamp")  # its mail takes the place of the one that may leave in these hours
+    bea = "bea@example.org"
+    await shop.person(bea)
+    await asks(shop, bea)
+    # The mail about her cart takes the place of the one that may leave in these hours.
+    await shop.happens("Product Added", bea, product_id="lamp", name="Lamp", price=20, cart_id="c1", currency="EUR")
     await shop.passes(HOUR)
     assert shop.templates() == ["abandoned_cart"]
     await stocked(shop, 5)
@@ -216,6 +218,27 @@ async def test_a_request_must_say_which_variant_where_there_are_several(shop: Sh
         await shop.happens("Product Updated", "", product_id="mug", name="Mug", price=9, currency="EUR", stock=stock)
     await shop.passes(HOUR)
     assert "Mug" in shop.mails.sent[0].payload["subject"]
+
+
+async def test_what_the_shop_tells_of_for_the_first_time_was_sold_out_for_who_asked(shop: ShopWorld) -> None:
+    for event in ("Product Viewed", "Back In Stock Requested"):
+        await shop.happens(event, product_id="cap", name="Cap", price=15, currency="EUR")
+    await shop.happens("Product Updated", "", product_id="cap", name="Cap", price=15, currency="EUR", stock=4)
+    await shop.passes(HOUR)
+    assert "Cap" in shop.mails.sent[0].payload["subject"]
+
+
+async def test_a_variation_that_the_shop_tells_of_as_a_product_is_found(shop: ShopWorld) -> None:
+    for stock in (0, 3):
+        said = {"product_id": "771", "name": "Cap, red", "price": 15, "currency": "EUR", "stock": stock}
+        await shop.happens("Product Updated", "", source="woocommerce", **said)
+        if not stock:
+            for who in ("a@example.org", "b@example.org"):
+                await shop.happens("Back In Stock Requested", who, product_id="77", variant_id="771")
+    line = {"product_id": "77", "variant_id": "771", "price": 15, "quantity": 1}
+    await shop.happens("Order Completed", "a@example.org", order_id="o1", products=[line], currency="EUR")
+    await shop.passes(HOUR)
+    assert [message.payload["to"] for message in shop.mails.sent] == ["b@example.org"]
 
 
 async def test_an_event_that_only_claims_that_it_is_back_tells_nobody(shop: ShopWorld) -> None:

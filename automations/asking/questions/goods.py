@@ -132,12 +132,19 @@ def alert_closed(person: Person, case: Case, _value: Any) -> bool:
 def _bought(person: Person, case: Case, *, whole_product: bool) -> bool:
     thing = {name: str(case.context.get(name) or "") for name in ("product_id", "variant_id")}
     return any(
-        str(item.get("product_id") or "") == thing["product_id"]
-        and (whole_product or str(item.get("variant_id") or "") in ("", thing["variant_id"]) or not thing["variant_id"])
+        _is(item, thing, whole_product=whole_product)
         for order in matter.ordered_since(person, case.anchor_ts, {})
         if order["status"] != "cancelled"
         for item in order["items"]
     )
+
+
+def _is(item: Row, thing: Mapping[str, str], *, whole_product: bool) -> bool:
+    product_id, variant_id = str(item.get("product_id") or ""), str(item.get("variant_id") or "")
+    if not thing["variant_id"] and variant_id == thing["product_id"]:
+        return True  # a variant that is a product of its own
+    return product_id == thing["product_id"] and (whole_product or variant_id in ("", thing["variant_id"])
+                                                  or not thing["variant_id"])  # fmt: skip
 
 
 @condition("orders")
