@@ -3,6 +3,7 @@
 import typer
 
 from bot.commands import (
+    audience_reports,
     checking,
     contacts,
     experiment_report,
@@ -11,6 +12,7 @@ from bot.commands import (
     importing,
     reports,
     running,
+    segments,
     setting_up,
     sla_report,
     templates,
@@ -32,7 +34,9 @@ cli.command()(checking.check)
 cli.command()(setting_up.migrate)
 cli.command("import")(importing.import_file)
 cli.add_typer(flows.cli, name="flow")
+cli.add_typer(segments.cli, name="segment")
 cli.add_typer(templates.cli, name="template")
+reports.cli.command("rfm")(audience_reports.rfm)
 reports.cli.command("sla")(sla_report.sla)
 reports.cli.command("ratings")(feedback_reports.ratings)
 reports.cli.command("improvements")(feedback_reports.improvements)

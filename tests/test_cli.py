@@ -97,6 +97,22 @@ def test_flows_and_templates_can_be_looked_at(aftercart: Shell) -> None:
     assert "no mail template named 'nope'" in aftercart("template", "render", "nope", status=1)[1]
 
 
+def test_segments_can_be_looked_at_before_they_are_used(aftercart: Shell) -> None:
+    assert "Lapsed customers" in aftercart("segment", "list")[0]
+    shown, _ = aftercart("segment", "show", "vip")
+    assert "rfm = [" in shown and "VIP customers: 0 of 0 contacts" in shown
+    assert "no segment named 'nope'" in aftercart("segment", "show", "nope", status=1)[1]
+    (aftercart.folder / "people.csv").write_text("email,name\nanna@example.com,Anna\n", "utf-8")
+    aftercart("import", "customers", "people.csv")
+    (aftercart.folder / "mine.toml").write_text("[[all]]\norders = {at_most = 0}\n", "utf-8")
+    shown, _ = aftercart("segment", "count", "mine.toml")
+    assert "mine: 1 of 1 contacts, 100.0%" in shown and "anna@example.com" in shown and "orders at_most 0" in shown
+    (aftercart.folder / "mine.toml").write_text("[[all]]\nrfm = 'champion'\n", "utf-8")
+    _, told = aftercart("segment", "count", "mine.toml", status=1)
+    assert told.startswith("mine.toml:2: all[1].rfm: there is no RFM group 'champion'; did you mean champions?")
+    assert len(json.loads(aftercart("report", "rfm", "--json")[0])["groups"]) == 11
+
+
 def test_history_is_imported_and_reported(aftercart: Shell) -> None:
     (aftercart.folder / "people.csv").write_text("email,name\nanna@example.com,Anna\nbroken,Bo\n", "utf-8")
     shown, _ = aftercart("import", "customers", "people.csv")
