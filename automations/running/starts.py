@@ -17,7 +17,7 @@ from automations.definition import versions
 from automations.definition.flow import Flow, Step
 from automations.definition.versions import Version, Versions
 from automations.experiments import exposures
-from automations.running import exits, heard, lots, waits
+from automations.running import exits, heard, lots, refusals, waits
 from automations.subjects import shown
 from bot.base import ids, work
 from bot.base.database import insert, table
@@ -66,8 +66,16 @@ class Starter:
             same = await _find(session, flow.name, key)
             if same is not None:
                 await self._again(session, flow, same, person, case)
-            elif await self._wanted(session, flow, person, case, now):
-                began += await self._enrol(session, flow, key, cause, case, zone)
+                continue
+            refused = await self._refused(session, flow, person, case, now)
+            if refused is None:
+                entering = await self._version(session, flow)
+                if entering is None:
+                    refused = "resting"
+                else:
+                    began += await self._enrol(session, entering, key, cause, case, zone)
+            if refused is not None:
+                await refusals.note(session, flow.name, person.id, refused, cause.event_id, now)
         return began
 
     def _reasons(self, flow: Flow, person: Person, cause: Cause) -> list[dict[str, Any]]:
@@ -108,42 +116,44 @@ class Starter:
         found = (await self.versions.find(session, [row["version_id"]])).get(row["version_id"])
         return found.flow.for_variant(row["variant"]).step(row["step_id"]) if found and found.flow else None
 
-    async def _wanted(self, session: AsyncSession, flow: Flow, person: Person, case: Case, now: datetime) -> bool:
+    async def _refused(
+        self, session: AsyncSession, flow: Flow, person: Person, case: Case, now: datetime
+    ) -> str | None:
+        """Why the person does not enter; None if they do, and then what the flow takes the place of has ended."""
         if person.email is None and _only_mails(flow):
-            return False
-        if conditions.first_no((*flow.trigger.when, *flow.filters), person, case):
-            return False
+            return "no_address"
+        if no := conditions.first_no((*flow.trigger.when, *flow.filters), person, case):
+            return no.reason
         if await _reached_already(session, flow, person.id, case):
-            return False
+            return "goal_reached"
         mine = [dict(row) for row in (await session.execute(
             sa.select(_rows).where(_rows.c.contact_id == person.id, _rows.c.status == "active")
         )).mappings()]  # fmt: skip
         known = await self.versions.find(session, {row["version_id"] for row in mine})
         if any(_priority(known, row) in flow.higher() for row in mine):
-            return False  # somebody who is at the checkout is not written to about the cart
+            return "higher_flow"  # somebody who is at the checkout is not written to about the cart
         written = await _last_mail(session, flow.name, person.id)
         if not await _long_enough_ago(session, flow, person.id, written, now):
-            return False
+            return "re_entry"
         lower = [row["id"] for row in mine if _priority(known, row) in flow.lower()]
         await exits.leave(session, lower, "higher_intent", now)
         if flow.enrol.others == "supersede":
             older = [row["id"] for row in mine if row["flow"] == flow.name]
             await exits.leave(session, older, "superseded", now)
-        return True
+        return None
 
     async def _enrol(
-        self, session: AsyncSession, flow: Flow, key: str, cause: Cause, case: Case, zone: ZoneInfo
+        self, session: AsyncSession, entering: Version, key: str, cause: Cause, case: Case, zone: ZoneInfo
     ) -> int:
-        version_id = await self._version(session, flow.name)
-        if version_id is None:
-            return 0
+        flow = entering.flow
+        assert flow is not None
         lot = await lots.draw(session, self.ground.secret, flow, cause.contact_id)
         context = {**case.context, **lot.kept}
         place = await _place(session, flow.for_variant(lot.variant), cause, case, zone, context)
         added: int | None = await session.scalar(
             insert(session, _rows)
             .values(
-                flow=flow.name, version_id=version_id, contact_id=cause.contact_id, dedupe_key=key, status="active",
+                flow=flow.name, version_id=entering.id, contact_id=cause.contact_id, dedupe_key=key, status="active",
                 step_id=flow.steps[0].id, anchor_event_id=cause.event_id, anchor_ts=cause.ts, entered_at=case.now,
                 step_entered_at=cause.ts, resets=0, attempts=0, variant=lot.variant, **place,
             )
@@ -159,15 +169,22 @@ class Starter:
             await exposures.record(session, [seen])
         return 1
 
-    async def _version(self, session: AsyncSession, name: str) -> int | None:
-        """None: there is nothing to enter, or the flow rests."""
-        mark = versions.digest({key: value for key, value in self.definitions[name].items() if key != "enabled"})
+    async def _version(self, session: AsyncSession, flow: Flow) -> Version | None:
+        """The version to enter: the one of our files, or the newest if another process has published it meanwhile.
+
+        None: there is nothing to enter, or the flow rests.
+        """
+        words = self.definitions.get(flow.name, {})
+        mark = versions.digest({key: value for key, value in words.items() if key != "enabled"})
         found: int | None = await session.scalar(
             sa.select(_versions.c.id)
-            .where(_versions.c.flow == name, _versions.c.digest == mark, _versions.c.status == "active")
-            .where(~sa.exists().where(_pauses.c.flow == name))
+            .where(_versions.c.flow == flow.name, _versions.c.status == "active")
+            .where(~sa.exists().where(_pauses.c.flow == flow.name))
+            .order_by((_versions.c.digest == mark).desc(), _versions.c.number.desc())
+            .limit(1)
         )
-        return found
+        version = None if found is None else (await self.versions.find(session, [found])).get(found)
+        return version if version is not None and version.flow is not None else None
 
 
 async def _place(
