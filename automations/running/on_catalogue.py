@@ -49,6 +49,7 @@ class OnCatalogue:
             await self._somebody(session, happened, now)
 
     async def _somebody(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
+        assert happened.contact_id is not None
         if happened.name == "Back In Stock Requested":
             rule = restock(self.flows) or Restock()
             await alerts.ask(session, self.ground.secret, happened, rule.expires, now)

@@ -65,7 +65,8 @@ def _lowest(before: Sequence[Mapping[str, Any]], today: Mapping[str, Any], withi
 def least_before(thing: Mapping[str, Any], percent: float, units: float) -> int:
     """The lowest earlier price from which today's is a reduction by `percent`, and by `units` of its currency."""
     by_share = math.ceil(Decimal(thing["price"] * 100) / (100 - Decimal(str(percent))))
-    return max(by_share, thing["price"] + max(1, lines.amount(units, thing["currency"]) or 0))
+    by_units = int(thing["price"]) + max(1, lines.amount(units, thing["currency"]) or 0)
+    return max(by_share, by_units)
 
 
 async def note(session: AsyncSession, happened: Happened, currency: str) -> None:
