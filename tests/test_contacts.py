@@ -60,7 +60,7 @@ def test_an_identity_has_one_form_and_nobody_has_none(kind: str, given: object, 
     assert contacts.normalise(kind, given) == kept
 
 
-async def test_blocked_ids_never_join_two_people(database: Database) -> None:
+async def test_t12_blocked_ids_never_join_two_people(database: Database) -> None:
     first = await _known(database, ("user_id", "null"), ("anonymous_id", "a1"))
     second = await _known(database, ("user_id", "null"), ("anonymous_id", "a2"))
     assert first != second
@@ -79,7 +79,7 @@ async def test_the_visitor_who_signs_in_is_the_customer_of_that_address(database
         assert found.id == guest
 
 
-async def test_an_address_of_another_user_stays_with_them(database: Database) -> None:
+async def test_t10_an_address_of_another_user_stays_with_them(database: Database) -> None:
     ada = await _known(database, ("user_id", "u1"), ("email", "ada@example.org"))
     bob = await _known(database, ("user_id", "u2"), ("email", "ada@example.org"))
     assert ada != bob
@@ -94,7 +94,7 @@ async def test_a_known_user_keeps_their_profile_when_they_type_the_address_of_an
     assert await _known(database, ("email", "ada@example.org")) == ada
 
 
-async def test_a_tablet_that_many_share_is_no_identifier_any_more(database: Database) -> None:
+async def test_t11_a_tablet_that_many_share_is_no_identifier_any_more(database: Database) -> None:
     for number in range(6):
         await _known(database, ("user_id", f"u{number}"), ("anonymous_id", "tablet"))
     seventh = await _known(database, ("user_id", "u7"), ("anonymous_id", "tablet"))

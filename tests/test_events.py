@@ -228,7 +228,7 @@ def test_older_and_foreign_names_are_kept_under_ours() -> None:
 
 
 @pytest.mark.parametrize("given", ["1001", 1001, 1001.0, "#1001", " 1001 "])
-def test_an_id_is_one_text_however_it_is_written(given: object) -> None:
+def test_t57_an_id_is_one_text_however_it_is_written(given: object) -> None:
     assert names.properties("Order Completed", {"order_id": given})["order_id"] == "1001"
 
 

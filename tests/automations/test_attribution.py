@@ -62,7 +62,7 @@ async def test_a_pending_order_is_credited_when_it_is_paid(shop: ShopWorld) -> N
     assert await credited(shop) == [("abandoned_cart", 5000, False)]
 
 
-async def test_refunds_and_changes_follow_the_order(shop: ShopWorld) -> None:
+async def test_t56_refunds_and_changes_follow_the_order(shop: ShopWorld) -> None:
     await shop.clicks()
     await shop.orders(revenue=100)
     await shop.happens("Order Updated", order_id="o1", revenue=80, updated_at=(shop.now + HOUR).isoformat())

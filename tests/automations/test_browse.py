@@ -73,7 +73,7 @@ async def test_it_comes_at_most_every_two_weeks(shop: ShopWorld) -> None:
     assert len(await shop.enrolled("browse_reminder")) == 2
 
 
-async def test_a_program_that_looks_at_everything_is_no_shopper(shop: ShopWorld) -> None:
+async def test_t58_a_program_that_looks_at_everything_is_no_shopper(shop: ShopWorld) -> None:
     for number in range(60):
         await shop.happens("Product Viewed", product_id=f"p{number % 3}", at=shop.now)
     await shop.passes(5 * HOUR)

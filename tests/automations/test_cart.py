@@ -31,7 +31,7 @@ async def test_nothing_is_sent_before_the_cart_was_left_for_an_hour(shop: ShopWo
     assert shop.templates() == ["abandoned_cart"]
 
 
-async def test_an_edit_before_the_first_mail_starts_the_hour_again_with_the_new_cart(shop: ShopWorld) -> None:
+async def test_t01_an_edit_before_the_first_mail_starts_the_hour_again_with_the_new_cart(shop: ShopWorld) -> None:
     await shop.adds("lamp")
     await shop.passes(40 * MINUTE)
     await shop.adds("chair")
@@ -49,7 +49,7 @@ async def test_edits_cannot_put_the_first_mail_off_for_more_than_a_day(shop: Sho
     assert len(shop.templates()) == 1
 
 
-async def test_an_edit_after_the_first_mail_changes_the_second_and_does_not_repeat_the_first(
+async def test_t02_an_edit_after_the_first_mail_changes_the_second_and_does_not_repeat_the_first(
     shop: ShopWorld,
 ) -> None:
     await shop.adds("lamp")
@@ -60,7 +60,7 @@ async def test_an_edit_after_the_first_mail_changes_the_second_and_does_not_repe
     assert "Chair" in shop.mails.sent[1].payload["text"]
 
 
-async def test_a_cart_emptied_and_filled_again_in_ten_minutes_stays(shop: ShopWorld) -> None:
+async def test_t03_a_cart_emptied_and_filled_again_in_ten_minutes_stays(shop: ShopWorld) -> None:
     await shop.adds("lamp")
     await shop.happens("Product Removed", product_id="lamp", cart_id="c1")
     await shop.passes(10 * MINUTE)
@@ -94,7 +94,7 @@ async def test_an_order_that_waits_for_payment_ends_the_reminders_too(shop: Shop
     assert shop.templates() == []
 
 
-async def test_an_order_between_gate_and_hand_over_takes_the_mail_back(shop: ShopWorld) -> None:
+async def test_t04_an_order_between_gate_and_hand_over_takes_the_mail_back(shop: ShopWorld) -> None:
     await shop.adds()
     await shop.passes(59 * MINUTE)
     shop.now += MINUTE
@@ -107,7 +107,7 @@ async def test_an_order_between_gate_and_hand_over_takes_the_mail_back(shop: Sho
     assert await shop.skipped() == ["exited"]
 
 
-async def test_two_carts_of_one_person_the_newer_takes_the_place_of_the_older(shop: ShopWorld) -> None:
+async def test_t08_two_carts_of_one_person_the_newer_takes_the_place_of_the_older(shop: ShopWorld) -> None:
     await shop.adds("lamp", cart="phone")
     await shop.passes(10 * MINUTE)
     await shop.adds("chair", cart="laptop")
@@ -117,7 +117,7 @@ async def test_two_carts_of_one_person_the_newer_takes_the_place_of_the_older(sh
     assert len(shop.templates()) == 1 and "Chair" in shop.mails.sent[0].payload["text"]
 
 
-async def test_the_cart_of_the_phone_is_closed_by_the_order_on_the_laptop(shop: ShopWorld) -> None:
+async def test_t07_the_cart_of_the_phone_is_closed_by_the_order_on_the_laptop(shop: ShopWorld) -> None:
     await shop.happens("Product Added", anonymous="phone-1", product_id="lamp", name="Lamp", price=19.9, cart_id="p")
     await shop.happens("identify", anonymous="phone-1", kind="identify", traits={"email": "ada@example.org"})
     assert len(await shop.enrolled("abandoned_cart")) == 1
@@ -154,7 +154,7 @@ async def test_a_new_cart_within_a_week_of_the_last_mail_is_not_written_about(sh
     assert shop.templates()[-1] == "abandoned_cart" and len(await shop.enrolled("abandoned_cart")) == 2
 
 
-async def test_a_refund_or_cancellation_does_not_open_the_cart_again(shop: ShopWorld) -> None:
+async def test_t20_a_refund_or_cancellation_does_not_open_the_cart_again(shop: ShopWorld) -> None:
     await shop.adds()
     await shop.orders()
     await shop.happens("Order Cancelled", order_id="o1")
@@ -236,7 +236,7 @@ async def test_a_cart_without_an_id_counts_once_a_day(shop: ShopWorld) -> None:
     assert "Chair" in shop.mails.sent[0].payload["text"]
 
 
-async def test_history_never_starts_a_flow(shop: ShopWorld) -> None:
+async def test_t32_history_never_starts_a_flow(shop: ShopWorld) -> None:
     await shop.adds()
     before = len(await shop.enrolled())
     await shop.happens("Product Added", at=shop.now - 700 * DAY, product_id="chair", cart_id="old", price=5)
@@ -249,7 +249,7 @@ async def test_somebody_who_was_never_named_gets_nothing(shop: ShopWorld) -> Non
     assert await shop.enrolled() == []
 
 
-async def test_two_profiles_become_one_and_no_mail_is_repeated(shop: ShopWorld) -> None:
+async def test_t09_two_profiles_become_one_and_no_mail_is_repeated(shop: ShopWorld) -> None:
     await shop.person("guest@example.org")
     await shop.happens("Product Added", "guest@example.org", product_id="lamp", name="Lamp", price=5, cart_id="g")
     await shop.passes(HOUR)

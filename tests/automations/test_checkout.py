@@ -19,7 +19,7 @@ async def test_two_mails_follow_a_checkout_that_was_left(shop: ShopWorld) -> Non
     assert shop.templates() == ["abandoned_checkout", "abandoned_checkout_2"]
 
 
-async def test_an_order_known_before_its_checkout_event_refuses_the_enrolment(shop: ShopWorld) -> None:
+async def test_t05_an_order_known_before_its_checkout_event_refuses_the_enrolment(shop: ShopWorld) -> None:
     begun = shop.now
     await shop.passes(10 * MINUTE)
     await shop.orders(checkout_id="k1")
@@ -29,7 +29,7 @@ async def test_an_order_known_before_its_checkout_event_refuses_the_enrolment(sh
     assert await shop.enrolled("abandoned_checkout") == []
 
 
-async def test_one_order_closes_every_checkout_of_the_person(shop: ShopWorld) -> None:
+async def test_t06_one_order_closes_every_checkout_of_the_person(shop: ShopWorld) -> None:
     for checkout in ("k1", "k2", "k3"):
         await shop.checks_out(checkout)
     assert len(await shop.enrolled("abandoned_checkout")) == 3

@@ -116,7 +116,7 @@ async def test_an_enrolment_that_cannot_be_moved_ends_as_failed_and_stops_nobody
     assert shop.templates() == ["abandoned_cart"]
 
 
-async def test_two_workers_never_move_one_enrolment_twice(shop: ShopWorld) -> None:
+async def test_t42_two_workers_never_move_one_enrolment_twice(shop: ShopWorld) -> None:
     import asyncio
 
     await _many_waiting(shop, 600)

@@ -158,7 +158,7 @@ def test_a_mistake_is_named_with_its_line_and_the_mend(tmp_path: Path, before: s
         load(tmp_path, GOOD.replace(before, after, 1))
 
 
-def test_quiet_hours_that_leave_no_hour_are_refused(tmp_path: Path) -> None:
+def test_t60_quiet_hours_that_leave_no_hour_are_refused(tmp_path: Path) -> None:
     (tmp_path / "hello.toml").write_text(GOOD)
     with pytest.raises(FindingsError, match="leave only"):
         flow_files.load([tmp_path], Surroundings(quiet=(time(8), time(7, 30))))

@@ -290,7 +290,7 @@ async def test_a_template_that_breaks_is_never_sent(shop: ShopWorld, tmp_path: A
     assert shop.templates() == [] and (await shop.enrolled())[0]["step_id"] == "next_day"
 
 
-async def test_quiet_hours_defer_three_times_at_most(database: Database, texts: Texts) -> None:
+async def test_t60_quiet_hours_defer_three_times_at_most(database: Database, texts: Texts) -> None:
     shop = await shop_world.opened(database, texts)
     person = await shop.person(timezone="Asia/Tokyo")
     await left_cart(shop)

@@ -123,7 +123,7 @@ async def test_browsers_send_plain_text_from_other_origins(client: httpx.AsyncCl
 
 
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity", "1e999"])
-async def test_numbers_that_json_does_not_have_become_null(
+async def test_t59_numbers_that_json_does_not_have_become_null(
     client: httpx.AsyncClient, database: Database, word: str
 ) -> None:
     body = '{"writeKey":"%s","batch":[{"type":"track","event":"X","userId":"u1","properties":{"price":%s,"n":1}}]}'
@@ -221,7 +221,7 @@ async def test_gzip_is_taken_and_a_bomb_is_not_unpacked(client: httpx.AsyncClien
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_gzip")
 
 
-async def test_a_repeated_message_is_one_event(client: httpx.AsyncClient, database: Database) -> None:
+async def test_t31_a_repeated_message_is_one_event(client: httpx.AsyncClient, database: Database) -> None:
     then = clock.now() - timedelta(minutes=10)
     body = {"batch": [_track(timestamp=then.isoformat())], "writeKey": KEY}
     for sent in (then + timedelta(minutes=5), then + timedelta(minutes=9)):
@@ -248,7 +248,7 @@ async def test_an_event_without_a_message_id_gets_one_that_survives_a_retry(
         (timedelta(days=-730), None, timedelta(days=-730), []),
     ],
 )
-async def test_a_wrong_clock_is_corrected(
+async def test_t30_a_wrong_clock_is_corrected(
     client: httpx.AsyncClient,
     database: Database,
     ahead: timedelta,

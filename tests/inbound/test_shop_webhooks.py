@@ -102,7 +102,7 @@ async def test_without_secrets_nothing_is_believed(database: Database) -> None:
         assert (await client.post("/webhooks/woocommerce", **_woo(secret=""))).status_code == 401
 
 
-async def test_the_same_delivery_or_the_same_event_twice_is_stored_once(
+async def test_t26_the_same_delivery_or_the_same_event_twice_is_stored_once(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     for again in ({}, {"event_id": "other"}, {"webhook_id": "w2"}):
@@ -139,7 +139,7 @@ async def test_the_ping_of_woocommerce_is_answered_exactly_200(client: httpx.Asy
     assert await _stored(database) == []
 
 
-async def test_two_orders_in_one_second_share_a_delivery_id_and_are_both_taken(
+async def test_t28_two_orders_in_one_second_share_a_delivery_id_and_are_both_taken(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     other = json.dumps(payload("woocommerce_order", id=728, number="728")).encode()

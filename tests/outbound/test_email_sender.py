@@ -273,7 +273,7 @@ async def test_a_lost_answer_ends_unknown_and_is_not_sent_again(
     assert len(catcher.mails) == 3
 
 
-async def test_a_pausing_relay_defers_the_rest_and_loses_none(
+async def test_t44_a_pausing_relay_defers_the_rest_and_loses_none(
     database: Database, texts: Texts, catcher: Catcher
 ) -> None:
     """T44."""
@@ -294,7 +294,7 @@ async def test_a_pausing_relay_defers_the_rest_and_loses_none(
     assert len(catcher.mails) == 20
 
 
-async def test_one_bad_address_in_a_batch_is_recorded_and_the_others_are_sent(
+async def test_t45_one_bad_address_in_a_batch_is_recorded_and_the_others_are_sent(
     database: Database, sender: EmailSender, catcher: Catcher
 ) -> None:
     """T45."""

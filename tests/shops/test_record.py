@@ -96,7 +96,7 @@ async def test_the_lines_of_an_order_have_the_category_that_the_shop_gave_their_
     assert [line["category"] for line in (await intake.one(Order)).items] == ["kitchen", "tea"]
 
 
-async def test_an_order_is_told_once_whoever_tells_it_and_later_ones_enrich_it(database: Database) -> None:
+async def test_t27_an_order_is_told_once_whoever_tells_it_and_later_ones_enrich_it(database: Database) -> None:
     intake = Intake(database)
     await intake.tell("Order Completed", {"order_id": 1001, "revenue": 69, "currency": "EUR"}, userId="u1")
     more = _order(order_number="#1001", checkout_id="k1", updated_at="2026-03-04T12:01:00Z")
@@ -132,7 +132,7 @@ async def test_a_pending_order_is_paid_later_and_that_is_told_once(database: Dat
     assert intake.names == ["Order Completed", "Order Updated", "Order Paid", "Order Updated"]
 
 
-async def test_an_older_state_of_an_order_is_ignored(database: Database) -> None:
+async def test_t29_an_older_state_of_an_order_is_ignored(database: Database) -> None:
     intake = Intake(database)
     await intake.tell("Order Updated", _order(status="paid"), userId="u1")
     await intake.tell("Order Updated", _order(status="pending", total=1), userId="u1", ts=NOON - MINUTE)
