@@ -6,6 +6,7 @@ from bot.commands import (
     audience_reports,
     checking,
     contacts,
+    coupons,
     experiment_report,
     feedback_reports,
     flows,
@@ -36,6 +37,7 @@ cli.command("import")(importing.import_file)
 cli.add_typer(flows.cli, name="flow")
 cli.add_typer(segments.cli, name="segment")
 cli.add_typer(templates.cli, name="template")
+cli.add_typer(coupons.cli, name="coupon")
 reports.cli.command("rfm")(audience_reports.rfm)
 reports.cli.command("sla")(sla_report.sla)
 reports.cli.command("ratings")(feedback_reports.ratings)

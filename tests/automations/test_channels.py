@@ -36,9 +36,7 @@ async def opened(
         async with database.transaction() as session:
             session.add(Identity(contact_id=ada, kind="telegram", value=CHAT, proven=True, created_at=shop.now))
             if consent:
-                await contacts.allow(
-                    session, shop.ground.secret, ada, "telegram", CHAT, "marketing", "chat", shop.now
-                )
+                await contacts.allow(session, shop.ground.secret, ada, "telegram", CHAT, "marketing", "chat", shop.now)
     return shop
 
 
@@ -181,5 +179,3 @@ def test_a_wrong_chat_is_named_with_its_file(tmp_path: Path, words: str, said: s
     (tmp_path / "chat" / "own" / "en.txt").write_text(words, "utf-8")
     found = ChatTemplates([paths.templates(), tmp_path]).lint()
     assert any(said in str(finding) and "own/en.txt" in str(finding) for finding in found), found
-
-
