@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from email.message import Message
 from email.utils import getaddresses
+from itertools import islice
 
 from bot import contacts
 
+_MOST, _LONGEST = 50, 20_000  # headers of one name, characters of one: nobody's mail has more
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,250})>")
@@ -20,9 +22,9 @@ _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "us-asc
 def every(message: Message, *names: str) -> Iterator[str]:
     """The values of these headers as text in one line, encoded words left as they are."""
     wanted = {name.lower() for name in names}
-    for name, value in message.raw_items():
-        if name.lower() in wanted:
-            yield plain(value)
+    found = (value for name, value in message.raw_items() if name.lower() in wanted)
+    for value in islice(found, _MOST):
+        yield plain(str(value)[:_LONGEST])
 
 
 def first(message: Message, name: str) -> str:

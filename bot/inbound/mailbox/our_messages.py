@@ -27,8 +27,9 @@ async def get(session: AsyncSession, message_id: int | None) -> Mapping[str, Any
 def answered(to: Sequence[str], thread: Sequence[str], secret: str) -> int | None:
     """The message that a mail answers: by the address that it went to, else by the nearest of ours in its thread."""
     for address in to:
-        if (found := addresses.replies(address, secret)) is not None:
-            return found
+        for known in (addresses.replies, addresses.bounced):  # some programs answer to the return path
+            if (found := known(address, secret)) is not None:
+                return found
     for name in reversed(thread):
         if (found := addresses.named(name, secret)) is not None:
             return found

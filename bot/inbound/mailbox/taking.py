@@ -1,5 +1,6 @@
 """Stored mails, each taken for what it is in a transaction of its own; one that fails comes again later, or stays."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,7 +54,9 @@ class Taking:
 
     async def _one(self, row: Mapping[str, Any], now: datetime) -> None:
         try:
-            mail = parsing.read(row["raw"])
+            if row["attempts"] > _GIVE_UP:  # whoever took it died of it, each time
+                raise parsing.Unreadable("it was tried too often")
+            mail = await asyncio.to_thread(parsing.read, row["raw"])  # a large one takes its time
             async with self.database.transaction() as session:
                 await _end(session, row, {"error": None, "due_at": None, **await self._taken(session, row, mail, now)})
             return

@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 
 import letters
 import pytest
@@ -115,6 +116,23 @@ def test_parts_in_parts_in_parts(depth: int) -> None:
         assert parsing.read(raw).sender == "ada@example.org"
     except parsing.Unreadable:
         assert depth > 300
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+def test_mails_made_to_be_slow_are_not() -> None:
+    head = b"From: ada@example.org\r\nContent-Type: "
+    flowed = head + b"text/plain; format=flowed\r\n\r\n" + b"word \r\n" * 500_000
+    html = head + b"text/html\r\n\r\n" + b"<div><blockquote>x" * 200_000
+    deep = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(290))
+    nested = b"From: ada@example.org\r\n" + deep + b"x\r\n" * 1_000_000
+    long = (
+        b"From: ada@example.org\r\nTo: " + b"a@b.example, " * 300_000 + b"\r\nSubject: " + b"=?utf-8?q?x?= " * 200_000
+    )
+    began = time.monotonic()
+    for raw in (flowed, html, nested, long + b"\r\n\r\nhello"):
+        assert parsing.read(raw).sender == "ada@example.org"
+    assert time.monotonic() - began < 30
 
 
 _SAMPLES = [

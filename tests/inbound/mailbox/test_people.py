@@ -240,6 +240,26 @@ async def test_an_answer_that_bounces_is_told_in_the_topic_and_counts_as_none(of
     assert (row["status"], row["skip_reason"]) == ("failed", "hard_bounce")
 
 
+async def test_how_it_was_is_asked_by_mail_with_a_link_to_the_stars(office: MailOffice) -> None:
+    await office.comes(letters.letter(PERSON, subject="Broken lamp"))
+    await office.answers("Sorry!")
+    office.mia.says("/close", await office.topic())
+    await office.settle()
+    asked = next(mail for mail in office.catcher.mails if "/r/" in mail.part("plain"))
+    assert asked.message["Subject"] == "Re: Broken lamp"
+    assert asked.message["Auto-Submitted"] == "auto-generated"
+
+
+async def test_a_mail_that_kills_whoever_takes_it_ends(office: MailOffice) -> None:
+    await office.comes(letters.letter(PERSON))
+    mails = table(ReceivedMail)
+    async with office.here.database.transaction() as session:
+        await session.execute(sa.update(mails).values(status="new", due_at=clock.now(), attempts=10))
+    await office.taking.take_due()
+    (mail,) = await office.rows(ReceivedMail)
+    assert (mail.status, mail.error) == ("failed", "it was tried too often")
+
+
 async def test_garbage_stays_visible_as_failed(office: MailOffice) -> None:
     for raw in (b"", b"\x00\xff\xfe", b"From: nobody\r\n\r\nhello", b"Subject: no sender\r\n\r\n"):
         mail = await office.comes(raw or b"\r\n")
