@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,7 +51,8 @@ class Mailbox:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Mailbox]:
+async def serving(certificate: ssl.SSLContext | None = None, *, implicit: bool = False) -> AsyncIterator[Mailbox]:
+    """With a `certificate` STARTTLS is offered, or everything is encrypted from the first byte (`implicit`)."""
     mailbox = Mailbox()
     talks: set[asyncio.Task[None]] = set()
 
@@ -59,14 +61,14 @@ async def serving() -> AsyncIterator[Mailbox]:
         assert task is not None
         talks.add(task)
         try:
-            await _Talk(mailbox, reader, writer).run()
+            await _Talk(mailbox, reader, writer, certificate).run()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             talks.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=certificate if implicit else None)
     mailbox.port = server.sockets[0].getsockname()[1]
     try:
         yield mailbox
@@ -78,8 +80,14 @@ async def serving() -> AsyncIterator[Mailbox]:
 
 
 class _Talk:
-    def __init__(self, mailbox: Mailbox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.mailbox, self.reader, self.writer = mailbox, reader, writer
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        certificate: ssl.SSLContext | None,
+    ) -> None:
+        self.mailbox, self.reader, self.writer, self.certificate = mailbox, reader, writer, certificate
         self.folder = "INBOX"
 
     async def run(self) -> None:
@@ -98,6 +106,8 @@ class _Talk:
                 return
             self._say(f"{tag} {answer}")
             await self.writer.drain()
+            if words == "STARTTLS" and self.certificate is not None:
+                await self.writer.start_tls(self.certificate)
             if words == "LOGOUT":
                 return
 
