@@ -6,16 +6,19 @@ import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.routing import BaseRoute
 
 from automations import care
 from automations.audiences import segment_files, tiers
 from automations.audiences.members import Members
 from automations.audiences.segment_files import Segments
+from automations.audiences.segment_watch import SegmentWatch
 from automations.audiences.standings import Standings
 from automations.care import Care
 from automations.consent import opt_in
@@ -27,7 +30,7 @@ from automations.definition.versions import Versions
 from automations.experiments import looks
 from automations.experiments.outcomes import Window
 from automations.gate.marketing import Marketing
-from automations.running import publishing
+from automations.running import publishing, segment_entries
 from automations.running.engine import Engine as Enrolments
 from automations.running.on_catalogue import OnCatalogue
 from automations.running.on_event import OnEvent
@@ -255,7 +258,12 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
 
 
 def _members(house: _House) -> Members:
-    return Members(house.ground.config, house.segments, lambda: uses.segments(house.flows))
+    starter = OnEvent(house.ground, house.flows, house.care, house.versions).starter
+
+    async def enter(session: AsyncSession, segment: str, ids: Sequence[int], now: datetime) -> None:
+        await segment_entries.enter_segment(session, starter, house.flows, segment, ids, now)
+
+    return Members(house.ground.config, house.segments, lambda: uses.segments(house.flows), enter)
 
 
 def _chats(config: Config) -> ChatTemplates:
@@ -266,6 +274,10 @@ def _senders(house: _House) -> dict[str, Sender]:
     senders: dict[str, Sender] = {practice.CHANNEL: practice.PracticeSender()}
     if house.ground.config.mail.server is not None:
         senders["email"] = EmailSender(house.ground)
+    if house.ground.config.automations.webhooks:
+        from bot.outbound import webhook as webhook_sender  # noqa: PLC0415 - imports aiohttp
+
+        senders[webhook_sender.CHANNEL] = webhook_sender.WebhookSender(house.ground.config.automations.webhooks)
     if house.telegram is not None:
         from bot.outbound.staff_topics import StaffTopicSender  # noqa: PLC0415 - imports aiogram
         from bot.outbound.telegram import TelegramSender  # noqa: PLC0415
@@ -340,7 +352,13 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
     async def standings_soon() -> None:
         await Standings(house.ground.config).catch_up(house.database)
 
+    segment_watch = SegmentWatch(house.ground.config)
+
     async def look_at_segments() -> None:
+        changed = await asyncio.to_thread(segment_watch.look)
+        if changed is not None:
+            house.segments.take(changed)
+            log.info("changed segments are in use", segments=sorted(changed))
         await _members(house).refresh(house.database)
 
     return {
