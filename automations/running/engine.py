@@ -13,13 +13,16 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.care import Care
+from automations.definition import channels
 from automations.definition.versions import Version, Versions
 from automations.experiments import exposures
-from automations.running import effects, steps
+from automations.running import catching_up, effects, steps
+from automations.running.catching_up import CatchingUp
 from automations.running.effects import Done
 from automations.running.lookup import Lookup
 from automations.running.steps import Known, Move
 from bot.base import clock, due, ids, logs, work
+from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.base.ground import Ground
 from bot.outbound import outbox
@@ -44,7 +47,9 @@ class Engine:
     ) -> None:  # fmt: skip
         self.database = database
         self.worker = worker
+        self.config = ground.config
         self.lookup = Lookup(ground, care or Care({}), versions or Versions())
+        self.catching_up = CatchingUp()
         self._singly = 0
 
     def kind(self) -> work.Kind:
@@ -94,7 +99,10 @@ class Engine:
         await session.execute(_CHANGE, [_values(one.row, one.move) for one in moved])
         if told := [one for one in moved if one.move.context is not None]:
             await session.execute(_TELL, [{"row_id": one.row["id"], "told": one.move.context} for one in told])
-        await outbox.queue_many(session, [_mail(one, now) for one in moved if one.move.send])
+        turns = await self.catching_up.turns(session, [one.missed for one in moved if one.is_missed(now)], now)
+        mails = [(one, turns.get(one.row["contact_id"], now) if one.is_missed(now) else now) for one in moved]
+        sent = [_mail(one, turn, now, self.config) for one, turn in mails if one.move.send]
+        await outbox.queue_many(session, sent)
         if late := [ids.stable(one.row["id"], one.move.step_id) for one in moved if one.move.late]:
             await session.execute(
                 sa.update(_messages).where(_messages.c.key.in_(late)).values(**_TOO_LATE, settled_at=now)
@@ -121,6 +129,18 @@ class _Moved:
         context = self.row["context"] if self.move.context is None else self.move.context
         return [Done(self.row, context, step) for step in self.move.done]
 
+    def is_missed(self, now: datetime) -> bool:
+        """Its mail is long due: nobody worked when it should have left."""
+        move = self.move
+        if move.send is None or move.late or move.planned is None:
+            return False
+        return now - move.planned > catching_up.LONG_DUE
+
+    @property
+    def missed(self) -> tuple[int, int, datetime]:
+        assert self.version is not None and self.version.flow is not None and self.move.planned is not None
+        return self.row["contact_id"], self.version.flow.rank, self.move.planned
+
     @property
     def exposed(self) -> bool:
         """It came to a step where the arms of the experiment part."""
@@ -136,17 +156,18 @@ class _Moved:
         }  # fmt: skip
 
 
-def _mail(one: _Moved, now: datetime) -> dict[str, Any]:
+def _mail(one: _Moved, turn: datetime, now: datetime, config: Config) -> dict[str, Any]:
     row, move, version = one.row, one.move, one.version
     assert move.send is not None and version is not None and version.flow is not None
     return {
-        "channel": "email",
+        "channel": channels.lane(config, move.send.channels),
         "purpose": "marketing",
-        "receiver": f"contact:{row['contact_id']}",  # the address of the moment it leaves is the gate's to find
+        "receiver": f"contact:{row['contact_id']}:{row['id']}",  # its address is the gate's to find
         "payload": {},
         "key": ids.stable(row["id"], move.send.id),
         "now": now,
-        "due_at": min(move.planned or now, now),
+        "due_at": turn if turn > now else min(move.planned or now, now),
+        "planned_at": min(move.planned or now, now),
         "priority": version.flow.rank,
         "once": True,
         "contact_id": row["contact_id"],
