@@ -51,6 +51,7 @@ def folders(config: Config) -> list[Path]:
 def around(config: Config, templates: Collection[str] | None = None) -> Surroundings:
     """What the flows of this shop may refer to."""
     return Surroundings(templates, config.automations.quiet_hours, {
+        "topic": set(config.automations.topic_names),
         "department": {one.name for one in config.support.departments},
         "segment": segment_files.names_in(config),
         "tier": {tier.name for tier in config.automations.tiers},
