@@ -197,7 +197,7 @@ async def test_a_birthday_waits_for_a_free_slot(shop: ShopWorld) -> None:
     assert "birthday" in shop.templates()
 
 
-async def test_of_two_mails_due_together_the_higher_one_leaves(shop: ShopWorld) -> None:
+async def test_t46_of_two_mails_due_together_the_higher_one_leaves(shop: ShopWorld) -> None:
     await two_due(shop)
     await shop.settle()
     assert shop.templates() == ["abandoned_checkout"]
@@ -224,7 +224,7 @@ async def two_due(shop: ShopWorld) -> None:
         await session.execute(rows.update().where(care).values(context=context, step_entered_at=shop.now - 3 * DAY))
 
 
-async def test_four_workers_and_two_flows_share_one_slot(database: Database, texts: Texts) -> None:
+async def test_t46_four_workers_and_two_flows_share_one_slot(database: Database, texts: Texts) -> None:
     """On PostgreSQL the four really run side by side; on SQLite they take turns."""
     shop = await shop_world.opened(database, texts)
     people = [f"p{number}@example.org" for number in range(12)]
