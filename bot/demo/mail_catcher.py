@@ -43,7 +43,8 @@ class Catcher:
 
     `delay` seconds pass before each answer. `reject` maps an address to the answer of its RCPT (`550 5.1.1 no such
     user`). Each of `answers` is given once: (`RCPT`, `451 4.3.0 later`). `drop_after_data` connections end after the
-    final dot, before the answer; the mail is kept all the same. `utf8` announces SMTPUTF8.
+    final dot, before the answer; the mail is kept all the same. `utf8` announces SMTPUTF8, `dsn` DSN (RFC 3461);
+    `envelopes` has the arguments of each MAIL.
     """
 
     folder: Path | None = None
@@ -53,6 +54,8 @@ class Catcher:
     answers: list[tuple[str, str]] = field(default_factory=list)
     drop_after_data: int = 0
     utf8: bool = True
+    dsn: bool = False
+    envelopes: list[str] = field(default_factory=list)
     mails: list[Caught] = field(default_factory=list)
     connections: int = 0
     logins: list[str] = field(default_factory=list)
@@ -158,6 +161,7 @@ class _Dialogue:
             case "EHLO":
                 offers = ["catcher", "PIPELINING", "SIZE 50000000", "8BITMIME", "AUTH PLAIN LOGIN"]
                 offers += ["SMTPUTF8"] if self.catcher.utf8 else []
+                offers += ["DSN"] if self.catcher.dsn else []
                 return "\r\n".join([*(f"250-{offer}" for offer in offers), "250 ENHANCEDSTATUSCODES"])
             case "HELO" | "NOOP":
                 return "250 2.0.0 ok"
@@ -167,6 +171,7 @@ class _Dialogue:
                 self.return_path, self.receivers = None, []
                 return "250 2.0.0 ok"
             case "MAIL":
+                self.catcher.envelopes.append(rest)
                 self.return_path, self.receivers = _address(rest), []
                 return "250 2.1.0 ok"
             case "RCPT":

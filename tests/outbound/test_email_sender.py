@@ -343,6 +343,19 @@ async def test_a_reply_names_the_mails_that_it_answers(sender: EmailSender, catc
     assert read["Bcc"] is None
 
 
+async def test_a_relay_that_reports_is_told_how_to_name_the_mail(sender: EmailSender, catcher: Catcher) -> None:
+    await sender.send(_message(1))
+    await sender.close()
+    catcher.dsn = True
+    await sender.send(_message(2))
+    first, second = catcher.envelopes
+    assert "ENVID" not in first
+    options = second.split()
+    assert "RET=HDRS" in options
+    envelope = next(one.removeprefix("ENVID=") for one in options if one.startswith("ENVID="))
+    assert addresses.enveloped(envelope, sender.ground.secret) == 2
+
+
 def test_no_token_serves_another_purpose() -> None:
     name = addresses.message_name(5, "secret", "shop.example")
     token = name.partition(".")[2].partition("@")[0]
