@@ -9,9 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.asking.matter import SKEW, same_thing
 from automations.definition.flow import Flow
+from bot.base import logs
 from bot.base.database import table
 from bot.tables.automations import Enrolment
 from bot.tables.outbox import Message
+
+log = logs.get(__name__)
 
 _enrolments = table(Enrolment)
 _messages = table(Message)
@@ -63,6 +66,7 @@ async def leave(
                 status="skipped", skip_reason="exited", settled_at=now, due_at=None, lease_until=None, lease_by=None
             )
         )
+    await _note_raced(session, ids, reason)
     # No waiting for an enrolment that an event is ending just now: the outbox must never wait for the events.
     free = sa.select(_enrolments.c.id).where(_enrolments.c.id.in_(ids), _enrolments.c.status == "active")
     await session.execute(
@@ -73,3 +77,14 @@ async def leave(
             lease_until=None, lease_by=None,
         )
     )  # fmt: skip
+
+
+async def _note_raced(session: AsyncSession, ids: Sequence[int], reason: str) -> None:
+    """A mail that is being handed over at this moment cannot be taken back: its verdicts say what it raced with."""
+    leaving = sa.select(_messages.c.id, _messages.c.verdicts).where(
+        _messages.c.enrolment_id.in_(ids), _messages.c.status == "handed", _messages.c.due_at.is_not(None)
+    )
+    for row in (await session.execute(leaving.with_for_update(skip_locked=True))).all():
+        log.info("raced: a mail leaves although its flow has just ended", message_id=row.id, reason=reason)
+        told = {**row.verdicts, "raced": reason}
+        await session.execute(sa.update(_messages).where(_messages.c.id == row.id).values(verdicts=told))

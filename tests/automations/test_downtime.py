@@ -227,3 +227,47 @@ async def test_t38_a_wait_ends_at_its_own_moment_when_the_clock_was_set_back(dat
     assert shop.templates() == []
     await shop.passes(10 * MINUTE)
     assert shop.templates() == ["abandoned_cart"] and shop.mails.sent[0].row["planned_at"] == planned
+
+
+# -- too late to take it back --------------------------------------------------------------------------------------
+
+
+async def _in_hand(shop: ShopWorld) -> Any:
+    """The mail of a cart, said to be handed over: the next thing is the first byte."""
+    await shop.person()
+    await shop.adds()
+    shop.now += HOUR
+    await shop.engine.move_due(shop.now)
+    _, ready = await shop.outbox._take("email", shop.mails, shop.now)
+    return await shop.outbox._handed(ready)
+
+
+async def test_t04_an_order_while_the_mail_is_handed_over_is_told_as_a_race_and_ends_the_rest(
+    database: Database, texts: Texts
+) -> None:
+    shop = await shop_world.opened(database, texts)
+    handed = await _in_hand(shop)
+    await shop.orders()
+    await shop.outbox._recorded([(message, await shop.mails.send(message)) for message in handed])
+    await shop.passes(4 * DAY)
+    (row,) = await shop.written()
+    assert (row["status"], row["verdicts"]["raced"]) == ("sent", "goal")
+    (enrolment,) = await shop.enrolled("abandoned_cart")
+    assert (enrolment["status"], enrolment["exit_reason"]) == ("exited", "goal")
+
+
+async def test_t43_a_worker_that_dies_between_the_answer_and_its_writing_down_never_sends_again(
+    database: Database, texts: Texts
+) -> None:
+    shop = await shop_world.opened(database, texts)
+    for message in await _in_hand(shop):
+        await shop.mails.send(message)  # 250, and then nothing more of this worker
+    (row,) = await shop.written()
+    key = row["key"]
+    shop.outbox = await second_outbox(shop)
+    await shop.passes(HOUR)
+    (row,) = await shop.written()
+    assert (row["status"], row["skip_reason"], row["key"]) == ("unknown", "worker_lost", key)
+    assert shop.templates() == ["abandoned_cart"]
+    await shop.passes(DAY)
+    assert shop.templates() == ["abandoned_cart", "abandoned_cart_2"]  # the flow goes on
