@@ -62,6 +62,7 @@ from bot.inbound.web import (
     server,
     shop_webhooks,
     sign_up,
+    surveys,
 )
 from bot.inbound.web.pages import Pages
 from bot.outbound import practice, staff_group
@@ -79,6 +80,7 @@ from bot.support.escalation.timers import Timers
 from bot.support.feedback import complaints
 from bot.support.routing.rounds import Rounds
 from bot.support.self_service import codes
+from bot.support.tickets.tasks import Tasks
 from bot.support.tickets.waking import Waking
 
 if TYPE_CHECKING:
@@ -220,6 +222,7 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
         OnCatalogue(house.ground, house.flows),
         OnSubscribed(house.ground, house.mails),
         OnEvent(house.ground, house.flows, house.care, house.versions),
+        Tasks(house.desk),
     ]
     senders = _senders(house)
     for sender in senders.values():
@@ -421,6 +424,7 @@ async def _web(stack: AsyncExitStack, house: _House) -> FastAPI:
         preferences.routes(house.database, house.ground, pages),
         sign_up.routes(house.database, house.ground, house.mails, pages),
         ratings.routes(house.database, house.desk, pages),
+        surveys.routes(house.database, house.desk, pages),
         shop_webhooks.routes(
             house.database, shopify=config.shops.shopify.secrets, woocommerce=config.shops.woocommerce.secrets
         ),

@@ -4,7 +4,7 @@
 (`sla.counted_at`), an answer at the time that the channel accepted it, everything else when it was done.
 
     name              data                                   meaning
-    opened            why, origin (customer|staff|drill)     the ticket began; also `first` and `bot_answered`: when
+    opened            why, origin (customer|staff|drill|flow)  the ticket began; also `first` and `bot_answered`: when
                                                              the talk with the bot before it began and was answered
     said              said, reply_to                         the customer wrote (`said` is the line)
     answered          said, agent_at, staff                  a person's answer was accepted by the channel

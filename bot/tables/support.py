@@ -11,7 +11,7 @@ from bot.tables.columns import json_value, long_text, moment, reference, row_id
 
 STATUSES = ("new", "open", "waiting_customer", "waiting_supplier", "snoozed", "resolved")
 PRIORITIES = ("low", "normal", "high", "urgent")
-KINDS = ("question", "complaint", "drill")
+KINDS = ("question", "complaint", "drill", "task")
 
 
 class Ticket(DueRow, table=True):

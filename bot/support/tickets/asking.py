@@ -36,7 +36,7 @@ async def ask(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime) 
 async def how_was_it(
     session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime, *, by_hand: bool = False
 ) -> str | None:
-    """Ask for stars. Returns why not: drill, spam, merged, blocked, lately, rated, unreachable; None when asked.
+    """Ask for stars. Returns why not: drill, task, spam, merged, blocked, lately, rated, unreachable; None when asked.
 
     `by_hand` asks again, at night, and however lately somebody was asked; never what nobody could answer.
     """
@@ -93,8 +93,8 @@ async def is_it_fixed(session: AsyncSession, desk: Desk, ticket: Ticket, now: da
 
 def never(ticket: Ticket, contact: Contact | None) -> str | None:
     """Why nobody is asked about this ticket, whatever happens."""
-    if ticket.kind == "drill":
-        return "drill"
+    if ticket.kind in ("drill", "task"):
+        return ticket.kind
     if ticket.spam:
         return "spam"
     if ticket.merged_into is not None:

@@ -25,7 +25,7 @@ async def resolve(
     """
     if not await statuses.to(session, desk, ticket, "resolved", actor, now, why=why):
         return False
-    if words and ticket.kind != "drill":
+    if words and ticket.kind not in ("drill", "task"):
         await _tell(session, desk, ticket, words, now)
         await asking.ask(session, desk, ticket, now)
     return True

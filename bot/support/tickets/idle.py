@@ -26,7 +26,7 @@ async def look(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime)
         statuses.wake_at(session, ticket, None)
     elif now >= quiet_since + config.close_idle:
         await closing.resolve(session, desk, ticket, "clock", now, why="idle", words="ticket.closed_idle")
-    elif config.remind_idle is None or await _reminded(session, ticket, quiet_since):
+    elif config.remind_idle is None or ticket.kind == "task" or await _reminded(session, ticket, quiet_since):
         statuses.wake_at(session, ticket, quiet_since + config.close_idle)
     elif now >= quiet_since + config.remind_idle:
         statuses.wake_at(session, ticket, quiet_since + config.close_idle)

@@ -30,7 +30,9 @@ async def open_of(session: AsyncSession, contact_id: int, channel: str, quoted: 
     Of several (one was split) the one with the line `quoted`, else the one that was spoken in last. Where they once
     had a ticket that was merged, it is the one that has the rest.
     """
-    mine = select(Ticket).where(Ticket.contact_id == contact_id, Ticket.channel == channel, Ticket.status != "resolved")
+    mine = select(Ticket).where(
+        Ticket.contact_id == contact_id, Ticket.channel == channel, Ticket.status != "resolved", _known_to_them()
+    )
     found = (await session.scalars(mine.order_by(col(Ticket.id)).with_for_update())).all()
     if not found:
         merged = await links.end_of(session, await links.merged_of(session, contact_id, channel), lock=True)
@@ -51,6 +53,12 @@ async def _spoken_in(session: AsyncSession, tickets: Sequence[Ticket], quoted: i
     return by_id.get(last, tickets[-1])
 
 
+def _known_to_them() -> sa.ColumnElement[bool]:
+    """A task is among staff, until somebody writes to the customer from it."""
+    written = sa.exists().where(_LINES.c.ticket_id == _TICKETS.c.id, _LINES.c.author == "staff")
+    return sa.or_(_TICKETS.c.kind != "task", written)
+
+
 async def last_resolved(session: AsyncSession, contact_id: int, channel: str) -> Ticket | None:
     """The one that was closed last, held until the end of the transaction. A merged one is the one with its rest."""
     mine = select(Ticket).where(
@@ -59,6 +67,7 @@ async def last_resolved(session: AsyncSession, contact_id: int, channel: str) ->
         Ticket.status == "resolved",
         col(Ticket.merged_into).is_(None),
         col(Ticket.spam).is_(False),
+        _known_to_them(),
     )
     newest = mine.order_by(col(Ticket.resolved_at).desc(), col(Ticket.id).desc()).limit(1)
     own = (await session.scalars(newest.with_for_update())).first()
@@ -106,6 +115,10 @@ async def into(
         await floods.hold(session, desk, contact, ticket, line, now)
     else:
         await relay.to_topic(session, ticket, line, now)
+    if ticket.kind == "task":  # they talk about it now
+        ticket.kind = "question"
+        await session.flush()
+        await sla.happened(session, desk, ticket, "customer", "kind_changed", now, old="task", new="question")
     first = await _heard(session, desk, ticket, line, now)
     old = ticket.status
     if old in ("waiting_customer", "waiting_supplier", "resolved") or (old == "snoozed" and not ticket.snooze_keeps):

@@ -16,7 +16,7 @@ from bot.support.by_mail import CHANNEL
 from bot.support.desk import Desk
 from bot.support.routing import departments
 from bot.support.self_service import order_status
-from bot.support.tickets import keyboard, mailed, pointing
+from bot.support.tickets import keyboard, mailed, pointing, task_card
 from bot.tables.chat import StaffMember
 from bot.tables.people import Contact
 from bot.tables.shop import Order
@@ -94,6 +94,8 @@ async def _lines(session: AsyncSession, desk: Desk, ticket: Ticket, contact: Con
     lines.append(await _customer(session, desk, ticket, contact))
     if ticket.channel == CHANNEL and (about := await mailed.about(session, desk, ticket)):
         lines.append(escape(about, quote=False))
+    if ticket.kind == "task":
+        lines.append(escape(await task_card.about(session, desk, ticket), quote=False))
     if ticket.tags:
         lines.append(_say(desk, "staff.card.tags", tags=", ".join(ticket.tags)[:200]))
     lines += [_order(desk, order) for order in await facts.orders_of(session, ticket.contact_id, 3)]
