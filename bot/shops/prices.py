@@ -4,12 +4,14 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.base.database import insert, table
+from bot.base.database import table
 from bot.events import Happened
 from bot.shops import lines
 from bot.tables.catalogue import PriceChange, SeenPrice
@@ -89,29 +91,34 @@ async def note(session: AsyncSession, happened: Happened, currency: str) -> None
     if not wanted:
         return
     ids = sorted({product_id for product_id, _ in wanted})
-    held = await session.execute(sa.select(_products).where(_products.c.product_id.in_(ids)))
-    known = {(row["product_id"], row["variant_id"]): row for row in held.mappings()}
+    known = {(row.product_id, row.variant_id): row for row in await session.execute(_HELD, {"ids": ids})}
+    seen: dict[tuple[str, str], int] = {}
     for (product_id, variant_id), price in wanted.items():
         row = known.get((product_id, variant_id)) or known.get((product_id, ""))
-        if row is not None and row["price"] is not None and row["currency"] == of:
-            price = row["price"] if price is None else min(price, row["price"])  # noqa: PLW2901
+        if row is not None and row.price is not None and row.currency == of:
+            price = row.price if price is None else min(price, row.price)  # noqa: PLW2901
         if price:
-            of_row = row["variant_id"] if row is not None else variant_id
-            await _put(session, happened, product_id, of_row, price, of)
+            seen[product_id, row.variant_id if row is not None else variant_id] = price
+    if seen:
+        each = {"contact_id": happened.contact_id, "currency": of, "at": happened.ts}
+        rows = [
+            {**each, "product_id": thing[0], "variant_id": thing[1], "price": seen[thing]} for thing in sorted(seen)
+        ]
+        await session.execute(_upsert(session.get_bind().dialect.name), rows)
 
 
-async def _put(
-    session: AsyncSession, happened: Happened, product_id: str, variant_id: str, price: int, currency: str
-) -> None:
-    put = insert(session, _seen).values(
-        contact_id=happened.contact_id, product_id=product_id, variant_id=variant_id, price=price, currency=currency,
-        at=happened.ts,
-    )  # fmt: skip
+_HELD = sa.select(_products.c.product_id, _products.c.variant_id, _products.c.price, _products.c.currency).where(
+    _products.c.product_id.in_(sa.bindparam("ids", expanding=True))
+)
+
+
+@cache
+def _upsert(dialect: str) -> sa.Executable:
+    """Built once: views come by the thousand, and building it costs more than running it."""
+    put = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(_seen)
     changed = {name: put.excluded[name] for name in ("price", "currency", "at")}
-    await session.execute(
-        put.on_conflict_do_update(
-            index_elements=["contact_id", "product_id", "variant_id"], set_=changed, where=_seen.c.at <= put.excluded.at
-        )
+    return put.on_conflict_do_update(
+        index_elements=["contact_id", "product_id", "variant_id"], set_=changed, where=_seen.c.at <= put.excluded.at
     )
 
 
