@@ -11,6 +11,7 @@ from bot.commands import (
     feedback_reports,
     flows,
     importing,
+    mails,
     reports,
     running,
     segments,
@@ -44,6 +45,7 @@ reports.cli.command("ratings")(feedback_reports.ratings)
 reports.cli.command("improvements")(feedback_reports.improvements)
 reports.cli.command("experiments")(experiment_report.experiments)
 cli.add_typer(contacts.cli, name="contact")
+cli.add_typer(mails.cli, name="mail")
 cli.add_typer(reports.cli, name="report")
 
 
