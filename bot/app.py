@@ -290,6 +290,29 @@ def _senders(house: _House) -> dict[str, Sender]:
     return senders
 
 
+def _audience_jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
+    async def standings_of_the_night() -> None:
+        await Standings(house.ground.config).nightly(house.database)
+
+    async def standings_soon() -> None:
+        await Standings(house.ground.config).catch_up(house.database)
+
+    segment_watch = SegmentWatch(house.ground.config)
+
+    async def look_at_segments() -> None:
+        changed = await asyncio.to_thread(segment_watch.look)
+        if changed is not None:
+            house.segments.take(changed)
+            log.info("changed segments are in use", segments=sorted(changed))
+        await _members(house).refresh(house.database)
+
+    return {
+        "segments": look_at_segments,
+        "standings": standings_of_the_night,
+        "merged customers": standings_soon,
+    }
+
+
 def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
     """What the lines of `schedule.TABLE` do."""
     starter = OnEvent(house.ground, house.flows, house.care, house.versions).starter
@@ -349,25 +372,8 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
 
             await GroupHealth(house.database, house.telegram, house.desk).look()
 
-    async def standings_of_the_night() -> None:
-        await Standings(house.ground.config).nightly(house.database)
-
-    async def standings_soon() -> None:
-        await Standings(house.ground.config).catch_up(house.database)
-
-    segment_watch = SegmentWatch(house.ground.config)
-
-    async def look_at_segments() -> None:
-        changed = await asyncio.to_thread(segment_watch.look)
-        if changed is not None:
-            house.segments.take(changed)
-            log.info("changed segments are in use", segments=sorted(changed))
-        await _members(house).refresh(house.database)
-
     return {
-        "segments": look_at_segments,
-        "standings": standings_of_the_night,
-        "merged customers": standings_soon,
+        **_audience_jobs(house),
         "sweeps": sweep,
         "flow files": look_at_flows,
         "experiments": look_at_experiments,

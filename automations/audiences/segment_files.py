@@ -27,9 +27,17 @@ Say = Callable[[Sequence[str | int], str], Finding]
 class Segments:
     """The segments as they stand in the files. `definitions` keep the files' own words."""
 
-    by_name: Mapping[str, Segment] = field(default_factory=dict)
-    definitions: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    files: Mapping[str, Path] = field(default_factory=dict)
+    by_name: dict[str, Segment] = field(default_factory=dict)
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+
+    def take(self, other: "Segments") -> None:
+        """Become what the other is: whoever holds these segments sees the new ones."""
+        for mine, theirs in (
+            (self.by_name, other.by_name), (self.definitions, other.definitions), (self.files, other.files),
+        ):  # fmt: skip
+            mine.clear()
+            mine.update(theirs)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.by_name)
@@ -45,20 +53,32 @@ def folders(config: Config) -> list[Path]:
     return [Path(__file__).parents[1] / "segments", *([own] if own else [])]
 
 
-def names_in(config: Config) -> set[str]:
-    """The names of all segments, whether their files are right or not."""
-    return {file.stem for folder in folders(config) for file in folder.glob("*.toml")}
+def every(config: Config) -> dict[str, Path]:
+    """The file of each segment by its name, right or wrong."""
+    return {file.stem: file for folder in folders(config) for file in sorted(folder.glob("*.toml"))}
+
+
+@dataclass(frozen=True)
+class Names(Collection[str]):
+    """The names of all segments as their files are there at the moment it is asked."""
+
+    config: Config
+
+    def __contains__(self, name: object) -> bool:
+        return name in every(self.config)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(every(self.config))
+
+    def __len__(self) -> int:
+        return len(every(self.config))
 
 
 def load(config: Config) -> Segments:
     """Read and check every segment. Raises FindingsError with one finding per mistake, of all files together."""
-    files: dict[str, Path] = {}
-    findings: list[Finding] = []
-    for folder in folders(config):
-        if not folder.is_dir():
-            findings.append(Finding("this folder of segments does not exist", paths.shown(folder)))
-            continue
-        files.update({file.stem: file for file in sorted(folder.glob("*.toml"))})
+    files = every(config)
+    missing = [folder for folder in folders(config) if not folder.is_dir()]
+    findings = [Finding("this folder of segments does not exist", paths.shown(folder)) for folder in missing]
     found, definitions = dict[str, Segment](), dict[str, dict[str, Any]]()
     for name, file in sorted(files.items()):
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
@@ -88,7 +108,7 @@ def load_file(file: Path, config: Config, known: Segments) -> Segment:
     made = None
     if tree is not None:
         made, wrong = read(tree, source.finding)
-        findings += wrong + (check(made, config, known, source.finding) if made else [])
+        findings += wrong + (check(made, config, known.by_name, source.finding) if made else [])
     if findings or made is None:
         raise FindingsError(*findings)
     return made
@@ -102,7 +122,7 @@ def of_tree(tree: object, config: Config, known: Segments) -> Segment:
         return Finding(message, key=key or None)
 
     made, wrong = read(tree, say)
-    wrong += check(made, config, known, say) if made else []
+    wrong += check(made, config, known.by_name, say) if made else []
     if wrong or made is None:
         raise FindingsError(*wrong)
     return made

@@ -25,8 +25,8 @@ log = logs.get(__name__)
 
 SOLD = frozenset({"Order Completed", "Order Updated", "Order Paid", "Order Refunded", "Order Cancelled"})
 _HISTORY = timedelta(hours=24)  # older than this when it reaches us, an event is history and nobody is told
-_LOOK, _BATCH, _STALE = 20_000, 2_000, 200
-"""Contacts at once: to look at, to write to by one statement, to count again."""
+_LOOK, _BATCH, _AGAIN, _STALE = 20_000, 2_000, 1_000, 200
+"""Contacts at once: to look at, to write to by one statement, to count again, to look at one by one."""
 _stats, _changes, _orders = table(CustomerStats), table(StandingChange), table(Order)
 
 
@@ -139,9 +139,9 @@ class Standings:
         for part in await _parts(database, _LOOK):
             async with database.reading() as session:
                 changed = await stats.differing(session, part, now)
-            for start in range(0, len(changed), _STALE):
+            for start in range(0, len(changed), _AGAIN):
                 async with database.transaction() as session:
-                    await stats.count(session, changed[start : start + _STALE], now)
+                    await stats.count(session, changed[start : start + _AGAIN], now)
 
     async def rescore(self, database: Database, now: datetime) -> None:
         async with database.reading() as session:

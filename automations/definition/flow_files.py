@@ -53,7 +53,7 @@ def around(config: Config, templates: Collection[str] | None = None) -> Surround
     return Surroundings(templates, config.automations.quiet_hours, {
         "topic": set(config.automations.topic_names),
         "department": {one.name for one in config.support.departments},
-        "segment": segment_files.names_in(config),
+        "segment": segment_files.Names(config),
         "tier": {tier.name for tier in config.automations.tiers},
         "pool": {pool.name for pool in config.automations.coupons},
         "webhook": {hook.name for hook in config.automations.webhooks},

@@ -49,7 +49,7 @@ class Club:
     def members(self) -> Members:
         settings, known = self.world.ground.config, Segments()
         for name, tree in self.definitions.items():
-            known = known.with_one(name, segment_files.of_tree(tree, settings, {*known, name}))  # type: ignore[arg-type]
+            known = known.with_one(name, segment_files.of_tree(tree, settings, known))
         known = Segments(known.by_name, self.definitions)
         return Members(settings, known, lambda: self.live, self._enter)
 

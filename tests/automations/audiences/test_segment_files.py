@@ -4,6 +4,7 @@ import pytest
 
 from automations.asking import conditions
 from automations.audiences import segment_files
+from automations.audiences.segment_watch import SegmentWatch
 from automations.definition import flow_files, uses
 from automations.definition.flow_files import Flows
 from bot.base.config import Config
@@ -140,3 +141,24 @@ def test_every_question_about_standing_is_known() -> None:
     for text in ("rfm_in(champions)", "tier_is(gold)", "tier_at_least(gold)", "spent_more(200)", "orders_at_least(2)",
                  "in_segment(vip)", "not_in_segment(vip)"):  # fmt: skip
         assert conditions.parse(text).condition.needs <= {"standing", "segments"}
+
+
+def test_changed_files_are_taken_and_wrong_ones_change_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[[all]]\ntag = 'a'\n", "utf-8")
+    watch, segments = SegmentWatch(_config(tmp_path)), segment_files.load(_config(tmp_path))
+    names = segment_files.Names(_config(tmp_path))
+    assert watch.look() is None
+    file.write_text("title = 'Mine'\n[[all]]\ntag = 'b'\n", "utf-8")
+    (tmp_path / "other.toml").write_text("[[all]]\nsegment = 'mine'\n", "utf-8")
+    found = watch.look()
+    assert found is not None
+    segments.take(found)
+    assert segments.by_name["mine"].title == "Mine" and "other" in segments.by_name and "other" in names
+    file.write_text("[[all]]\nrfm = 'best of all'\n", "utf-8")
+    assert watch.look() is None
+    assert watch.look() is None
+    file.unlink()
+    (tmp_path / "other.toml").unlink()
+    assert "mine" not in (watch.look() or {"mine"})
+    assert "mine" not in names and len(names) == len(list(names))
