@@ -62,6 +62,12 @@ def _flows() -> Flows:
     return flow_files.load(flow_files.folders(Config()))
 
 
+def only(*names: str) -> Flows:
+    """Of the flows that ship those, for a test that counts what leaves."""
+    every = _flows()
+    return Flows(*({name: part[name] for name in names} for part in (every.by_name, every.definitions, every.files)))
+
+
 class ShopWorld:
     """`now` is whatever the test says; `passes(…)` lets time go by and everything due be done, minute by minute."""
 

@@ -54,10 +54,15 @@ class Place:
 
     def title(self, tier: str, language: str) -> str:
         """What a customer of that language reads."""
-        step = next((step for step in self.ladder.steps if step["name"] == tier), None)
-        if step is None:
-            return tier
-        return str((step["title_zh"] if language.startswith("zh") else "") or step["title"])
+        return self._words(tier, "title", language) or tier
+
+    def brings(self, tier: str, language: str) -> str:
+        """What a customer of that language reads about what they get there."""
+        return self._words(tier, "brings", language)
+
+    def _words(self, tier: str, about: str, language: str) -> str:
+        step: Mapping[str, Any] = next((step for step in self.ladder.steps if step["name"] == tier), {})
+        return str((step.get(f"{about}_zh") if language.startswith("zh") else "") or step.get(about) or "")
 
 
 async def of(session: AsyncSession, ids: Sequence[int]) -> dict[int, Place]:

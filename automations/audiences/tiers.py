@@ -75,9 +75,12 @@ def taken_back(ladder: Ladder, row: Mapping[str, Any], won: Mapping[str, Any] | 
 async def publish(session: AsyncSession, settings: config.Config, now: datetime) -> None:
     """Write the tiers down as they stand in the configuration: questions about people are asked of the rows alone."""
     steps = [
-        {"name": tier.name, "title": tier.title or tier.name, "title_zh": tier.title_zh, "from": least}
+        {
+            "name": tier.name, "title": tier.title or tier.name, "title_zh": tier.title_zh, "from": least,
+            "brings": tier.brings, "brings_zh": tier.brings_zh,
+        }
         for tier, (_, least) in zip(settings.automations.tiers, Ladder.of(settings).steps, strict=True)
-    ]
+    ]  # fmt: skip
     value = {"currency": settings.shop.currency, "steps": steps}
     put = insert(session, _settings).values(name=_SETTING, value=value, changed_at=now)
     changed = {"value": put.excluded.value, "changed_at": now}
@@ -86,7 +89,7 @@ async def publish(session: AsyncSession, settings: config.Config, now: datetime)
 
 @dataclass(frozen=True)
 class Published:
-    """The tiers from low to high: name, title, title_zh, and `from` in the smallest unit of `currency`."""
+    """The tiers from low to high: name, title and what it brings, and `from` in the smallest unit of `currency`."""
 
     currency: str
     steps: Sequence[Mapping[str, Any]]

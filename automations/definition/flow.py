@@ -355,6 +355,7 @@ class Flow(Part):
     cap: Literal["shop", "ignore"] = "shop"
     on_change: Literal["drain", "move", "stop"] = "drain"
     held_by_service: bool = True
+    survey: Literal["nps", "csat"] | None = None
     throttle: Throttle | None = None
     arms: dict[Name, Variant] = {}
     experiment: Experiment | None = None

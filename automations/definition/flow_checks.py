@@ -73,6 +73,8 @@ class Check:
         yield from self._named("topic", self.flow.topic, "topic")
         if self.flow.basis == "checkout_reminder" and self.flow.about != "checkout":
             yield self._say("only a flow about a checkout may rest on checkout_reminder", "basis")
+        if self.flow.survey and self.flow.about != "order":
+            yield self._say("only mails about an order can show a survey", "survey")
 
     def _events(self, events: Sequence[str], *path: str | int) -> Iterator[Finding]:
         for event in events:

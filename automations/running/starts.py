@@ -283,6 +283,8 @@ async def _long_enough_ago(
 
 
 def context_of(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The ids that an event names, as text."""
+    """The ids that an event names, as text, and which tier somebody came into."""
     names: Sequence[str] = ("cart_id", "checkout_id", "order_id", "product_id", "variant_id")
+    if properties.get("tier"):
+        names = (*names, "tier", "previous", "direction", "date")
     return {name: str(properties[name]) for name in names if properties.get(name) not in (None, "")}

@@ -2,8 +2,9 @@
 
 customer  first_name last_name name email language           shop      name url currency language country
 cart      items total currency url count (also `checkout`)   products  name url image_url price currency category
-order     number order_id ordered_at items                   tips      category name lines items
-welcome   topic about
+order     number order_id ordered_at items days              tips      category name lines items
+welcome   topic about                                         survey    kind url scores number order_id
+tier      name title previous brings next missing currency   anniversary kind date since years days
 birthday  date days belated                                   unsubscribe_url preferences_url flow step
 An item has product_id variant_id name variant url image_url category quantity price old_price price_dropped total
 currency; of a price drop also prior_price, the lowest of the weeks before, or 0.
@@ -13,7 +14,20 @@ Money is in the smallest unit of its currency.
 from collections.abc import Mapping
 from typing import Any
 
-from automations.subjects import birthday, broadcast, browse, care_tips, cart, goods, refills, welcome
+from automations.subjects import (
+    anniversary,
+    birthday,
+    broadcast,
+    browse,
+    care_tips,
+    cart,
+    goods,
+    order,
+    refills,
+    tier,
+    welcome,
+    win_back,
+)
 from automations.subjects.writing import Subject, Writing
 
 KNOWN: Mapping[str, Subject] = {
@@ -21,7 +35,11 @@ KNOWN: Mapping[str, Subject] = {
     "checkout": cart.SUBJECT,
     "browse": browse.SUBJECT,
     "birthday": birthday.SUBJECT,
+    "anniversary": anniversary.SUBJECT,
     "care": care_tips.SUBJECT,
+    "order": order.SUBJECT,
+    "win_back": win_back.SUBJECT,
+    "tier": tier.SUBJECT,
     "welcome": welcome.SUBJECT,
     "broadcast": broadcast.SUBJECT,
     "back_in_stock": goods.BACK_IN_STOCK,
@@ -32,10 +50,16 @@ KNOWN: Mapping[str, Subject] = {
 
 
 def remembered(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept with the message of what it showed: things that it said cost less now, so that it is said once."""
+    """What is kept with the message of what it showed: things that it said cost less now, so that it is said once, and
+    what its survey is about.
+    """
     lists = [values.get("products") or (), (values.get("cart") or {}).get("items") or ()]
     told = {(item["product_id"], item["variant_id"]) for items in lists for item in items if item.get("price_dropped")}
-    return {"price_drops": [list(one) for one in sorted(told)]} if told else {}
+    kept: dict[str, Any] = {"price_drops": [list(one) for one in sorted(told)]} if told else {}
+    survey = values.get("survey") or {}
+    if survey.get("kind"):
+        kept["survey"] = {name: survey[name] for name in ("kind", "order_id", "number")}
+    return kept
 
 
 def build(writing: Writing) -> dict[str, Any]:

@@ -13,7 +13,7 @@ EVENTS = (
     "Cart Shared", "Product Reviewed", "Back In Stock Requested", "Back In Stock Cancelled", "Product Price Changed",
     "Product Stock Changed", "Product Back In Stock", "Product Price Dropped", "Product Updated", "Product Deleted",
     "Site Visited", "Subscribed", "Unsubscribed", "Subscription Started", "Subscription Cancelled",
-    "Email Bounced", "Email Marked As Spam", "Tier Changed", "Tier Reverted",
+    "Email Bounced", "Email Marked As Spam", "Tier Changed", "Tier Reverted", "Survey Answered",
 )  # fmt: skip
 """Segment e-commerce v2 and our additions."""
 

@@ -17,7 +17,7 @@ VOUCHER = {"product_id": "gift", "name": "Gift card", "price": 50, "quantity": 1
 
 @pytest.fixture
 async def shop(database: Database, texts: Texts) -> ShopWorld:
-    world = await shop_world.opened(database, texts)
+    world = await shop_world.opened(database, texts, shop_world.only("care_tips"))
     await world.person()
     return world
 

@@ -4,13 +4,19 @@ from automations.asking.questions import (
     care_tips,
     carts,
     goods,
+    lapsed,
     orders,
     refills,
+    reviews,
     service,
     signing_up,
     standing,
     tags,
+    tiers,
     views,
 )
 
-__all__ = ["care_tips", "carts", "goods", "orders", "refills", "service", "signing_up", "standing", "tags", "views"]
+__all__ = [
+    "care_tips", "carts", "goods", "lapsed", "orders", "refills", "reviews", "service", "signing_up", "standing",
+    "tags", "tiers", "views",
+]  # fmt: skip

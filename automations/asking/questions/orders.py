@@ -51,3 +51,11 @@ def line_not_refunded(person: Person, case: Case, _value: Any) -> bool:
     order = person.order(case.context.get("order_id"))
     category = case.context.get("category")
     return bool(order and any(category in (None, case.care.category_of(item)) for item in matter.kept(order)))
+
+
+@condition("orders", reason="other_category", value=str.strip)
+def order_has(person: Person, case: Case, category: str) -> bool:
+    """Something of that category was bought and kept: the shop's own name for it, or a part of it."""
+    order = person.order(case.context.get("order_id"))
+    names = [str(item.get("category") or "").lower() for item in matter.kept(order)] if order else []
+    return any(category.lower() in name for name in names)

@@ -13,11 +13,16 @@ _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 class Tier(Section):
-    """`least` is what a customer spends in 365 days to come into it, in units of the shop's currency."""
+    """`least` is what a customer spends in 365 days to come into it, in units of the shop's currency.
+
+    `brings` is what customers read about what they get there.
+    """
 
     name: _Name
     title: str = ""
     title_zh: str = ""
+    brings: str = ""
+    brings_zh: str = ""
     least: Annotated[Decimal, Field(ge=0)] = Field(alias="from")
 
 

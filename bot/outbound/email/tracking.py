@@ -44,6 +44,10 @@ class LinkTokens:
         return f"{self.base}/u/{ids.sign('unsubscribe', self.message_id, self.secret)}"
 
     @property
+    def survey(self) -> str:
+        return f"{self.base}/s/{ids.sign('survey', self.message_id, self.secret)}"
+
+    @property
     def preferences(self) -> str:
         return f"{self.base}/preferences/{ids.sign('preferences', self.message_id, self.secret)}"
 
