@@ -15,11 +15,11 @@ from sqlmodel import col, select
 
 from bot import contacts
 from bot.base import ids, logs, render
+from bot.base.config.topics import GENERAL
 from bot.base.database import table
 from bot.base.errors import FindingsError
 from bot.base.ground import Ground
 from bot.contacts import topics
-from bot.contacts.topics import GENERAL
 from bot.events import NewEvent, record
 from bot.events.choices import How
 from bot.outbound import outbox
@@ -83,8 +83,10 @@ async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked
     if not wanted or known.blocked:
         return "asked"
     for topic in wanted:
-        said = (session, ground.secret, asked.contact_id, "email", asked.address, topic, asked.how.source, now)
-        await contacts.request(*said, **asked.how.proof)
+        source, proof = asked.how.source, asked.how.proof
+        await contacts.request(
+            session, ground.secret, asked.contact_id, "email", asked.address, topic, source, now, **proof
+        )
     if (waiting := await _waiting(session, row, now)) is not None:
         waiting.topics = sorted({*waiting.topics, *wanted})
     elif asked.fresh and await _unanswered(session, row, now) < MOST_UNANSWERED:
@@ -186,8 +188,9 @@ async def _grant(
     contact = await contacts.find_or_create(session, [("email", asked.address)], now, language=asked.language)
     assert contact.id is not None
     for topic in asked.topics:
-        said = (session, ground.secret, contact.id, "email", asked.address, topic, how.source, now)
-        await contacts.allow(*said, **how.proof)
+        await contacts.allow(
+            session, ground.secret, contact.id, "email", asked.address, topic, how.source, now, **how.proof
+        )
     topic = GENERAL if GENERAL in asked.topics else asked.topics[0]
     properties = {
         "channel": "email", "topic": topic, "topics": list(asked.topics), "confirmed": confirmed, "trigger_flows": True,

@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
+from bot.base.config.topics import GENERAL
 from bot.contacts import topics
-from bot.contacts.topics import GENERAL, LEFT, Standing
+from bot.contacts.topics import LEFT, Standing
 from bot.events.happened import NewEvent, record
 
 
@@ -81,8 +82,8 @@ async def nothing(
     leaving = dict.fromkeys((*([] if before.word(GENERAL) == "withdrawn" else [GENERAL]), *own))
     left = sorted(topic for topic in {GENERAL, *known} if before.gets(topic))
     for topic in leaving:
-        said = (session, secret, at.contact_id, at.channel, at.address, topic, how.source, now)
-        await contacts.withdraw(*said, **how.proof)
+        about = at.channel, at.address, topic
+        await contacts.withdraw(session, secret, at.contact_id, *about, how.source, now, **how.proof)
         await contacts.suppress(session, secret, at.channel, at.address, LEFT, now, topic=topic)
     if leaving:
         await _tell(session, at, sorted({GENERAL, *left}), "Unsubscribed", how, now)

@@ -107,14 +107,13 @@ async def test_t15_leaving_a_topic_ends_its_flows_at_once_and_no_other(shop: Sho
     await shop.orders()
     await shop.sleeps(25 * HOUR)
     await shop.adds("chair", cart="c2")
-    assert {row["flow"] for row in await shop.enrolled() if row["status"] == "active"} == {
-        "abandoned_cart",
-        "care_tips",
-    }
+    inside = [row["flow"] for row in await shop.enrolled() if row["status"] == "active"]
+    assert {"abandoned_cart", "care_tips"} < set(inside)
     await _choose(shop, contact_id, care=False)
     ended = {row["flow"]: row["exit_reason"] for row in await shop.enrolled() if row["status"] == "exited"}
     assert ended["care_tips"] == "unsubscribed"
-    assert [row["flow"] for row in await shop.enrolled() if row["status"] == "active"] == ["abandoned_cart"]
+    inside.remove("care_tips")
+    assert [row["flow"] for row in await shop.enrolled() if row["status"] == "active"] == inside
     await shop.passes(DAY)
     assert "abandoned_cart" in shop.templates()
 
@@ -140,7 +139,8 @@ async def test_leaving_marketing_ends_what_only_rested_on_it(shop: ShopWorld) ->
     await shop.adds("chair", cart="c2")
     await shop.happens("Unsubscribed", topic="marketing")  # told by the shop's own page
     standing = {row["flow"]: row["status"] for row in await shop.enrolled()}
-    assert standing == {"care_tips": "active", "abandoned_cart": "exited"}
+    assert (standing.pop("care_tips"), standing["abandoned_cart"]) == ("active", "exited")
+    assert set(standing.values()) == {"exited"}
     assert (await _standing(shop)).gets("care") and not (await _standing(shop)).gets("birthday")
 
 

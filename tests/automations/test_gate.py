@@ -120,7 +120,7 @@ async def test_unsubscribing_ends_the_flow_and_coming_back_does_not_revive_it(sh
     await shop.happens("Unsubscribed")
     await shop.settle()
     assert shop.templates() == [] and (await shop.enrolled())[0]["exit_reason"] == "unsubscribed"
-    await shop.happens("Subscribed")
+    await shop.happens("Subscribed", source="shopify")
     await shop.passes(3 * DAY)
     assert shop.templates() == []
 

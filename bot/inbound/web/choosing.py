@@ -38,7 +38,7 @@ class Chooser:
     @property
     def preferred(self) -> str:
         said = self.contact.traits.get(PREFERRED) if self.contact else None
-        return said if said in self.addresses else ""
+        return str(said) if said in self.addresses else ""
 
     def at(self, channel: str) -> At:
         return At(self.contact_id, channel, self.addresses[channel])

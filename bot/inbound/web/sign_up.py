@@ -130,13 +130,14 @@ class _Door:
             headers["Retry-After"] = "3600"
         status = _STATUS[state]
         spoken = language or self.shown.language(request)
-        words = {"shop": self.ground.config.shop.name, "address": typed.address[:254]}
+        address = typed.address[:254]
         if _wants_json(request):
-            message = self.ground.texts.say(spoken, f"sign_up.{state}.text", **words)
+            shop = self.ground.config.shop.name
+            message = self.ground.texts.say(spoken, f"sign_up.{state}.text", shop=shop, address=address)
             if status >= 400:
                 return each_request.answer(status, state, message, headers)
             return JSONResponse({"state": state, "message": message}, status, headers)
-        made = self.shown.answer("sign_up", spoken, status, state=state, address=words["address"])
+        made = self.shown.answer("sign_up", spoken, status, state=state, address=address)
         made.headers.update(headers)
         return made
 
