@@ -63,8 +63,8 @@ async def _load(session: AsyncSession, people: dict[int, Person], ids: Sequence[
     tickets = [dict(row) for row in found.mappings()]
     rated = await _rated(session, ids)
     said = await _said(session, [row["id"] for row in tickets])
-    for contact_id, last in rated.items():
-        people[contact_id].more["rated"] = last
+    for contact_id, score in rated.items():
+        people[contact_id].more["rated"] = score
     for row in tickets:
         last = rated.get(row["contact_id"])
         more = {"text": said.get(row["id"], ""), "last_score": last.score if last else None}

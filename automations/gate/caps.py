@@ -76,7 +76,7 @@ async def _rivals(
         .where(_messages.c.due_at <= now, _messages.c.handed_at.is_(None))
         .where(_messages.c.status.in_(("planned", "deferred")))
     )
-    others = [row for row in waiting if row.id not in mine]
+    others = [one for one in waiting if one.id not in mine]
     due = (
         await session.execute(
             sa.select(_enrolments.c.contact_id, _enrolments.c.version_id, _enrolments.c.step_id)
@@ -86,9 +86,9 @@ async def _rivals(
     ).all()
     wanted = {row.version_id for row in (*others, *due) if row.version_id is not None}
     known = await versions.find(session, wanted)
-    for row in others:
-        if not _outside(known.get(row.version_id)):
-            _better(slots, row.contact_id, row.priority)
+    for other in others:
+        if not _outside(known.get(other.version_id)):
+            _better(slots, other.contact_id, other.priority)
     for row in due:
         rank = _about_to_send(known.get(row.version_id), row.step_id)
         if rank is not None:

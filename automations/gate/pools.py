@@ -69,9 +69,9 @@ async def stock(session: AsyncSession) -> list[Stock]:
     ]
 
 
-async def codes(session: AsyncSession, pool: str, status: str | None = None) -> Sequence[sa.Row[tuple[str, str]]]:
+async def codes(session: AsyncSession, pool: str, status: str | None = None) -> list[tuple[str, str]]:
     """The codes of a pool with their status, the oldest first."""
     rows = sa.select(_codes.c.code, _codes.c.status).where(_codes.c.pool == pool)
     if status is not None:
         rows = rows.where(_codes.c.status == status)
-    return (await session.execute(rows.order_by(_codes.c.id))).all()
+    return [(row.code, row.status) for row in await session.execute(rows.order_by(_codes.c.id))]

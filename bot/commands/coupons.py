@@ -102,7 +102,7 @@ def list_codes(
         async with start.ready(loaded) as (database, _), database.reading() as session:
             if pool is not None:
                 rows = await pools.codes(session, pool, "free" if free else None)
-                return [row.code if free else f"{row.code}\t{row.status}" for row in rows]
+                return [code if free else f"{code}\t{status}" for code, status in rows]
             counted = {one.pool: one for one in await pools.stock(session)}
             names = dict.fromkeys([*(one.name for one in loaded.automations.coupons), *counted])
             empty = pools.Stock("", 0, 0, 0)

@@ -268,7 +268,7 @@ async def test_the_hold_out_gets_nothing_counts_like_a_send_and_takes_no_slot(da
     assert row["verdicts"]["under_cap"] is True and "rendered" not in row["verdicts"]
 
 
-async def test_a_name_that_looks_like_a_template_is_printed_as_it_is(database: Database, texts: Texts) -> None:
+async def test_t48_a_name_that_looks_like_a_template_is_printed_as_it_is(database: Database, texts: Texts) -> None:
     shop = await shop_world.opened(database, texts)
     await shop.person(first_name="{{ 7*7 }}<script>")
     await left_cart(shop)
@@ -277,7 +277,7 @@ async def test_a_name_that_looks_like_a_template_is_printed_as_it_is(database: D
     assert "49" not in mail["subject"] and "{{ 7*7 }}" in mail["subject"] and "<script>" not in mail["html"]
 
 
-async def test_a_template_that_breaks_is_never_sent(shop: ShopWorld, tmp_path: Any) -> None:
+async def test_t47_a_template_that_breaks_is_never_sent(shop: ShopWorld, tmp_path: Any) -> None:
     broken = tmp_path / "email" / "abandoned_cart"
     broken.mkdir(parents=True)
     body = "<mjml><mj-body><mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"

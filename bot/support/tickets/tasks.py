@@ -56,10 +56,12 @@ async def ask(session: AsyncSession, desk: Desk, contact: Contact, happened: Hap
     if (wanted := str(said.get("department") or "")) and departments.named(desk, wanted) is not None:
         ticket.department = wanted
     await session.flush()
-    about = {name: str(said.get(name) or "") for name in ("flow", "step")}
-    await sla.happened(session, desk, ticket, "bot", "opened", now, why=KIND, origin="flow", text=text, **about)
+    flow, step = (str(said.get(name) or "") for name in ("flow", "step"))
+    await sla.happened(
+        session, desk, ticket, "bot", "opened", now, why=KIND, origin="flow", text=text, flow=flow, step=step
+    )
     await post.card(session, ticket, "opened", now)
-    words = desk.staff("staff.task", text=text, flow=about["flow"])
+    words = desk.staff("staff.task", text=text, flow=flow)
     await post.to_topic(session, ticket, "notice", {"text": words}, f"task:{ticket.id}", now, priority=30)
     await routing.offer(session, desk, ticket, now)
     return ticket
