@@ -79,7 +79,7 @@ async def _on_time(session: AsyncSession, now: datetime) -> float:
     )
     found = (await session.execute(fresh)).all()
     count = sum(row.created_at - row.planned_at <= LONG_DUE for row in found)
-    return count * (_HOUR / _LATELY)
+    return float(count * (_HOUR / _LATELY))
 
 
 async def _last(session: AsyncSession, now: datetime) -> datetime:

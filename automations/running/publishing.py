@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.definition import versions
-from automations.definition.flow import Flow
+from automations.definition.flow import Flow, Step
 from automations.definition.flow_files import Flows
 from automations.definition.versions import Version, Versions
 from automations.running import exits, waits
@@ -57,6 +57,8 @@ async def _resettle(
 ) -> Counter[str]:
     told: Counter[str] = Counter()
     known = Versions()
+    if how == "move":
+        told.update(moved=await _unchanged(session, known, flow, version_id))
     inside = (
         sa.select(_rows)
         .where(_rows.c.flow == flow.name, _rows.c.version_id != version_id, _rows.c.status == "active")
@@ -81,7 +83,29 @@ async def _resettle(
             await session.execute(_MOVE, changes)
             told["moved"] += len(changes)
     work.kick(session, "enrolments")
-    return told
+    return +told
+
+
+async def _unchanged(session: AsyncSession, known: Versions, flow: Flow, version_id: int) -> int:
+    """Whoever stands at a step that is the same in both only changes the version: one statement for however many."""
+    older = sa.select(_rows.c.version_id).where(
+        _rows.c.flow == flow.name, _rows.c.version_id != version_id, _rows.c.status == "active"
+    )
+    ids = (await session.scalars(older.distinct())).all()
+    moved = 0
+    for old in (await known.find(session, ids)).values():
+        if old.flow is None or old.flow.experiment != flow.experiment:
+            continue
+        same = [step.id for step in flow.steps if _same_time(old.flow.step(step.id), step)]
+        there = _rows.c.version_id == old.id, _rows.c.status == "active", _rows.c.step_id.in_(same)
+        done = await session.execute(sa.update(_rows).where(*there).values(version_id=version_id))
+        moved += done.rowcount  # type: ignore[attr-defined]
+    return moved
+
+
+def _same_time(was: Step | None, step: Step) -> bool:
+    """It rests there as long as before, if at all."""
+    return was is not None and (was.kind, was.wait, was.wait_for) == (step.kind, step.wait, step.wait_for)
 
 
 async def _leave(session: AsyncSession, reasons: Mapping[int, str], told: Counter[str], now: datetime) -> None:

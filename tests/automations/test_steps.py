@@ -341,6 +341,35 @@ async def test_a_webhook_is_queued_once_with_what_happened(database: Database, t
     assert row["enrolment_id"] is None
 
 
+async def test_a_batch_takes_as_many_statements_however_many_it_moves(database: Database, texts: Texts) -> None:
+    parts = (
+        '[[steps]]\nid = "lot"\nsplit = {arms = {one = 1, two = 1}}\n',
+        '[[steps]]\nid = "asked"\nbranch = ["not_tagged(vip)", "no_recent_order(10d)"]\nelse = "first"\n',
+        '[[steps]]\nid = "stick"\ntag = {add = ["seen"], remove = ["new"]}\n',
+        '[[steps]]\nid = "call"\ntask = {text = "Call"}\n',
+        '[[steps]]\nid = "tell"\nwebhook = {name = "crm"}\n',
+        WAIT_FOR, FIRST,
+    )  # fmt: skip
+    shop = await opened(database, texts, *parts)
+    counts = []
+    for cart in ("a", "b"):
+        for number in range(2 if cart == "a" else 40):
+            who = f"{cart}{number}@example.org"
+            await shop.person(who)
+            await shop.happens("Product Added", who, product_id="lamp", name="Lamp", price=5, cart_id=who)
+        statements: list[str] = []
+
+        def seen(_connection: Any, _cursor: Any, text: str, *_more: Any, told: list[str] = statements) -> None:
+            told.append(text)
+
+        sa.event.listen(shop.database.engine.sync_engine, "before_cursor_execute", seen)
+        assert await shop.engine.move_due(shop.now) == (2 if cart == "a" else 40)
+        sa.event.remove(shop.database.engine.sync_engine, "before_cursor_execute", seen)
+        counts.append(len(statements))
+    assert {row["step_id"] for row in await shop.enrolled()} == {"waiting"}
+    assert counts[0] == counts[1] < 25
+
+
 EXPERIMENT = """
 [experiment]
 name = "delay"
