@@ -137,6 +137,9 @@ async def _mail(session: AsyncSession, ground: Ground, mails: MailTemplates, row
     except (render.TemplateError, FindingsError) as error:
         log.error("the mail that asks for a second yes cannot be rendered", reason=logs.clean(str(error))[:300])
         return False
+    # The same for two who ask at once, so that one of them alone is written for.
+    mark = ids.hash_address(row.address, ground.secret)
+    key = ids.stable(PURPOSE, mark, now.date().isoformat(), await _mailed(session, row))
     payload = {"to": row.address, "to_name": "", "from": "service", "opt_in_id": row.id}
     # The receiver names no address: it would stay in the outbox of somebody who never said yes.
     queued = await outbox.queue(
@@ -145,13 +148,18 @@ async def _mail(session: AsyncSession, ground: Ground, mails: MailTemplates, row
         purpose=PURPOSE,
         receiver=f"{PURPOSE}:{row.id}",
         payload={**payload, "subject": mail.subject, "text": mail.text, "html": mail.html},
-        key=ids.stable(PURPOSE, row.id),
+        key=key,
         now=now,
         priority=20,
         contact_id=row.contact_id,
         template="confirm_subscription",
     )
     return queued is not None
+
+
+async def _mailed(session: AsyncSession, row: OptIn) -> int:
+    mine = sa.select(sa.func.count()).where(_OPT_INS.c.address == row.address, _OPT_INS.c.mailed.is_(True))
+    return await session.scalar(mine) or 0
 
 
 def link(ground: Ground, row: OptIn) -> str:

@@ -63,7 +63,7 @@ def _order(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent
         yield from _refund({"order_id": order_id, **refund}, received_at, who, lines.text(order.get("currency")))
     if order.get("buyer_accepts_marketing") is True and who.get("email"):
         said = {"email": who["email"], "source": "checkout"}
-        yield _event(f"consent:order:{order_id}", "Subscribed", created, received_at, said, who)
+        yield _event(f"consent:order:{order_id}", "Subscribed", created, received_at, said, {**who, **_seen(order)})
 
 
 def _state(order: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def _checkout(checkout: Mapping[str, Any], received_at: datetime) -> Iterator[Ne
     if checkout.get("buyer_accepts_marketing") is True and who.get("email"):
         said = {"email": who["email"], "source": "checkout"}
         key = f"consent:checkout:{token}:{sha256(who['email'].encode()).hexdigest()[:12]}"
-        yield _event(key, "Subscribed", updated, received_at, said, who)
+        yield _event(key, "Subscribed", updated, received_at, said, {**who, **_seen(checkout)})
 
 
 def _cart(cart: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
@@ -295,6 +295,15 @@ def _who(given: Mapping[str, Any]) -> dict[str, Any]:
         "language": given.get("customer_locale"),
     }
     return _present({"userId": lines.text(customer.get("id")), "email": email, "traits": _present(traits)})
+
+
+def _seen(given: Mapping[str, Any]) -> dict[str, Any]:
+    """From where and with what they ordered, as far as the shop says: the proof of what they ticked."""
+    found = given.get("client_details")
+    client: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    ip = lines.text(given.get("browser_ip") or client.get("browser_ip"))
+    context = _present({"ip": ip, "userAgent": lines.text(client.get("user_agent"))})
+    return {"context": context} if context else {}
 
 
 def _line(item: Mapping[str, Any]) -> dict[str, Any]:

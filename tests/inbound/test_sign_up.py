@@ -1,5 +1,6 @@
 """Signing up with a second yes: nobody is put on a list by somebody else, and no mailbox is flooded."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -158,6 +159,11 @@ async def test_one_mail_a_day_and_three_a_month_whoever_asks(world: World) -> No
     world.now = NOON + timedelta(days=40)
     await world.asks()
     assert len(await world.rows(Message)) == opt_in.MOST_UNANSWERED + 1
+
+
+async def test_many_at_once_bring_one_mail(world: World) -> None:
+    await asyncio.gather(*(world.asks() for _ in range(8)))
+    assert len(await world.rows(Message)) == 1
 
 
 async def test_what_is_asked_for_while_a_mail_is_on_its_way_is_confirmed_with_it(world: World) -> None:

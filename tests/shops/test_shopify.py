@@ -9,7 +9,7 @@ from bot import contacts
 from bot.base.database import Database
 from bot.shops import shopify
 from bot.tables.events import Event, WebhookDelivery
-from bot.tables.people import Contact, Identity
+from bot.tables.people import Consent, Contact, Identity
 from bot.tables.shop import Cart, Order, Product
 
 PENDING = payload("shopify_order", financial_status="pending", updated_at="2026-03-04T13:00:01+01:00")
@@ -132,6 +132,15 @@ async def test_consent_at_checkout_and_in_the_account_goes_into_the_ledger(datab
     assert await _word(database) == "withdrawn"
     await intake.deliver("shopify", "orders/updated", UPDATED)  # ticked at the order, before the no
     assert await _word(database) == "withdrawn"
+
+
+async def test_what_was_ticked_is_kept_with_its_proof(database: Database) -> None:
+    intake = Intake(database)
+    client = {"browser_ip": "192.0.2.9", "user_agent": "Firefox"}
+    ticked = {**PAID, "buyer_accepts_marketing": True, "client_details": client}
+    await intake.deliver("shopify", "orders/create", ticked)
+    [row] = await intake.rows(Consent)
+    assert (row.action, row.source, row.ip, row.user_agent) == ("granted", "checkout", "192.0.2.9", "Firefox")
 
 
 async def test_a_product_brings_its_variants(database: Database) -> None:

@@ -19,14 +19,17 @@ def is_robot(user_agent: object) -> bool:
 class Pace:
     """A bucket per person in memory, so per process; people not seen lately are forgotten."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, now: Callable[[], float] = time.monotonic, *, per_second: float = PER_SECOND, at_once: float = AT_ONCE
+    ) -> None:
         self._now = now
+        self._per_second, self._at_once = per_second, at_once
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def allows(self, person: str) -> bool:
         now = self._now()
-        left, at = self._buckets.pop(person, (AT_ONCE, now))
-        left = min(AT_ONCE, left + (now - at) * PER_SECOND)
+        left, at = self._buckets.pop(person, (self._at_once, now))
+        left = min(self._at_once, left + (now - at) * self._per_second)
         allowed = left >= 1
         self._buckets[person] = (left - 1 if allowed else left, now)
         if len(self._buckets) > _PEOPLE:

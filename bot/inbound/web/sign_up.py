@@ -18,6 +18,7 @@ from bot.base.database import Database
 from bot.base.ground import Ground
 from bot.contacts import profile, topics
 from bot.inbound.web import choosing, each_request, forms
+from bot.inbound.web.pace import Pace
 from bot.inbound.web.pages import Pages
 from bot.outbound.email import tracking
 from bot.outbound.email.templates import MailTemplates
@@ -85,6 +86,8 @@ class _Door:
         self.shown = shown
         config = ground.config
         self._domains = tracking.own_domains(config.shop.url)
+        most = opt_in.MOST_PER_HOUR  # counted here too: many at once would all find the rows not written yet
+        self._pace = Pace(lambda: clock.now().timestamp(), per_second=most / 3600, at_once=most)
         self._origins = {_origin(url) for url in (*config.automations.sign_up_origins, config.web.url)}
 
     async def preflight(self, request: Request) -> Response:
@@ -110,6 +113,8 @@ class _Door:
             return self._answer(request, "address", typed, language)
         if not set(wanted) <= set(known):
             return self._answer(request, "topic", typed, language)
+        if not self._pace.allows(request.client.host if request.client else ""):
+            return self._answer(request, "too_many", typed, language)
         said = choosing.how("sign_up_form", request, typed.text_version or None)
         asked = Asked(address, tuple(dict.fromkeys(wanted)), language, said)
         async with self.database.transaction() as session:

@@ -232,7 +232,10 @@ async def pressed(
     write = contacts.withdraw if wanted == "off" else contacts.allow
     for one in await contacts.identities(session, contact.id):
         if one.kind in ("telegram", "email") and one.proven:
-            await write(session, desk.ground.secret, contact.id, one.kind, one.value, TOPIC, "button", now)
+            words = f"told.{wanted}"
+            await write(
+                session, desk.ground.secret, contact.id, one.kind, one.value, TOPIC, "button", now, text_version=words
+            )
     text = desk.say(voice.language, f"told.is_{wanted}")
     back = {"text": desk.say(voice.language, "told.on"), "data": f"1:tell:{voice.id}:on"}
     key = f"tell:{voice.id}:{wanted}:{now.isoformat()}"
