@@ -78,7 +78,7 @@ async def _write_down(session: AsyncSession, secret: str, happened: Happened) ->
     if last is None or (last.action != "granted" and happened.ts > last.at):
         proof = {"ip": happened.context.get("ip"), "user_agent": happened.context.get("userAgent")}
         texts = {name: value for name, value in proof.items() if isinstance(value, str)}
-        await contacts.allow(
+        await contacts.allow_one(
             session, secret, happened.contact_id, "email", named, TOPIC, happened.source, happened.ts, **texts
         )
 

@@ -46,12 +46,34 @@ async def allow(
     """
     hashed = _hash(channel, address, secret)
     await _append(session, contact_id, channel, hashed, topic, "granted", source, at, proof)
-    if source.startswith("import"):
-        return
+    if not source.startswith("import"):
+        await _lift(session, channel, hashed, ("", EVERY_TOPIC, topic), at)
+
+
+async def allow_one(
+    session: AsyncSession,
+    secret: str,
+    contact_id: int | None,
+    channel: str,
+    address: str,
+    topic: str,
+    source: str,
+    at: datetime,
+    **proof: str | None,
+) -> None:
+    """As `allow`, for one thing that was asked for by whoever knew the address: a stop of that topic is lifted, one of
+    everything stays.
+    """
+    hashed = _hash(channel, address, secret)
+    await _append(session, contact_id, channel, hashed, topic, "granted", source, at, proof)
+    await _lift(session, channel, hashed, (topic,), at)
+
+
+async def _lift(session: AsyncSession, channel: str, hashed: str, topics: Sequence[str], at: datetime) -> None:
     lifted = sa.delete(_suppressions).where(
         _suppressions.c.channel == channel,
         _suppressions.c.address_hash == hashed,
-        _suppressions.c.topic.in_(("", EVERY_TOPIC, topic)),
+        _suppressions.c.topic.in_(topics),
         _suppressions.c.reason.in_(_TAKEN_BACK),
         _suppressions.c.created_at < at,
     )

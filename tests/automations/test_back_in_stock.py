@@ -8,6 +8,7 @@ from shop_world import DAY, HOUR, MINUTE, ShopWorld
 
 from automations.definition import flow_files
 from automations.definition.flow_files import Flows
+from bot import contacts
 from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.base.texts import Texts
@@ -239,6 +240,19 @@ async def test_a_variation_that_the_shop_tells_of_as_a_product_is_found(shop: Sh
     await shop.happens("Order Completed", "a@example.org", order_id="o1", products=[line], currency="EUR")
     await shop.passes(HOUR)
     assert [message.payload["to"] for message in shop.mails.sent] == ["b@example.org"]
+
+
+async def test_asking_lifts_what_was_said_of_these_mails_and_nothing_wider(shop: ShopWorld) -> None:
+    people = {"a@example.org": "back_in_stock", "b@example.org": "*", "c@example.org": ""}
+    for who, topic in people.items():
+        async with shop.database.transaction() as session:
+            await contacts.suppress(session, shop.ground.secret, "email", who, "unsubscribed", shop.now, topic=topic)
+    shop.now += MINUTE
+    for who in people:
+        await asks(shop, who)
+    await stocked(shop, 5)
+    await shop.passes(HOUR)
+    assert [message.payload["to"] for message in shop.mails.sent] == ["a@example.org"]
 
 
 async def test_an_event_that_only_claims_that_it_is_back_tells_nobody(shop: ShopWorld) -> None:

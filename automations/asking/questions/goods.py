@@ -71,15 +71,17 @@ async def _prices_seen(session: AsyncSession, people: dict[int, Person], ids: Se
 
 @loads("drops")
 async def _drops_told(session: AsyncSession, people: dict[int, Person], ids: Sequence[int], now: datetime) -> None:
-    """Of which lower prices a mail of any flow told them: (moment, product, variant)."""
+    """Of which lower prices a mail of any flow told them: (moment, product, variant); and `mailed`: (flow, moment)."""
     for person in people.values():
         person.more["drops"] = []
-    mine = sa.select(_messages.c.contact_id, _messages.c.handed_at, _messages.c.payload).where(
+        person.more["mailed"] = []
+    mine = sa.select(_messages.c.contact_id, _messages.c.handed_at, _messages.c.flow, _messages.c.payload).where(
         _messages.c.contact_id.in_(ids), _messages.c.handed_at > now - _REMEMBERED, _messages.c.status.in_(HANDED)
     )
     for row in await session.execute(mine):
         told = [(row.handed_at, one[0], one[1]) for one in row.payload.get("price_drops") or ()]
         people[row.contact_id].more["drops"] += told
+        people[row.contact_id].more["mailed"].append((row.flow, row.handed_at))
 
 
 def _name(row: Row) -> tuple[str, str]:
@@ -172,6 +174,12 @@ def not_told_of_drop_in(person: Person, case: Case, within: timedelta) -> bool:
     """No mail of that time, of whatever flow, said already that it costs less."""
     mine = str(case.context.get("product_id") or ""), str(case.context.get("variant_id") or "")
     return not any(at > case.now - within and (product, variant) == mine for at, product, variant in told(person))
+
+
+@condition("drops", reason="recently_told", value=clock.duration)
+def no_mail_of_flow_in(person: Person, case: Case, within: timedelta) -> bool:
+    """No other mail of this flow was handed over in that time."""
+    return not any(flow == case.flow and at > case.now - within for flow, at in person.more["mailed"])
 
 
 def told(person: Person) -> Sequence[tuple[datetime, str, str]]:
