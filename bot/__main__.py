@@ -4,6 +4,7 @@ import typer
 
 from bot.commands import (
     audience_reports,
+    broadcasts,
     checking,
     contacts,
     coupons,
@@ -37,6 +38,7 @@ cli.command()(setting_up.migrate)
 cli.command("import")(importing.import_file)
 cli.add_typer(flows.cli, name="flow")
 cli.add_typer(segments.cli, name="segment")
+cli.add_typer(broadcasts.cli, name="broadcast")
 cli.add_typer(templates.cli, name="template")
 cli.add_typer(coupons.cli, name="coupon")
 reports.cli.command("rfm")(audience_reports.rfm)

@@ -20,6 +20,7 @@ from automations.audiences.members import Members
 from automations.audiences.segment_files import Segments
 from automations.audiences.segment_watch import SegmentWatch
 from automations.audiences.standings import Standings
+from automations.broadcasts.going import Broadcasts
 from automations.care import Care
 from automations.consent import opt_in
 from automations.consent.signing_up import OnSubscribed
@@ -51,6 +52,7 @@ from bot.inbound.mailbox.taking import Taking
 from bot.inbound.telegram import inbox, webhook
 from bot.inbound.web import (
     api,
+    broadcasts_api,
     each_request,
     events_api,
     health,
@@ -247,6 +249,7 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
         ).kind(),
         Shelves(house.database, house.flows, house.worker).kind(),
         Enrolments(house.database, house.ground, house.worker, house.versions, house.care).kind(),
+        Broadcasts(house.database, house.ground, house.segments, house.worker).kind(),
         Timers(house.database, house.desk, house.worker).kind(),
         Waking(house.database, house.desk, house.worker).kind(),
         Rounds(house.database, house.desk).kind(),
@@ -426,6 +429,7 @@ async def _web(stack: AsyncExitStack, house: _House) -> FastAPI:
         metrics.routes(house.database),
         api.routes(house.database, house.ground),
         segments_api.routes(house.database, house.ground, house.segments),
+        broadcasts_api.routes(house.database, house.ground, house.segments),
         links.routes(house.database, house.ground, pages),
         preferences.routes(house.database, house.ground, pages),
         sign_up.routes(house.database, house.ground, house.mails, pages),

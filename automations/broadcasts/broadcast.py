@@ -18,7 +18,8 @@ STEP = "mail"
 RECIPIENT, SHOP = "recipient", "shop"
 
 
-def _local(value: object) -> datetime:
+def local_time(value: object) -> datetime:
+    """Raises ValueError."""
     if isinstance(value, datetime):
         if value.tzinfo is not None:
             raise ValueError("write the time without a zone, and the zone in zone")
@@ -42,7 +43,7 @@ def _pool(value: object) -> object:
     return {"pool": value} if isinstance(value, str) else value
 
 
-LocalTime = Annotated[datetime, BeforeValidator(_local)]
+LocalTime = Annotated[datetime, BeforeValidator(local_time)]
 
 
 class Arm(Part):

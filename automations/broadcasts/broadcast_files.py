@@ -49,7 +49,8 @@ class Found:
 
 def around(config: Config, templates: Collection[str] | None = None) -> Around:
     return Around(templates, config.automations.quiet_hours, {
-        "segment": segment_files.names_in(config), "topic": config.automations.topic_names,
+        "segment": set(segment_files.every(config)), "topic": config.automations.topic_names,
+        "pool": {pool.name for pool in config.automations.coupons},
     })  # fmt: skip
 
 

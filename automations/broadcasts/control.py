@@ -72,6 +72,11 @@ async def find(session: AsyncSession, config: Config, name: str, around: Around)
     return _standing(row, await pausing.paused(session))
 
 
+async def unknown(session: AsyncSession, config: Config, name: str) -> bool:
+    """Neither put down nor in a file."""
+    return await _row(session, name) is None and name not in broadcast_files.names(config)
+
+
 async def counted(session: AsyncSession, standing: Standing, now: datetime) -> Standing:
     """With its figures: those of its end, with what it earned since; while it runs those of now."""
     row = standing.row

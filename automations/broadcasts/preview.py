@@ -1,0 +1,74 @@
+"""A look before it is started: how many, some of them, and the mail as the first of them would get it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from automations.asking import facts
+from automations.asking.matter import Case
+from automations.audiences import preview as segments
+from automations.audiences.compiling import Compiler
+from automations.audiences.preview import Sample
+from automations.audiences.segment import Segment
+from automations.audiences.segment_files import Segments
+from automations.broadcasts import broadcast as broadcasts
+from automations.broadcasts.control import Standing
+from automations.care import Care
+from automations.subjects import shown
+from automations.subjects.writing import Writing
+from bot.base.errors import Finding, FindingsError
+from bot.base.ground import Ground
+from bot.outbound.email.templates import Mail, MailTemplates
+from bot.outbound.email.tracking import LinkTokens
+
+SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`mails` are the ways it is written, by the name of the arm; one without a name if there is no test."""
+
+    people: int
+    samples: list[Sample]
+    mails: dict[str, Mail]
+    reader: str = ""
+
+
+async def count(session: AsyncSession, ground: Ground, known: Segments, standing: Standing, now: datetime) -> int:
+    """How many are in its segment now. Raises FindingsError."""
+    return await segments.count(session, Compiler(known, ground.config, now), _segment(known, standing))
+
+
+async def look(
+    session: AsyncSession, ground: Ground, known: Segments, mails: MailTemplates, standing: Standing, now: datetime
+) -> Preview:
+    """Raises FindingsError, and whatever a template raises that cannot be rendered."""
+    segment, compiler = _segment(known, standing), Compiler(known, ground.config, now)
+    people = await segments.count(session, compiler, segment)
+    samples = await segments.sample(session, compiler, segment, SAMPLES)
+    reader = next((one for one in samples if one.email), None)
+    if reader is None:
+        return Preview(people, samples, {})
+    made = broadcasts.as_flow(standing.broadcast, standing.tree)
+    needs = {"addresses"} | shown.KNOWN[made.about].needs
+    person = (await facts.load(session, [reader.contact_id], needs, now))[reader.contact_id]
+    language = person.contact["language"] or ground.config.shop.language
+    links = LinkTokens(ground.config.web.url, 0, ground.secret)
+    written: dict[str, Mail] = {}
+    for arm in standing.broadcast.test.weights if standing.broadcast.test else ("",):
+        flow = made.for_variant(arm)
+        step = flow.steps[0]
+        case = Case(flow.name, now, {}, now, language, Care({}))
+        code = {"code": "XXXX-XXXX", "title": "", "expires_on": ""} if step.coupon else {}
+        writing = Writing(ground, Care({}), flow, step, person, case, reader.email, links, coupon=code)
+        template = mails.find(step.send or "", language)
+        written[arm] = template.render(shown.build(writing), None, subject=step.subject)
+    return Preview(people, samples, written, reader.email)
+
+
+def _segment(known: Segments, standing: Standing) -> Segment:
+    name = standing.broadcast.segment
+    if name not in known.by_name:
+        raise FindingsError(Finding(f"there is no segment {name!r}", key="segment"))
+    return known.by_name[name]
