@@ -68,11 +68,13 @@ def _wait(wait: Wait) -> str:
     if wait.elapsed is not None:
         return duration(wait.elapsed)
     days = wait.days or 0
-    origin = {None: "", "delivery": " after the parcel arrived", "occurrence": " after the day"}[wait.since]
-    if wait.since == "occurrence" and days <= 0:
-        words = "the day itself" if days == 0 else f"{-days} days before the day"
+    origin = {None: "", "delivery": "the parcel arrived", "occurrence": "the day", "run_out": "it is used up"}[wait.since]
+    if wait.since == "occurrence" and days == 0:
+        words = "the day itself"
+    elif origin:
+        words = f"{abs(days)} days {'before' if days < 0 else 'after'} {origin}"
     else:
-        words = f"{days} days{origin}"
+        words = f"{days} days"
     return f"{words} at {wait.at:%H:%M} where they live" if wait.at else words
 
 

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,10 @@ from shop_world import DAY, HOUR, MINUTE, ShopWorld
 
 from automations.definition import flow_files
 from automations.definition.flow_files import Flows
+from automations.running import on_catalogue
+from automations.running.shelves import Shelves
 from bot import contacts
+from bot.base import due
 from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.base.texts import Texts
@@ -295,3 +299,42 @@ async def test_a_second_mail_a_day_later_only_if_it_is_still_there_and_was_not_b
     await stocked(shop, 0)
     await shop.passes(2 * DAY)
     assert [mail.row["template"] for mail in shop.mails.sent[3:]] == ["back_in_stock"]
+
+
+async def test_two_workers_tell_each_person_once(shop: ShopWorld) -> None:
+    for number in range(20):
+        await asks(shop, f"p{number}@example.org")
+    await stocked(shop, 4)
+    async with shop.database.transaction() as session:
+        other = await due.register(session, shop.now)
+    second = Shelves(shop.database, shop.flows, other)
+    shop.now += 11 * MINUTE
+    await asyncio.gather(shop.shelves.run(shop.now), second.run(shop.now))
+    assert (await alerts(shop)).count("released") == 12
+    await shop.passes(HOUR)
+    assert len({message.payload["to"] for message in shop.mails.sent}) == len(shop.mails.sent) == 12
+
+
+async def test_a_row_at_fault_moves_away_and_the_others_are_told(
+    shop: ShopWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asks(shop)
+    await shop.happens("Back In Stock Requested", product_id="mug")
+    await stocked(shop, 4)
+    for stock in (0, 4):
+        await shop.happens("Product Updated", "", product_id="mug", name="Mug", price=9, currency="EUR", stock=stock)
+    release = on_catalogue.alerts.release
+
+    async def broken(session: Any, product_id: str, *more: Any) -> int:
+        if product_id == "shirt":
+            raise RuntimeError("a fault of this product alone")
+        return await release(session, product_id, *more)
+
+    monkeypatch.setattr(on_catalogue.alerts, "release", broken)
+    shop.now += 11 * MINUTE
+    await shop.shelves.run(shop.now)
+    assert await alerts(shop) == ["waiting", "released"]
+    monkeypatch.undo()
+    shop.now += MINUTE
+    await shop.shelves.run(shop.now)
+    assert await alerts(shop) == ["released", "released"]

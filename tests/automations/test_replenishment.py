@@ -5,11 +5,12 @@ import pytest
 import shop_world
 from shop_world import DAY, HOUR, ShopWorld
 
-from automations.definition import flow_files
+from automations.definition import drawing, flow_files
 from automations.definition.flow_files import Flows
 from automations.subjects import refills
 from bot.base.config import Config
 from bot.base.database import Database
+from bot.base.errors import FindingsError
 from bot.base.texts import Texts
 
 FAMILIES = """
@@ -195,3 +196,33 @@ async def test_without_families_nobody_enters(database: Database, texts: Texts) 
     await shop.person()
     await orders(shop, "o1", line("else"))
     assert await shop.enrolled("replenishment") == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ('family = "tea"\ndays = 10\n', "say what belongs to it"),
+        ('family = "tea"\ndays = 0\nproducts = ["1"]\n', "greater than 0"),
+        (
+            'family = "tea"\nlasts = 10\nproducts = ["1"]\n',
+            "unknown key; known here: categories, days, family, products",
+        ),
+        ('family = "tea"\nday = 10\nproducts = ["1"]\n', "did you mean days?"),
+    ],
+)
+def test_a_wrong_refill_names_its_line_and_the_mend(tmp_path: Any, wrong: str, says: str) -> None:
+    ours = flow_files.folders(Config())[0]
+    text = (ours / "replenishment.toml").read_text("utf-8")
+    (tmp_path / "replenishment.toml").write_text(text.replace("[trigger]", f"[[refill]]\n{wrong}\n[trigger]"), "utf-8")
+    with pytest.raises(FindingsError) as caught:
+        flow_files.load([ours, tmp_path])
+    found = [str(finding) for finding in caught.value.findings]
+    assert any(says in finding and "replenishment.toml" in finding and "refill[2]" in finding for finding in found), (
+        found
+    )
+
+
+def test_the_drawing_says_what_the_wait_is_counted_from() -> None:
+    flows = flow_files.load(flow_files.folders(Config()))
+    shown = "\n".join(drawing.lines(flows.by_name["replenishment"]))
+    assert "nearly: wait 5 days before it is used up at 10:00 where they live" in shown

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from conftest import NOON
-from intake import Intake
+from intake import Intake, payload
 
 from bot.base.database import Database
 from bot.shops import prices
@@ -112,3 +112,21 @@ async def test_nobody_is_remembered_who_was_not_named(database: Database) -> Non
     intake = Intake(database)
     await intake.tell("Product Viewed", {"product_id": "lamp", "price": 20})
     assert await intake.rows(SeenPrice) == []
+
+
+async def test_a_product_webhook_tells_of_the_variant_that_changed(database: Database) -> None:
+    intake = Intake(database)
+    body = payload("shopify_product")
+    first, *_ = body["variants"]
+    first |= {"inventory_management": "shopify", "inventory_policy": "deny", "inventory_quantity": 0}
+    await intake.deliver("shopify", "products/update", body)
+    later = (datetime.fromisoformat(body["updated_at"]) + timedelta(hours=1)).isoformat()
+    first |= {"inventory_quantity": 7, "price": "1.00"}
+    await intake.deliver("shopify", "products/update", {**body, "updated_at": later})
+    stock = await _changes(intake, "Product Stock Changed")
+    assert [one for one in stock if one.get("variant_id")] == [
+        {"product_id": str(body["id"]), "variant_id": str(first["id"]), "from": 0, "to": 7}
+    ]
+    assert {one.get("variant_id") for one in await _changes(intake, "Product Price Changed")} == {
+        None, str(first["id"]),
+    }  # fmt: skip
