@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.definition.versions import Version, Versions
+from automations.running import steps
 from bot.base.config.sections import Cap
 from bot.base.database import table
 from bot.tables.automations import Enrolment
@@ -103,9 +104,7 @@ def _outside(version: Version | None) -> bool:
 def _about_to_send(version: Version | None, step_id: str) -> int | None:
     if version is None or version.flow is None or not version.runs or _outside(version):
         return None
-    step, behind = version.flow.step(step_id), version.flow.next(step_id)
-    sends = step is not None and step.wait is not None and behind is not None and behind.send is not None
-    return version.flow.rank if sends else None
+    return version.flow.rank if steps.may_send(version.flow, step_id) else None
 
 
 def _better(slots: Slots, contact_id: int, rank: int) -> None:

@@ -222,6 +222,24 @@ class Ahead:
 
 def ahead(flow: Flow, step_id: str) -> Ahead:
     """Over every way from this step to where the enrolment rests again."""
+    reached = _reached(flow, step_id)
+    asked = [text for step in reached if step.kind in ("check", "branch") for text in step.branch or step.check]
+    return Ahead(
+        any(step.wait is not None and step.wait.local for step in reached),
+        bool(asked),
+        frozenset(conditions.needs(asked)),
+        frozenset(name for step in reached if step.wait_for for name in step.wait_for.events),
+    )
+
+
+def may_send(flow: Flow, step_id: str) -> bool:
+    """Whether a mail may be the next thing for somebody whose wait at this step is over."""
+    here = flow.step(step_id)
+    return here is not None and here.send is None and any(step.send for step in _reached(flow, step_id))
+
+
+def _reached(flow: Flow, step_id: str) -> Sequence[Step]:
+    """This step, and those over every way from it to where an enrolment rests again."""
     here = flow.step(step_id)
     reached: dict[str, Step] = {}
     todo = [here] if here is not None else []
@@ -233,12 +251,4 @@ def ahead(flow: Flow, step_id: str) -> Ahead:
         if step is here or not (step.wait or step.send or step.exit):
             named = [flow.step(one) for one in step.ways()]
             todo += [one for one in (*named, flow.next(step.id)) if one is not None]
-    asked = [
-        text for step in reached.values() if step.kind in ("check", "branch") for text in step.branch or step.check
-    ]
-    return Ahead(
-        any(step.wait is not None and step.wait.local for step in reached.values()),
-        bool(asked),
-        frozenset(conditions.needs(asked)),
-        frozenset(name for step in reached.values() if step.wait_for for name in step.wait_for.events),
-    )
+    return list(reached.values())
