@@ -68,7 +68,10 @@ def _wait(wait: Wait) -> str:
     if wait.elapsed is not None:
         return duration(wait.elapsed)
     days = wait.days or 0
-    origin = {None: "", "delivery": "the parcel arrived", "occurrence": "the day", "run_out": "it is used up"}[wait.since]
+    origins = {None: "", "delivery": "the parcel arrived", "occurrence": "the day", "run_out": "it is used up"}
+    origin = origins[wait.since]
+    if wait.at and not origin and days == 0:
+        return f"until {wait.at:%H:%M} where they live"
     if wait.since == "occurrence" and days == 0:
         words = "the day itself"
     elif origin:

@@ -65,6 +65,13 @@ async def ask(session: AsyncSession, secret: str, happened: Happened, holds: tim
     await _write_down(session, secret, happened)
 
 
+async def named(session: AsyncSession, secret: str, happened: Happened) -> None:
+    """Who asked without a name has one now: their request counts for the address that they gave."""
+    mine = sa.select(_rows.c.id).where(_rows.c.contact_id == happened.contact_id, _rows.c.status.in_(_OPEN))
+    if await session.scalar(mine.limit(1)) is not None:
+        await _write_down(session, secret, happened)
+
+
 async def _write_down(session: AsyncSession, secret: str, happened: Happened) -> None:
     assert happened.contact_id is not None
     named = contacts.normalise("email", happened.properties.get("email") or happened.traits.get("email"))
@@ -75,7 +82,8 @@ async def _write_down(session: AsyncSession, secret: str, happened: Happened) ->
     if named is None:
         return
     last = await contacts.allowed(session, secret, "email", named, TOPIC)
-    if last is None or (last.action != "granted" and happened.ts > last.at):
+    asked = happened.kind == "track"
+    if last is None or (asked and last.action != "granted" and happened.ts > last.at):
         proof = {"ip": happened.context.get("ip"), "user_agent": happened.context.get("userAgent")}
         texts = {name: value for name, value in proof.items() if isinstance(value, str)}
         await contacts.allow_one(

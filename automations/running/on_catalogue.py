@@ -37,6 +37,8 @@ class OnCatalogue:
         self.flows = flows
 
     async def __call__(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
+        if happened.kind in ("identify", "alias") and happened.contact_id is not None:
+            await alerts.named(session, self.ground.secret, happened)
         if happened.kind != "track":
             return
         if happened.name == "Product Price Changed":
@@ -55,7 +57,7 @@ class OnCatalogue:
             await alerts.ask(session, self.ground.secret, happened, rule.expires, now)
         elif happened.name == "Back In Stock Cancelled":
             await alerts.cancel(session, happened)
-        elif happened.name == "Unsubscribed" and happened.properties.get("topic") in (None, "", alerts.TOPIC):
+        elif happened.name == "Unsubscribed" and _left(happened):
             await alerts.cancel_all(session, happened.contact_id)
         elif happened.name in ("Order Completed", "Order Paid"):
             await alerts.bought(session, happened)
@@ -126,6 +128,13 @@ async def _unwatch(session: AsyncSession, named: Mapping[str, Any], *, told_alre
     if told_already:
         mine = mine.where(_watches.c.rounds == 0)
     await session.execute(mine.values(due_at=None, lease_until=None, lease_by=None))
+
+
+def _left(happened: Happened) -> bool:
+    """Whether they want no such mail any more; `topics` has every topic that was left at once."""
+    said = happened.properties
+    listed = said.get("topics")
+    return said.get("topic") in (None, "", alerts.TOPIC) or (isinstance(listed, list) and alerts.TOPIC in listed)
 
 
 def _timely(happened: Happened) -> bool:

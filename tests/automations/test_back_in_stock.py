@@ -178,7 +178,7 @@ async def test_who_bought_it_or_took_it_back_is_not_told(shop: ShopWorld) -> Non
     order = {"currency": "EUR", "revenue": 30}
     await shop.happens("Order Completed", "a@example.org", order_id="o1", products=[line], **order)
     await shop.happens("Back In Stock Cancelled", "b@example.org", product_id="shirt", variant_id="m")
-    await shop.happens("Unsubscribed", "c@example.org", topic="back_in_stock")
+    await shop.happens("Unsubscribed", "c@example.org", topic="marketing", topics=["marketing", "back_in_stock"])
     other = {**line, "variant_id": "l"}
     await shop.happens("Order Completed", "d@example.org", order_id="o2", products=[other], **order)
     await stocked(shop, 9)
@@ -244,6 +244,14 @@ async def test_a_variation_that_the_shop_tells_of_as_a_product_is_found(shop: Sh
     await shop.happens("Order Completed", "a@example.org", order_id="o1", products=[line], currency="EUR")
     await shop.passes(HOUR)
     assert [message.payload["to"] for message in shop.mails.sent] == ["b@example.org"]
+
+
+async def test_who_asked_before_they_had_a_name_is_told_at_the_address_they_gave(shop: ShopWorld) -> None:
+    await shop.happens("Back In Stock Requested", "x", anonymous="phone", product_id="shirt", variant_id="m")
+    await shop.happens("identify", "eve@example.org", kind="identify", anonymous="phone")
+    await stocked(shop, 5)
+    await shop.passes(HOUR)
+    assert [message.payload["to"] for message in shop.mails.sent] == ["eve@example.org"]
 
 
 async def test_asking_lifts_what_was_said_of_these_mails_and_nothing_wider(shop: ShopWorld) -> None:
