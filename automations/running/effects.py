@@ -1,7 +1,7 @@
 """What steps do beside the enrolment: tags, tasks for the staff, webhooks. Once, in the transaction that moves it."""
 
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,12 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.definition.flow import Step
+from automations.experiments import holdout
 from bot.base import ids, work
 from bot.base.database import insert, table
 from bot.events import NewEvent, happened
+from bot.events.people import SHOPS
 from bot.outbound import outbox
 from bot.tables.events import Event
-from bot.tables.people import ContactTag
+from bot.tables.people import ContactTag, Identity
 
 TASK = "Task Requested"
 """The event that asks customer service for a ticket. Its properties: text, department, priority, flow, step."""
@@ -23,7 +25,9 @@ TASK = "Task Requested"
 WEBHOOK = "webhook"
 """Channel and purpose of what the outbox brings to a system of the shop."""
 
+_OURS = frozenset({"bucket", "person", "heard", "late_before", holdout.FLOW_BUCKET})
 _tags = table(ContactTag)
+_known = table(Identity)
 _events = table(Event)
 
 
@@ -44,7 +48,7 @@ async def apply(session: AsyncSession, done: Sequence[Done], now: datetime) -> N
     """All that a batch did, in a few statements. Done twice it is done once: keys are of the enrolment and its step."""
     await _tag(session, [one for one in done if one.step.tag], now)
     await _ask(session, [one for one in done if one.step.task], now)
-    await outbox.queue_many(session, [_call(one, now) for one in done if one.step.webhook])
+    await _call(session, [one for one in done if one.step.webhook], now)
 
 
 async def _tag(session: AsyncSession, done: Sequence[Done], now: datetime) -> None:
@@ -87,13 +91,31 @@ def _task(one: Done, now: datetime) -> NewEvent:
     )  # fmt: skip
 
 
-def _call(one: Done, now: datetime) -> dict[str, Any]:
+async def _call(session: AsyncSession, done: Sequence[Done], now: datetime) -> None:
+    if done:
+        ids_of = await _ids(session, {one.enrolment["contact_id"] for one in done})
+        await outbox.queue_many(session, [_told(one, ids_of[one.enrolment["contact_id"]], now) for one in done])
+
+
+async def _ids(session: AsyncSession, contact_ids: Collection[int]) -> dict[int, dict[str, str]]:
+    """What the shop's own systems call them, the newest of each kind. Addresses are theirs to look up."""
+    found: dict[int, dict[str, str]] = {contact_id: {} for contact_id in contact_ids}
+    theirs = sa.select(_known.c.contact_id, _known.c.kind, _known.c.value).where(
+        _known.c.contact_id.in_(sorted(contact_ids)), _known.c.kind.in_(("user_id", *SHOPS))
+    )
+    for row in await session.execute(theirs.order_by(_known.c.created_at, _known.c.id)):
+        found[row.contact_id][row.kind] = row.value
+    return found
+
+
+def _told(one: Done, ids_of: Mapping[str, str], now: datetime) -> dict[str, Any]:
     """Not tied to the enrolment: what has happened is told, whether or not the person leaves the flow meanwhile."""
     assert one.step.webhook is not None
     enrolment, name = one.enrolment, one.step.webhook.name
     payload = {
         "webhook": name, "flow": enrolment["flow"], "step": one.step.id, "enrolment_id": enrolment["id"],
-        "contact_id": enrolment["contact_id"], "at": now.isoformat(), "context": inward(one.context),
+        "contact_id": enrolment["contact_id"], "contact_ids": ids_of, "at": now.isoformat(),
+        "context": inward(one.context),
     }  # fmt: skip
     return {
         "channel": WEBHOOK, "purpose": WEBHOOK, "receiver": f"webhook:{name}", "payload": payload,
@@ -103,7 +125,7 @@ def _call(one: Done, now: datetime) -> dict[str, Any]:
 
 def inward(context: Mapping[str, Any]) -> dict[str, Any]:
     """The context without what the engine keeps there for itself."""
-    return {name: value for name, value in context.items() if name not in ("bucket", "person", "heard", "late_before")}
+    return {name: value for name, value in context.items() if name not in _OURS}
 
 
 def filled(text: str, enrolment: Mapping[str, Any], context: Mapping[str, Any]) -> str:
