@@ -87,10 +87,11 @@ async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked
         await contacts.request(
             session, ground.secret, asked.contact_id, "email", asked.address, topic, source, now, **proof
         )
+    before = await _mailed(session, row)  # counted first: who comes in between is seen waiting, or has the same count
     if (waiting := await _waiting(session, row, now)) is not None:
         waiting.topics = sorted({*waiting.topics, *wanted})
     elif asked.fresh and await _unanswered(session, row, now) < MOST_UNANSWERED:
-        row.mailed = await _mail(session, ground, mails, row, now)
+        row.mailed = await _mail(session, ground, mails, row, before, now)
     await session.flush()
     return "asked"
 
@@ -124,7 +125,9 @@ async def _unanswered(session: AsyncSession, row: OptIn, now: datetime) -> int:
     return await session.scalar(mine) or 0
 
 
-async def _mail(session: AsyncSession, ground: Ground, mails: MailTemplates, row: OptIn, now: datetime) -> bool:
+async def _mail(
+    session: AsyncSession, ground: Ground, mails: MailTemplates, row: OptIn, before: int, now: datetime
+) -> bool:
     shop = ground.config.shop
     values = {
         "shop": {"name": shop.name, "url": shop.url},
@@ -139,7 +142,7 @@ async def _mail(session: AsyncSession, ground: Ground, mails: MailTemplates, row
         return False
     # The same for two who ask at once, so that one of them alone is written for.
     mark = ids.hash_address(row.address, ground.secret)
-    key = ids.stable(PURPOSE, mark, now.date().isoformat(), await _mailed(session, row))
+    key = ids.stable(PURPOSE, mark, now.date().isoformat(), before)
     payload = {"to": row.address, "to_name": "", "from": "service", "opt_in_id": row.id}
     # The receiver names no address: it would stay in the outbox of somebody who never said yes.
     queued = await outbox.queue(

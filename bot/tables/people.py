@@ -119,8 +119,9 @@ class OptIn(SQLModel, table=True):
 
 
 class Suppression(SQLModel, table=True):
-    """An address that gets nothing (`topic` empty), no marketing (`*`) or nothing of a topic. Survives a forgotten person
-    as a hash.
+    """An address that gets nothing (`topic` empty), no marketing (`*`) or nothing of a topic.
+
+    Survives a forgotten person as a hash.
     """
 
     __table_args__ = (sa.UniqueConstraint("channel", "address_hash", "topic"),)
