@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime
+from importlib import resources
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -6,6 +7,7 @@ import shop_world
 from shop_world import DAY, HOUR, ShopWorld
 
 from automations.running.sweeps.yearly import occurrence
+from bot.base import clock
 from bot.base.database import Database
 from bot.base.texts import Texts
 
@@ -38,7 +40,7 @@ async def test_a_birthday_learned_on_the_day_is_wished_at_once(shop: ShopWorld) 
     assert shop.templates() == ["birthday"] and await shop.skipped() == ["stale"]
 
 
-async def test_one_wish_a_year_whatever_changes(shop: ShopWorld) -> None:
+async def test_t34_one_wish_a_year_for_whoever_moves_on_the_day(shop: ShopWorld) -> None:
     person = await shop.person(birthday="1990-03-05", timezone="Pacific/Auckland")
     await hours(shop, 24)
     await shop.change(person, timezone="Pacific/Honolulu", birthday="1990-03-06")
@@ -101,9 +103,25 @@ def test_when_a_birthday_is_kept(birthday: str, year: int, rule: str, day: date 
     assert occurrence(birthday, year, rule, 16) == day
 
 
-async def test_the_29th_of_february_comes_once_in_every_year(shop: ShopWorld) -> None:
+async def test_t33_the_29th_of_february_comes_once_in_every_year(shop: ShopWorld) -> None:
     await shop.person(birthday="1996-02-29")
     for start, expected in ((datetime(2027, 2, 27, tzinfo=UTC), 1), (datetime(2028, 2, 27, tzinfo=UTC), 2)):
         shop.now = start
         await hours(shop, 24 * 4)
         assert shop.templates().count("birthday") == expected
+
+
+async def test_t36_new_rules_of_a_zone_move_a_mail_that_waits(shop: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A government does away with the winter hour: nine o'clock is nine o'clock by the new rules."""
+    await shop.person(birthday="1990-03-14", timezone="Europe/Berlin")
+    await shop.passes(4 * DAY)
+    await shop.sweeps.run(shop.now)
+    await shop.passes(5 * DAY)
+    (row,) = await shop.enrolled("birthday")
+    assert row["due_at"] == datetime(2026, 3, 14, 8, tzinfo=UTC)
+    with resources.files("tzdata.zoneinfo.Europe").joinpath("London").open("rb") as rules:
+        changed = ZoneInfo.from_file(rules, key="Europe/Berlin")
+    monkeypatch.setattr(clock, "zone", lambda _name: changed)
+    await shop.passes(DAY)
+    assert [mail.row["planned_at"] for mail in shop.mails.sent][-1] == datetime(2026, 3, 14, 9, tzinfo=UTC)
+    assert shop.templates().count("birthday") == 1

@@ -56,7 +56,7 @@ def test_a_repeated_hour_in_autumn_is_its_first_one(start: datetime, zone: ZoneI
         (datetime(2026, 7, 1, 14, tzinfo=UTC), "15:00", datetime(2026, 7, 2, 13, 0, tzinfo=UTC)),
     ],
 )
-def test_tomorrow_in_berlin(start: datetime, day: str, expected: datetime) -> None:
+def test_t35_tomorrow_in_berlin_when_the_clocks_change(start: datetime, day: str, expected: datetime) -> None:
     assert waits.end(wait(days=1, at=day), start, ZoneInfo("Europe/Berlin"), {}) == expected
 
 
