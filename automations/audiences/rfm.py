@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -60,14 +60,17 @@ class Bounds:
         )
 
     def columns(self, now: datetime) -> dict[str, sa.ColumnElement[int]]:
-        """The same as SQL."""
-        days = portable.days_since(_stats.c.last_at, now)
+        """The same as SQL. Days become moments: those the database compares without working anything out."""
+
+        def since(days: int) -> datetime:
+            """Later than this, fewer than `days` and one have passed; seconds count whole, as above."""
+            return now.replace(microsecond=0) - timedelta(days=days + 1) + timedelta(seconds=1)
 
         def scored(whens: Sequence[tuple[sa.ColumnElement[bool], int]]) -> sa.ColumnElement[int]:
             return sa.case((_stats.c.last_at.is_(None), 0), *whens, else_=1)
 
         return {
-            "r": scored([(days <= bound, score) for score, bound in self.r]),
+            "r": scored([(_stats.c.last_at >= since(days), score) for score, days in self.r]),
             "f": scored([(_stats.c.orders_365 >= bound, score) for score, bound in self.f]),
             "m": scored([(_stats.c.revenue_365 >= bound, score) for score, bound in self.m]),
         }
@@ -114,12 +117,17 @@ async def kept(session: AsyncSession) -> Bounds | None:
     return Bounds(*([(score, bound) for score, bound in value[name]] for name in "rfm")) if value else None
 
 
+async def differing(session: AsyncSession, bounds: Bounds, whose: Whose, now: datetime) -> list[int]:
+    """Those of them whose scores are others now. Only looks, so that no writer waits for it."""
+    differs = sa.or_(*(_stats.c[name] != value for name, value in bounds.columns(now).items()))
+    found = sa.select(_stats.c.contact_id).where(stats.of(_stats.c.contact_id, whose), differs)
+    return list(await session.scalars(found.order_by(_stats.c.contact_id)))
+
+
 async def score(session: AsyncSession, bounds: Bounds, whose: Whose, now: datetime) -> None:
-    """Score these contacts; only what changes is written, and who came into another group is noted."""
+    """Score these contacts, and note who came into another group."""
     here = stats.of(_stats.c.contact_id, whose)
-    new = bounds.columns(now)
-    differs = sa.or_(*(_stats.c[name] != value for name, value in new.items()))
-    await session.execute(sa.update(_stats).where(here, differs).values(**new))
+    await session.execute(sa.update(_stats).where(here).values(**bounds.columns(now)))
     moved = sa.and_(here, _stats.c.rfm != _group())
     history = sa.select(
         _stats.c.contact_id, sa.literal("rfm"), _stats.c.rfm, _group(), sa.literal("nightly"),

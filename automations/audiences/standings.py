@@ -149,9 +149,12 @@ class Standings:
         async with database.transaction() as session:
             await rfm.keep(session, bounds, now)
             await tiers.publish(session, self.config, now)
-        for part in await _parts(database):
-            async with database.transaction() as session:
-                await rfm.score(session, bounds, part, now)
+        for part in await _parts(database, _LOOK):
+            async with database.reading() as session:
+                changed = await rfm.differing(session, bounds, part, now)
+            for start in range(0, len(changed), _AGAIN):
+                async with database.transaction() as session:
+                    await rfm.score(session, bounds, changed[start : start + _AGAIN], now)
 
     async def _settle(self, database: Database, now: datetime) -> None:
         """Tiers of the night. Who climbs here did so by a changed configuration or an import, and hears nothing."""

@@ -115,3 +115,13 @@ async def test_only_who_moves_is_written_and_noted(database: Database) -> None:
         (7, "rfm", "new_customers", "champions")
     ]
     assert moved == [7]
+
+
+@pytest.mark.parametrize("off", [-1, 0, 1], ids=["a second before", "to the second", "a second after"])
+async def test_a_day_ends_at_the_same_second_for_one_and_for_all(database: Database, off: int) -> None:
+    await _customers(database, [(1, 1, 100)] * 3)
+    last = NOON - timedelta(days=31, seconds=off)
+    async with database.transaction() as session:
+        await session.execute(sa.update(stats).values(last_at=last))
+    rows = await _scored(database)  # compares each with what the same bounds say of one
+    assert {row["r"] for row in rows} == {4 if off >= 0 else 5}
