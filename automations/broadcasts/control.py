@@ -138,9 +138,11 @@ async def pause(session: AsyncSession, name: str, now: datetime) -> None:
 
 async def resume(session: AsyncSession, name: str, now: datetime, late: Late | None = None) -> None:
     """`late` as for a flow: what fell due meanwhile is as late as it is, is sent all the same, or is skipped."""
-    await _open(session, name)
+    row = await _open(session, name)
     if not await pausing.resume(session, PREFIX + name, now, late):
         raise FindingsError(Finding(f"{name} was not paused"))
+    looks = sa.update(_rows).where(_rows.c.id == row["id"], _rows.c.status.in_(("testing", "sending")))
+    await session.execute(looks.where(_rows.c.lease_until.is_(None)).values(due_at=now))
     work.kick(session, "broadcasts")
 
 

@@ -158,7 +158,7 @@ class Broadcasts:
         patience = max(row["ends_at"] or one.at, row["looked_at"]) + 2 * test.wait + _PATIENCE
         over = (last or row["looked_at"]) + test.wait
         if paused or (not through and one.at < patience):
-            await self._later(one, one.at + _SOON)
+            await self._later(one, one.at + (_LONGEST if paused else _SOON))
             return
         if over > one.at and through:
             await self._later(one, over)

@@ -9,14 +9,18 @@ from newsroom import Newsroom
 from shop_world import DAY, HOUR, MINUTE
 
 from automations.audiences.segment import Segment
-from automations.broadcasts import control
+from automations.broadcasts import broadcast_files, control, preview
+from automations.broadcasts.broadcast_files import Around
+from automations.broadcasts.control import Standing
 from automations.definition import versions
 from automations.definition.flow_files import Flows
 from automations.reports import why
 from bot import contacts
+from bot.base import paths
 from bot.base.database import Database, table
 from bot.base.errors import FindingsError
 from bot.base.texts import Texts
+from bot.outbound.email.templates import MailTemplates
 from bot.tables.automations import FlowVersion
 
 
@@ -344,3 +348,17 @@ async def test_a_step_that_is_cut_off_is_done_again_without_harm(
         await session.execute(sa.update(newsroom.ROWS).values(**again))
     await room.passes(5 * MINUTE)
     assert len(room.addresses()) == 20 == len(set(room.addresses()))
+
+
+async def test_a_look_before_it_is_started_shows_the_mail_as_somebody_would_get_it(room: Newsroom) -> None:
+    await room.readers(7)
+    variants = [{"name": "plain"}, {"name": "short", "subject": "For {{ customer.first_name }}"}]
+    tree = {**newsroom.PLAIN, "test": {"share": 0.5, "wait": "2h", "variants": variants}}
+    found = broadcast_files.of_tree("news", tree, Around())
+    mails = MailTemplates([paths.templates()])
+    async with room.shop.database.reading() as session:
+        standing = Standing(found.broadcast, found.tree, None)
+        shown = await preview.look(session, room.shop.ground, newsroom.segments(), mails, standing, room.shop.now)
+    assert shown.people == 7 and len(shown.samples) == preview.SAMPLES
+    assert shown.reader == shown.samples[0].email == "reader6@example.org"
+    assert shown.mails["short"].subject == "For R6" and "Hello R6" in shown.mails["plain"].text
