@@ -1,4 +1,4 @@
-"""The two surveys: how likely they would recommend the shop (nps, 0 to 10), how content they are (csat, 1 to 5)."""
+"""The two surveys: how likely they would recommend the shop (nps, 0 to 10), how satisfied they are (csat, 1 to 5)."""
 
 from collections.abc import Mapping, Sequence
 

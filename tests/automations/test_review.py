@@ -251,7 +251,7 @@ async def test_a_forged_link_is_gone_and_the_page_speaks_the_readers_language(re
     assert await reader.kept() == []
 
 
-async def test_content_people_are_asked_on_a_scale_of_five(database: Database, texts: Texts, tmp_path: Path,
+async def test_satisfaction_is_asked_on_a_scale_of_five(database: Database, texts: Texts, tmp_path: Path,
                                                            monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     ours = flow_files.load(flow_files.folders(Config()))
     (tmp_path / f"{FLOW}.toml").write_text(
