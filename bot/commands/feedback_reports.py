@@ -1,4 +1,4 @@
-"""`report ratings` and `report improvements`: what customers think, and what became of what they asked for."""
+"""`report ratings`, `surveys` and `improvements`: what customers think, and what became of what they asked for."""
 
 import asyncio
 import json
@@ -16,6 +16,7 @@ from bot.commands.reports import AsJson
 if TYPE_CHECKING:
     from bot.support.feedback.heard import Heard
     from bot.support.feedback.satisfaction import Complaints, Satisfaction
+    from bot.support.feedback.surveyed import Surveyed
 
 
 @in_words
@@ -86,6 +87,37 @@ def improvements(
         "after",
     )
     tables.show("Improvements", heads, [_row(one) for one in cards])
+
+
+@in_words
+def surveys(
+    days: Annotated[int, typer.Option(min=1, max=3660, help="Of the last so many days.")] = 30,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Surveys of mails: NPS (promoters less detractors) or CSAT (the share of 4 and 5), and how sure that is."""
+    from bot import start
+    from bot.base import clock
+    from bot.base import config as settings
+    from bot.support.feedback import surveyed
+
+    async def read() -> "list[Surveyed]":
+        async with start.ready(settings.load(config)) as (database, _ground), database.reading() as session:
+            now = clock.now()
+            return await surveyed.report(session, now - timedelta(days=days), now)
+
+    found = asyncio.run(read())
+    if as_json:
+        rows = [{**asdict(one), "score": one.score, "give_or_take": one.give_or_take} for one in found]
+        typer.echo(json.dumps({"days": days, "surveys": rows}))
+        return
+    heads = ("survey", "kind", "asked", "answered", "good", "low", "comments", "score", "95 %")
+    tables.show(f"Surveys, last {days} days", heads, [
+        (one.survey, one.kind, one.asked, one.answered, one.good, one.low, one.comments,
+         "-" if one.score is None else f"{one.score:.0f}",
+         "-" if one.give_or_take is None else f"± {one.give_or_take:.0f}")
+        for one in found
+    ])  # fmt: skip
 
 
 def _row(one: "Heard") -> tuple[Any, ...]:

@@ -20,6 +20,7 @@ from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.inbound.web import surveys as pages
 from bot.support.desk import Desk
+from bot.support.feedback import surveyed
 from bot.tables.events import Event
 from bot.tables.feedback import Rating, SurveyAnswer
 from bot.tables.support import Ticket, TicketMessage
@@ -208,6 +209,9 @@ async def test_an_answer_ends_the_flow(reader: Reader) -> None:
     assert reader.shop.templates() == ["review_request"]
     assert await why_ended(reader.shop) == ("exited", "goal")
     assert await reader.shop._rows(sa.select(table(Ticket).c.id)) == []
+    async with reader.shop.database.reading() as session:
+        (figures,) = await surveyed.report(session, shop_world.NOON, reader.shop.now)
+    assert (figures.asked, figures.answered, figures.good, figures.score) == (1, 1, 1, 100)
     (told,) = await reader.shop._rows(sa.select(table(Event)).where(table(Event).c.name == "Survey Answered"))
     assert told["body"]["properties"] == {"survey": FLOW, "kind": "nps", "score": 9, "order_id": "o1"}
 
