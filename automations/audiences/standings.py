@@ -180,10 +180,11 @@ def _scored(row: Mapping[str, Any], bounds: rfm.Bounds, now: datetime) -> dict[s
 
 
 async def _won(session: AsyncSession, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The last change of their tier."""
     mine = sa.select(_changes).where(_changes.c.contact_id == row["contact_id"], _changes.c.kind == "tier")
-    return (
-        (await session.execute(mine.order_by(_changes.c.at.desc(), _changes.c.id.desc()).limit(1))).mappings().first()
-    )
+    newest = mine.order_by(_changes.c.at.desc(), _changes.c.id.desc()).limit(1)
+    found = (await session.execute(newest)).mappings().first()
+    return dict(found) if found else None
 
 
 def _day(settings: Config, at: datetime) -> str:
