@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from automations.audiences import tiers
+from automations.audiences.standings import Standings
 from automations.backtest.past import Given, Past
 from automations.care import Care
 from automations.definition import versions
@@ -88,14 +90,17 @@ class Replay:
         async with self.database.transaction() as session:
             worker = await due.register(session, self.clock)
             await versions.publish(session, self.flows, self.clock)
+            await tiers.publish(session, self.ground.config, self.clock)
+        standings = Standings(self.ground.config)
+        await standings.recount(self.database, self.clock)  # what is known now counts orders that are still to come
         known = Versions()
         on_event = OnEvent(self.ground, self.flows, self.care, known)
         gate = Marketing(self.ground, self.mails, self.care, known)
-        self._engine = Engine(self.database, self.ground, worker, known)
+        self._engine = Engine(self.database, self.ground, worker, known, self.care)
         senders: dict[str, Sender] = dict.fromkeys(_CHANNELS, self.taker)
         self._outbox = Outbox(self.database, senders, {"marketing": gate}, worker, now=self.now)
         self._applier = Applier(
-            self.database, [self._shop, partial(self._from_since, on_event)], worker, secret=self.ground.secret,
+            self.database, [standings.behind(self._shop), partial(self._from_since, on_event)], worker, secret=self.ground.secret,
             now=self.now,
         )  # fmt: skip
         starter = Starter(self.ground, self.care, known, self.flows.definitions)
