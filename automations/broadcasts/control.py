@@ -50,7 +50,7 @@ async def every(session: AsyncSession, config: Config) -> dict[str, Standing | N
     resting = await pausing.paused(session)
     found: dict[str, Standing | None] = dict.fromkeys(broadcast_files.names(config))
     for row in (await session.execute(sa.select(_rows).order_by(_rows.c.id))).mappings():
-        found[row["name"]] = _standing(row, resting)
+        found[row["name"]] = _standing(dict(row), resting)
     return found
 
 

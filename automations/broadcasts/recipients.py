@@ -24,6 +24,7 @@ from bot.tables.automations import Enrolment
 _rows = table(Enrolment)
 
 Row = Mapping[str, Any]
+Found = sa.Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Audience:
         )
         return Counter({(row[0], row[1]): row[2] for row in await session.execute(found)})
 
-    async def people(self, session: AsyncSession, above: int, until: int) -> Sequence[sa.Row[Any]]:
+    async def people(self, session: AsyncSession, above: int, until: int) -> Sequence[Found]:
         """Those with ids above the one, up to the other: id, timezone, country, and what their oldest enrolment keeps.
 
         Whoever turned out to be two keeps the lot of the older: it stands there, and for all others it is no news.
@@ -106,7 +107,7 @@ class Enrolling:
     spacing: Spacing
     lots: Lots
 
-    def row(self, person: sa.Row[Any], now: datetime) -> dict[str, Any]:
+    def row(self, person: Found, now: datetime) -> dict[str, Any]:
         kept = self.lots.kept(person.id, person.before or {})
         arm = self.lots.arm(kept["person"])
         moment = self.moments.of(person.timezone, person.country)
@@ -163,7 +164,7 @@ async def resting_zones(session: AsyncSession, version_id: int) -> Counter[tuple
     return Counter({(row[0], row[1]): row[2] for row in await session.execute(found)})
 
 
-async def resting(session: AsyncSession, version_id: int, above: int, until: int) -> Sequence[sa.Row[Any]]:
+async def resting(session: AsyncSession, version_id: int, above: int, until: int) -> Sequence[Found]:
     mine = (
         sa.select(_rows.c.id, contacts.c.timezone, contacts.c.country)
         .select_from(_rows.join(contacts, contacts.c.id == _rows.c.contact_id))
