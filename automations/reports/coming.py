@@ -75,6 +75,9 @@ def _ahead(
     while step is not None:
         if step.send:
             queued = waiting.get((row["id"], step.id))
+            if first and queued is None and row["due_at"] is None:
+                yield Coming(flow.name, row["id"], step.id, f"send {step.send}", None, "a test of the broadcast")
+                return
             at = max(queued.due_at or at, now) if queued else at
             if config.automations.quiet_hours and flow.quiet_hours == "shop":
                 at = quiet.until(config.automations.quiet_hours, at, zone, queued.key if queued else "") or at

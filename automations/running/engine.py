@@ -130,8 +130,10 @@ class _Moved:
         return [Done(self.row, context, step) for step in self.move.done]
 
     def is_missed(self, now: datetime) -> bool:
-        """Its mail is long due: nobody worked when it should have left."""
+        """Its mail is long due: nobody worked when it should have left. A broadcast has a pace of its own."""
         move = self.move
+        if self.version is not None and self.version.flow is not None and self.version.flow.about == "broadcast":
+            return False
         if move.send is None or move.late or move.planned is None:
             return False
         return now - move.planned > catching_up.LONG_DUE

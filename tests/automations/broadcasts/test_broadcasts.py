@@ -159,6 +159,16 @@ async def test_a_throttle_holds_after_a_time_without_the_program(room: Newsroom)
     assert len(room.addresses()) == 30 and min(newsroom.spread(handed)) >= 600 - 60
 
 
+async def test_without_a_throttle_what_waited_for_the_program_leaves_at_once(room: Newsroom) -> None:
+    await room.readers(30)
+    await room.starts()
+    while (await room.row())["status"] != "sending":
+        await room.going.run()
+    await room.shop.sleeps(HOUR)
+    await room.passes(MINUTE)
+    assert len(room.addresses()) == 30
+
+
 async def test_what_is_too_late_after_a_time_without_the_program_is_not_sent(room: Newsroom) -> None:
     await room.readers(4)
     await room.starts(throttle="1 per 1h", max_lateness="3h")

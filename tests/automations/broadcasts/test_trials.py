@@ -11,6 +11,7 @@ from shop_world import HOUR, MINUTE
 from automations.broadcasts import choosing, control
 from automations.broadcasts.broadcast import of
 from automations.experiments.verdicts import Tally
+from automations.reports import coming
 from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.tables.automations import Click
@@ -45,6 +46,10 @@ async def test_the_arm_that_did_best_goes_to_the_rest(room: Newsroom) -> None:
     assert 18 <= len(first) <= 42 and set(first) == {"News of the week", "New!"}
     found = await room.progress()
     assert found.resting == 60 - len(first) and (await room.row())["status"] == "testing"
+    resting = next(row for row in await room.shop.enrolled() if not row["variant"])
+    async with room.shop.database.reading() as session:
+        (ahead,) = await coming.coming(session, room.shop.ground.config, resting["contact_id"], room.shop.now)
+    assert (ahead.at, ahead.depends) == (None, "a test of the broadcast")
     assert await _click(room, "New!") >= choosing.FEWEST
     await room.passes(HOUR)
     assert len(room.subjects()) == len(first), "the rest waits until everybody had the time to click"
