@@ -1,5 +1,6 @@
 """One mail to a whole segment: who gets it, when, and what a person can do meanwhile."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import newsroom
@@ -12,8 +13,10 @@ from automations.audiences.segment import Segment
 from automations.broadcasts import broadcast_files, control, preview
 from automations.broadcasts.broadcast_files import Around
 from automations.broadcasts.control import Standing
+from automations.care import Care
 from automations.definition import versions
 from automations.definition.flow_files import Flows
+from automations.gate.marketing import Marketing
 from automations.reports import why
 from bot import contacts
 from bot.base import paths
@@ -21,6 +24,7 @@ from bot.base.database import Database, table
 from bot.base.errors import FindingsError
 from bot.base.texts import Texts
 from bot.outbound.email.templates import MailTemplates
+from bot.outbound.outbox import Outbox
 from bot.tables.automations import FlowVersion
 
 
@@ -372,3 +376,27 @@ async def test_a_look_before_it_is_started_shows_the_mail_as_somebody_would_get_
     assert shown.people == 7 and len(shown.samples) == preview.SAMPLES
     assert shown.reader == shown.samples[0].email == "reader6@example.org"
     assert shown.mails["short"].subject == "For R6" and "Hello R6" in shown.mails["plain"].text
+
+
+async def test_two_workers_together_keep_to_the_throttle(room: Newsroom) -> None:
+    await room.readers(24)
+    await room.starts(throttle="60 per 1h")
+    while (await room.row())["status"] != "sending":
+        await room.going.run()
+    shop, other = room.shop, await newsroom.another_worker(room)
+    gate = Marketing(shop.ground, MailTemplates([paths.templates()]), Care({}))
+    second = Outbox(shop.database, {"email": shop.mails}, {"marketing": gate}, other.going.worker, now=lambda: shop.now)
+    await shop.sleeps(10 * MINUTE)  # ten of them are due: each takes a turn, whoever sends it
+    began = shop.now
+    for _ in range(30):
+        while await shop.engine.move_due(shop.now):
+            pass
+        await asyncio.gather(shop.outbox.deliver_due("email"), second.deliver_due("email"))
+        await asyncio.gather(second.deliver_due("email"), shop.outbox.deliver_due("email"))
+        shop.now += MINUTE
+    handed = [row["handed_at"] for row in await shop.written() if row["handed_at"]]
+    assert len(set(room.addresses())) == len(room.addresses()) == len(handed)
+    for minutes in range(0, 30, 5):
+        start = began + minutes * MINUTE
+        assert sum(start <= at < start + 5 * MINUTE for at in handed) <= 6
+    assert len(handed) >= 20
