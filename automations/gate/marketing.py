@@ -41,7 +41,7 @@ REASONS = tuple(ask.__name__ for ask in QUESTIONS)
 """The fourteen questions, in the order in which they are asked."""
 
 Word = Send | Skip | Defer
-_CARRIED = ("defers", "held_since")
+_CARRIED = ("coupon", "defers", "held_since")
 """What the verdicts keep from one look to the next."""
 _MOST_MOVES = 4
 _UNREACHABLE = frozenset({"bad_address", "blocked", "deactivated"})
@@ -122,7 +122,8 @@ class Marketing:
         where = {"of_enrolment": row["enrolment_id"], "of_step": row["step_id"], "at": outcome.at}
         await session.execute(_GO_ON, where)
         work.kick(session, "enrolments")
-        await coupons.settled(session, row["id"], outcome)
+        if row["verdicts"].get("coupon"):
+            await coupons.settled(session, row["id"], outcome)
         if outcome.status != "failed" or outcome.reason not in _UNREACHABLE:
             return
         # Of the address that was written to, which may be an older one by now.
