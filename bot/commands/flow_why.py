@@ -49,8 +49,12 @@ def why(
 
     told, refused, ahead = asyncio.run(read())
     if as_json:
-        found = {"mails": told, "refused": refused, "coming": ahead}
-        typer.echo(json.dumps({name: [asdict(one) for one in rows] for name, rows in found.items()}, default=str))
+        found = {
+            "mails": [asdict(one) for one in told],
+            "refused": [asdict(one) for one in refused],
+            "coming": [asdict(one) for one in ahead],
+        }
+        typer.echo(json.dumps(found, default=str))
         return
     for line in [*_mails(told), *_refused(refused, told), *_coming(ahead)]:
         typer.echo(line)

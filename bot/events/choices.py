@@ -82,8 +82,9 @@ async def nothing(
     leaving = dict.fromkeys((*([] if before.word(GENERAL) == "withdrawn" else [GENERAL]), *own))
     left = sorted(topic for topic in {GENERAL, *known} if before.gets(topic))
     for topic in leaving:
-        about = at.channel, at.address, topic
-        await contacts.withdraw(session, secret, at.contact_id, *about, how.source, now, **how.proof)
+        await contacts.withdraw(
+            session, secret, at.contact_id, at.channel, at.address, topic, how.source, now, **how.proof
+        )
         await contacts.suppress(session, secret, at.channel, at.address, LEFT, now, topic=topic)
     if leaving:
         await _tell(session, at, sorted({GENERAL, *left}), "Unsubscribed", how, now)

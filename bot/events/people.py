@@ -94,8 +94,7 @@ async def hear(
     if told.kind == "identify":
         await _consent_trait(session, secret, told, before)
     elif told.source != "aftercart" and (
-        told.name == "Unsubscribed"
-        or (told.name == "Subscribed" and not (double_opt_in and needs_a_second_yes(told)))
+        told.name == "Unsubscribed" or (told.name == "Subscribed" and not (double_opt_in and needs_a_second_yes(told)))
     ):
         await _said(session, secret, told)
 

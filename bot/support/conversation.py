@@ -230,9 +230,7 @@ async def customer_pressed(
         case ["1", "tell", voice_id, ("off" | "on") as wanted] if typed.is_id(voice_id):
             return await telling.pressed(session, desk, contact, int(voice_id), wanted, channel, now)
         case ["1", "prefs", topic, ("on" | "off") as wanted]:
-            return await preferences.pressed(
-                session, desk, contact, topic, wanted, channel, message_id, language, now
-            )
+            return await preferences.pressed(session, desk, contact, topic, wanted, channel, message_id, language, now)
         case _:
             return desk.say(language, "pressed.gone")
     return None

@@ -205,6 +205,7 @@ async def test_a_reaction_that_the_group_does_not_know_is_no_failure(here: World
     assert here.telegram.messages(here.group)[-1].reactions == ["👌"]
     assert {row["status"] for row in await here.messages()} == {"sent"}
 
+
 async def _lost(here: World, *numbers: int) -> list[Ticket]:
     """Tickets whose topics were made, and nobody heard of it: as when the program dies while they are asked for."""
     tickets = [await here.ticket(number) for number in numbers]

@@ -1,4 +1,4 @@
-"""The sections [[automations.coupons]] and [[automations.webhooks]]: what flows may give away, and whom they may call."""
+"""The sections [[automations.coupons]] and [[automations.webhooks]]: what flows give away, and whom they call."""
 
 import re
 from datetime import timedelta
@@ -18,7 +18,8 @@ _Named = TypeVar("_Named", "Pool", "Hook")
 class Pool(Section):
     """Codes of one kind: of a file (`codes`, one a line), brought in by `aftercart coupon import`, or made up by us.
 
-    `pattern` says how: `WB-{8}` is WB- and 8 letters that nobody mixes up; beside a file it serves when that is used up.
+    `pattern` says how: `WB-{8}` is WB- and 8 letters that nobody mixes up; beside a file it serves once that is used
+    up.
     `valid` counts from the mail with the code.
     """
 
