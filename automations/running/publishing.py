@@ -1,5 +1,6 @@
 """Publishing with the people inside in mind: a changed flow lets them through, takes them along, or ends for them."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -26,6 +27,7 @@ log = logs.get(__name__)
 How = Literal["drain", "move", "stop"]
 
 _BATCH = 1000
+_WAITS = (0.0, 0.1, 0.3, 1.0)  # seconds before each look at those who were busy
 _rows = table(Enrolment)
 
 
@@ -55,50 +57,70 @@ async def publish(
 async def _resettle(
     session: AsyncSession, ground: Ground, flow: Flow, version_id: int, how: How, now: datetime
 ) -> Counter[str]:
+    """Nobody is waited for whom another transaction holds: it may wait for somebody we hold. They are asked for again,
+    and whoever is held all the time drains.
+    """
     told: Counter[str] = Counter()
     known = Versions()
     if how == "move":
         told.update(moved=await _unchanged(session, known, flow, version_id))
-    inside = (
-        sa.select(_rows)
-        .where(_rows.c.flow == flow.name, _rows.c.version_id != version_id, _rows.c.status == "active")
-        .where(_rows.c.id > sa.bindparam("last"))
-        .order_by(_rows.c.id)
-        .limit(_BATCH)
-        .with_for_update()
-    )
-    last = 0
-    while rows := [dict(row) for row in (await session.execute(inside, {"last": last})).mappings()]:
-        last = rows[-1]["id"]
-        if how == "stop":
-            await _leave(session, {row["id"]: "stopped" for row in rows}, told, now)
-            continue
-        olds = await known.find(session, {row["version_id"] for row in rows})
-        reasons = {row["id"]: reason for row in rows if (reason := _cannot(row, olds.get(row["version_id"]), flow))}
-        await _leave(session, reasons, told, now)
-        staying = [row for row in rows if row["id"] not in reasons]
-        places = await _zones(session, ground, staying)
-        changes = [_moved(row, olds[row["version_id"]], flow, version_id, places, now) for row in staying]
-        if changes:
-            await session.execute(_MOVE, changes)
-            told["moved"] += len(changes)
+    older = _older(flow, version_id)
+    inside = sa.select(_rows).where(*older, _rows.c.id > sa.bindparam("last")).order_by(_rows.c.id).limit(_BATCH)
+    for wait in _WAITS:
+        await asyncio.sleep(wait)
+        last = 0
+        while rows := [dict(row) for row in (await session.execute(_free(inside), {"last": last})).mappings()]:
+            last = rows[-1]["id"]
+            await _settle(session, ground, known, rows, (flow, version_id, how), told, now)
+        if await session.scalar(sa.select(_rows.c.id).where(*older).limit(1)) is None:
+            break
+    else:
+        log.warning("some people stay in their older version: they were busy all the time", flow=flow.name)
     work.kick(session, "enrolments")
     return +told
 
 
+def _older(flow: Flow, version_id: int) -> list[sa.ColumnElement[bool]]:
+    return [_rows.c.flow == flow.name, _rows.c.version_id != version_id, _rows.c.status == "active"]
+
+
+def _free(query: sa.Select[Any]) -> sa.Select[Any]:
+    return query.with_for_update(skip_locked=True)
+
+
+async def _settle(
+    session: AsyncSession, ground: Ground, known: Versions, rows: Sequence[Mapping[str, Any]],
+    wanted: tuple[Flow, int, How], told: Counter[str], now: datetime,
+) -> None:  # fmt: skip
+    flow, version_id, how = wanted
+    if how == "stop":
+        await _leave(session, {row["id"]: "stopped" for row in rows}, told, now)
+        return
+    olds = await known.find(session, {row["version_id"] for row in rows})
+    reasons = {row["id"]: reason for row in rows if (reason := _cannot(row, olds.get(row["version_id"]), flow))}
+    await _leave(session, reasons, told, now)
+    staying = [row for row in rows if row["id"] not in reasons]
+    places = await _zones(session, ground, staying)
+    changes = [_moved(row, olds[row["version_id"]], flow, version_id, places, now) for row in staying]
+    if changes:
+        await session.execute(_MOVE, changes)
+        told["moved"] += len(changes)
+
+
 async def _unchanged(session: AsyncSession, known: Versions, flow: Flow, version_id: int) -> int:
     """Whoever stands at a step that is the same in both only changes the version: one statement for however many."""
-    older = sa.select(_rows.c.version_id).where(
-        _rows.c.flow == flow.name, _rows.c.version_id != version_id, _rows.c.status == "active"
-    )
-    ids = (await session.scalars(older.distinct())).all()
+    ids = (await session.scalars(sa.select(_rows.c.version_id).where(*_older(flow, version_id)).distinct())).all()
     moved = 0
     for old in (await known.find(session, ids)).values():
         if old.flow is None or old.flow.experiment != flow.experiment:
             continue
         same = [step.id for step in flow.steps if _same_time(old.flow.step(step.id), step)]
-        there = _rows.c.version_id == old.id, _rows.c.status == "active", _rows.c.step_id.in_(same)
-        done = await session.execute(sa.update(_rows).where(*there).values(version_id=version_id))
+        there = sa.select(_rows.c.id).where(
+            _rows.c.flow == flow.name, _rows.c.version_id == old.id, _rows.c.status == "active",
+            _rows.c.step_id.in_(same),
+        )  # fmt: skip
+        going = sa.update(_rows).where(_rows.c.id.in_(_free(there)))
+        done = await session.execute(going.values(version_id=version_id))
         moved += done.rowcount  # type: ignore[attr-defined]
     return moved
 

@@ -44,7 +44,8 @@ async def test_publishing_the_same_files_again_changes_nothing(shop: ShopWorld) 
     await publish(shop, shop.flows)
     async with shop.database.reading() as session:
         rows = (await session.execute(sa.select(table(FlowVersion)))).mappings().all()
-    assert len(rows) == len(shop.flows.by_name) and {row["status"] for row in rows} == {"active"}
+    expected = {name: "active" if flow.enabled else "stopped" for name, flow in shop.flows.by_name.items()}
+    assert len(rows) == len(expected) and {row["flow"]: row["status"] for row in rows} == expected
 
 
 async def test_people_inside_stay_with_the_version_they_entered(shop: ShopWorld) -> None:

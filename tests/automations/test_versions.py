@@ -1,5 +1,6 @@
 """A flow changes, rests or ends while people are inside."""
 
+import asyncio
 import tomllib
 from collections import Counter
 from typing import Any
@@ -184,6 +185,25 @@ async def test_stop_ends_it_for_all_who_are_inside_and_takes_their_mails_back(sh
     await shop.passes(3 * DAY)
     assert shop.templates() == [] and (await the_one(shop))["exit_reason"] == "stopped"
     assert [(row["status"], row["skip_reason"]) for row in await shop.written()] == [("skipped", "exited")]
+
+
+async def test_somebody_who_is_busy_just_then_is_asked_for_again(shop: ShopWorld) -> None:
+    """An event is being applied to them: it may wait for somebody that we hold, so we do not wait for it."""
+    held = sa.select(shop_world.enrolments.c.id).with_for_update()
+    if shop.database.is_sqlite:
+        pytest.skip("one writer at a time: nobody is busy")
+    busy = asyncio.Event()
+
+    async def applies() -> None:
+        async with shop.database.transaction() as session:
+            await session.execute(held)
+            busy.set()
+            await asyncio.sleep(0.2)
+
+    applying = asyncio.create_task(applies())
+    await busy.wait()
+    assert await publish(shop, flows(SHORTER), "move") == Counter(moved=1)
+    await applying
 
 
 async def test_publishing_one_flow_leaves_the_others_alone(database: Database, texts: Texts) -> None:
