@@ -1,7 +1,7 @@
 """The copy that a back-test runs in: people as they are, and what happened as it was recorded.
 
-Known from now on, not from then: names, addresses, zones, products, tags. Permissions, suppressions and mails that were
-sent before are given back at their own times. Orders and carts come from the events themselves.
+Known from now on, not from then: names, addresses, zones, products, tags, tiers. Permissions, suppressions and mails
+that were sent before are given back at their own times. Orders and carts come from the events themselves.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,6 +17,7 @@ from sqlmodel import SQLModel
 
 from bot import migrations
 from bot.base.database import Database, table
+from bot.tables.audiences import CustomerStats
 from bot.tables.events import Event
 from bot.tables.outbox import Message
 from bot.tables.people import Consent, Contact, ContactTag, DeviceUser, Identity, Suppression
@@ -26,7 +27,7 @@ WARMING_UP = timedelta(days=35)
 """How long before the window events are replayed without starting a flow: for carts, views and orders."""
 
 _CHUNK = 1_000
-_AS_THEY_ARE: Sequence[type[SQLModel]] = (Contact, Identity, ContactTag, DeviceUser, Product)
+_AS_THEY_ARE: Sequence[type[SQLModel]] = (Contact, Identity, ContactTag, DeviceUser, Product, CustomerStats)
 _events, _messages, _orders = table(Event), table(Message), table(Order)
 
 

@@ -100,8 +100,8 @@ class Replay:
         senders: dict[str, Sender] = dict.fromkeys(_CHANNELS, self.taker)
         self._outbox = Outbox(self.database, senders, {"marketing": gate}, worker, now=self.now)
         self._applier = Applier(
-            self.database, [standings.behind(self._shop), partial(self._from_since, on_event)], worker, secret=self.ground.secret,
-            now=self.now,
+            self.database, [standings.behind(self._shop), partial(self._from_since, on_event)], worker,
+            secret=self.ground.secret, now=self.now,
         )  # fmt: skip
         starter = Starter(self.ground, self.care, known, self.flows.definitions)
         self._sweeps = Sweeps(self.database, starter, self.flows)

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from shop_world import DAY, HOUR, ShopWorld
 
 from automations.audiences.standings import Standings
+from automations.backtest import outcome, past
+from automations.backtest.replay import Replay
 from automations.running.sweeps.win_back import _late, _may_be
 from bot import contacts
 from bot.base.database import Database, table
@@ -40,10 +42,10 @@ async def buyer(shop: ShopWorld, *days_ago: int, email: str = "ada@example.org",
 
 
 async def nights(shop: ShopWorld, count: int) -> None:
-    """The hourly job, seen every six hours."""
-    for _ in range(4 * count):
+    """The job of each night, and the day after it."""
+    for _ in range(count):
         await shop.sweeps.run(shop.now)
-        await shop.passes(6 * HOUR)
+        await shop.passes(DAY)
 
 
 async def tags(shop: ShopWorld) -> list[str]:
@@ -61,7 +63,7 @@ async def test_two_mails_after_three_months_of_silence_and_then_they_are_left_al
     assert days[1] - days[0] == 10
     await nights(shop, 3)
     assert await tags(shop) == ["sunset"]
-    await nights(shop, 90)
+    await nights(shop, 35)
     assert shop.templates() == ["win_back", "win_back_2"]
 
 
@@ -170,3 +172,21 @@ def test_counts_rule_out_only_whom_the_orders_rule_out_too() -> None:
                 late += 1
                 assert _may_be(row, trigger, now)
     assert late > 20
+
+
+async def test_a_back_test_finds_who_would_have_come_in(shop: ShopWorld) -> None:
+    """By the orders as they were known in each night: the one that came later ends it, and is no reason before."""
+    await buyer(shop, 80)
+    bob = await buyer(shop, 80, email="bob@example.org")
+    since = shop.now
+    await shop.passes(13 * DAY)
+    await shop.happens("Order Completed", "bob@example.org", order_id="back", revenue=20, currency="EUR", products=[])
+    await shop.passes(3 * DAY)
+    assert shop.templates() == []  # nobody swept
+    async with past.copied(shop.database, since, shop.now) as found:
+        run = Replay(found, shop.ground, shop.flows, shop_world._tips(), shop_world._mails(), since, shop.now)
+        await run.run()
+        async with found.database.reading() as session:
+            seen = await outcome.read(session, FLOW, run.taker.subjects)
+    assert len(seen.sent) == 2 and {line.step for line in seen.sent} == {"missed"}
+    assert seen.ended == {"active": 1, "goal": 1} and bob in {line.contact_id for line in seen.sent}

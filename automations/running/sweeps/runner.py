@@ -1,6 +1,6 @@
 """The hourly job: one look for each flow that has a sweep, and what is learned of one person between two of them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -41,22 +41,43 @@ class Sweeps:
     async def run(self, now: datetime | None = None) -> int:
         """Returns how many people entered a flow."""
         moment = now or clock.now()
-        return sum([await self._sweep(flow, moment) for flow in self.flows if flow.enabled and flow.trigger.sweep])
+        flows = [flow for flow in self.flows if flow.enabled and flow.trigger.sweep]
+        last = await self._looked(flows)
+        entered, done = 0, list[Flow]()
+        for flow in flows:
+            try:
+                entered += await self._sweep(flow, last.get(_name(flow)), moment)
+                done.append(flow)
+            except Exception:  # one flow of a loop: it looks again in an hour, from where it stood
+                log.exception("a sweep failed", flow=flow.name)
+        await self._remember(done, moment)
+        return entered
 
-    async def _sweep(self, flow: Flow, now: datetime) -> int:
+    async def _sweep(self, flow: Flow, last: datetime | None, now: datetime) -> int:
         assert flow.trigger.sweep is not None
-        name = f"sweep.{flow.name}"
-        async with self.database.reading() as session:
-            value = await session.scalar(sa.select(_settings.c.value).where(_settings.c.name == name))
-        turn = Turn(self.database, self.starter, flow, clock.parse(value) if value else None, now)
-        entered = await _SWEEPS[flow.trigger.sweep](turn)
-        async with self.database.transaction() as session:
-            put = insert(session, _settings).values(name=name, value=now.isoformat(), changed_at=now)
-            changed = {"value": put.excluded.value, "changed_at": now}
-            await session.execute(put.on_conflict_do_update(index_elements=["name"], set_=changed))
+        entered = await _SWEEPS[flow.trigger.sweep](Turn(self.database, self.starter, flow, last, now))
         if entered:
             log.info("people entered a flow by the calendar", flow=flow.name, entered=entered)
         return entered
+
+    async def _looked(self, flows: Sequence[Flow]) -> dict[str, datetime]:
+        """When each was looked at last."""
+        known = sa.select(_settings.c.name, _settings.c.value).where(_settings.c.name.in_([*map(_name, flows)]))
+        async with self.database.reading() as session:
+            return {row.name: clock.parse(row.value) for row in await session.execute(known)}
+
+    async def _remember(self, flows: Sequence[Flow], now: datetime) -> None:
+        if not flows:
+            return
+        rows = [{"name": _name(flow), "value": now.isoformat(), "changed_at": now} for flow in flows]
+        async with self.database.transaction() as session:
+            put = insert(session, _settings).values(rows)
+            changed = {"value": put.excluded.value, "changed_at": now}
+            await session.execute(put.on_conflict_do_update(index_elements=["name"], set_=changed))
+
+
+def _name(flow: Flow) -> str:
+    return f"sweep.{flow.name}"
 
 
 async def learned(session: AsyncSession, starter: Starter, flow: Flow, contact_id: int, now: datetime) -> int:
