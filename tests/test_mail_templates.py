@@ -21,8 +21,8 @@ from bot.tables.mail import TemplateRevision
 NAMES = [  # of the flows that ship
     "abandoned_cart", "abandoned_cart_2", "abandoned_cart_3", "abandoned_checkout", "abandoned_checkout_2",
     "anniversary", "birthday", "birthday_soon", "back_in_stock", "back_in_stock_2", "browse_reminder", "care_tips",
-    "care_tips_deep", "newsletter", "price_drop", "replenishment", "replenishment_2", "review_request", "review_request_2",
-    "tier_change", "win_back", "win_back_2",
+    "care_tips_deep", "newsletter", "price_drop", "replenishment", "replenishment_2", "review_request",
+    "review_request_2", "tier_change", "win_back", "win_back_2",
 ]  # fmt: skip
 SHIPPED = MailTemplates([paths.templates()])
 LINKS = LinkTokens("https://bot.example", 7, "secret")

@@ -199,6 +199,8 @@ def _told(one: "Standing", config: "Config") -> list[str]:
     lines = [f"{made.name} ({one.status}): {made.title}", f"to {made.segment}, {control.when(one, config)}"]
     if row.get("error"):
         lines.append(f"it cannot go on: {row['error']}")
+    if row.get("status") == "preparing":
+        lines.append(f"{row['enrolled']:,} of about {row['expected']:,} people are made ready")
     if counts:
         counted = [f"{counts[key]:,} {key}" for key in ("sent", "withheld", "failed", "unknown") if counts[key]]
         counted += [f"{n:,} skipped ({reason})" for reason, n in sorted(counts["skipped"].items())]
