@@ -337,7 +337,8 @@ class Flow(Part):
 
     `holdout` is the share of people who get nothing of this flow, beside the shop's own. `quiet_hours` "off" sends at
     any hour (somebody waits for it). `cap` "ignore" neither asks for a free slot nor takes one. `throttle` is how many
-    of its mails may leave in a time, whoever they go to. `arms` are what a broadcast tries on some of its people.
+    of its mails may leave in a time, whoever they go to. `survey` is the one that its mails may show. `arms` are what a
+    broadcast tries on some of its people.
     """
 
     name: str

@@ -16,7 +16,11 @@ from bot.base.toml_source import Source, near
 Quiet = tuple[time, time] | None
 Path = Sequence[str | int]
 _SHORTEST_DAY = timedelta(hours=1)
-_SWEEP_KEYS = frozenset({"lead", "belated", "feb29", "minimum_age", "quiet", "window"})
+_YEARLY = ("birthday", "first_order", "sign_up")
+_SWEEP_KEYS: Mapping[str, Sequence[str]] = {
+    "lead": _YEARLY, "belated": _YEARLY, "feb29": _YEARLY, "minimum_age": ("birthday",), "quiet": ("win_back",),
+    "window": ("win_back",),
+}  # fmt: skip
 _SENDERS = frozenset({"email", "telegram"})
 
 _NAMES = {"in_segment": "segment", "not_in_segment": "segment", "tier_is": "tier", "tier_at_least": "tier"}
@@ -66,8 +70,9 @@ class Check:
         if [bool(trigger.events), bool(trigger.sweep), bool(trigger.segment)].count(True) != 1:
             yield self._say('a flow is started by one of events = ["…"], sweep = "birthday", segment = "…"',
                             "trigger")  # fmt: skip
-        if not trigger.sweep and (stray := trigger.model_fields_set & _SWEEP_KEYS):
-            yield self._say(f"{', '.join(sorted(stray))} belong to a sweep", "trigger", min(stray))
+        for key in sorted(trigger.model_fields_set & _SWEEP_KEYS.keys()):
+            if trigger.sweep not in _SWEEP_KEYS[key]:
+                yield self._say(f"{key} belongs to a sweep over {' or '.join(_SWEEP_KEYS[key])}", "trigger", key)
         yield from self._events(trigger.events, "trigger", "events")
         yield from self._named("segment", trigger.segment, "trigger", "segment")
         yield from self._named("topic", self.flow.topic, "topic")
