@@ -202,6 +202,23 @@ async def test_what_happens_while_the_mail_waits_ends_it(shop: ShopWorld, event:
     assert (await shop.enrolled("back_in_stock"))[0]["status"] == "exited"
 
 
+async def test_taking_one_request_back_or_buying_one_size_leaves_the_other(shop: ShopWorld) -> None:
+    await stocked(shop, 0, 0)
+    people = ["a@example.org", "b@example.org"]
+    for who in people:
+        for size in ("m", "l"):
+            await asks(shop, who, size)
+    shop.now = shop.now.replace(hour=21)
+    await stocked(shop, 5, 5)
+    await shop.passes(HOUR)
+    line = {"product_id": "shirt", "variant_id": "m", "name": "Shirt", "price": 30, "quantity": 1}
+    await shop.happens("Back In Stock Cancelled", "a@example.org", product_id="shirt", variant_id="m")
+    await shop.happens("Order Completed", "b@example.org", order_id="o1", products=[line], currency="EUR")
+    await shop.passes(DAY)
+    told = [(message.payload["to"], message.payload["subject"]) for message in shop.mails.sent]
+    assert sorted(told) == [(who, "Shirt l is back") for who in people]
+
+
 async def test_a_request_holds_ninety_days_and_longer_if_repeated(shop: ShopWorld) -> None:
     await asks(shop, "a@example.org")
     await asks(shop, "b@example.org")
