@@ -28,7 +28,7 @@ NOT_OF_A_PERSON = {
     "worker", "lane", "telegramupdate", "telegramchat", "staffmember", "setting", "product", "flowversion", "flowpause",
     "pricechange", "cataloguewatch", "templaterevision", "rejectedevent", "webhookdelivery", "calendarversion",
     "macrouse", "auditentry", "improvement", "improvementevent", "suppression", "deviceuser",
-    "experimentlook",
+    "experimentlook", "broadcast", "flowturn",
 }  # fmt: skip
 """Tables whose rows belong to the shop, or are searched by address when somebody is forgotten."""
 
