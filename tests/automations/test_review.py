@@ -14,6 +14,7 @@ from shop_world import DAY, HOUR, ShopWorld
 
 from automations.definition import flow_files
 from automations.definition.flow_files import Flows
+from bot import contacts
 from bot.base import clock
 from bot.base.config import Config
 from bot.base.database import Database, table
@@ -273,3 +274,32 @@ async def test_satisfaction_is_asked_on_a_scale_of_five(database: Database, text
     assert await shop._rows(sa.select(table(Ticket).c.id)) == []
     await reader.says(2)
     assert len(await shop._rows(sa.select(table(Ticket).c.id))) == 1
+
+
+async def test_of_two_who_are_one_the_later_answer_counts(reader: Reader) -> None:
+    shop = reader.shop
+    await reader.says(9, "as Ada")
+    (ada,) = {row["contact_id"] for row in await shop.enrolled()}
+    bob = await shop.person("bob@example.org")
+    async with shop.database.transaction() as session:
+        later = {"answered_at": shop.now + HOUR, "changed_at": shop.now + HOUR}
+        for order in ("o1", "o2"):
+            session.add(SurveyAnswer(survey=FLOW, kind="nps", contact_id=bob, order_id=order, score=3, comment="as Bob",
+                                     **later))  # fmt: skip
+        await session.flush()
+        await contacts.merge(session, ada, bob, shop.now)
+    kept = await shop._rows(
+        sa.select(answers.c.contact_id, answers.c.order_id, answers.c.comment).order_by(answers.c.id)
+    )
+    assert kept == [{"contact_id": ada, "order_id": order, "comment": "as Bob"} for order in ("o1", "o2")]
+
+
+async def test_somebody_forgotten_has_no_survey_any_more(reader: Reader) -> None:
+    shop = reader.shop
+    await reader.says(9, "lovely")
+    (ada,) = {row["contact_id"] for row in await shop.enrolled()}
+    async with shop.database.transaction() as session:
+        await contacts.erase(session, shop.ground.secret, ada, shop.now)
+    assert await reader.kept() == [(9, "")]
+    assert (await reader.client.get(reader.path)).status_code == 404
+    assert (await reader.says(1)).status_code == 404
