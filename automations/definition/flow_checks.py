@@ -48,12 +48,18 @@ class Check:
         yield from self._trigger()
         yield from self._enrol()
         yield from self._exit()
+        yield from self._goods()
         for number, step in enumerate(self.flow.steps):
             yield from self._step(number, step)
         yield from self._ways()
         yield from self._experiment()
         yield from self._questions()
         yield from self._quiet_hours()
+
+    def _goods(self) -> Iterator[Finding]:
+        for part, about in (("restock", "back_in_stock"), ("drop", "price_drop"), ("refill", "replenishment")):
+            if part in self.flow.model_fields_set and self.flow.about != about:
+                yield self._say(f'{part} belongs to a flow about "{about}"', part)
 
     def _say(self, message: str, *path: str | int) -> Finding:
         return self.source.finding(path, message)

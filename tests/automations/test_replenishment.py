@@ -222,6 +222,17 @@ def test_a_wrong_refill_names_its_line_and_the_mend(tmp_path: Any, wrong: str, s
     )
 
 
+def test_what_is_used_up_belongs_to_a_flow_about_it(tmp_path: Any) -> None:
+    ours = flow_files.folders(Config())[0]
+    text = (ours / "browse_reminder.toml").read_text("utf-8")
+    (tmp_path / "browse_reminder.toml").write_text(
+        text.replace("[trigger]", "[drop]\npercent = 9\n\n[trigger]"), "utf-8"
+    )
+    with pytest.raises(FindingsError) as caught:
+        flow_files.load([ours, tmp_path])
+    assert 'drop belongs to a flow about "price_drop"' in str(caught.value.findings[0])
+
+
 def test_the_drawing_says_what_the_wait_is_counted_from() -> None:
     flows = flow_files.load(flow_files.folders(Config()))
     shown = "\n".join(drawing.lines(flows.by_name["replenishment"]))
