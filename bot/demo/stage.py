@@ -148,7 +148,7 @@ def _filled(folder: Path, port: int, shop: str, catcher: Catcher, telegram: Tele
 def write_flows(folder: Path) -> None:
     """Our flow files with the first wait cut short. Later waits and waits for a date stay: they are for other days."""
     folder.mkdir(parents=True, exist_ok=True)
-    for file in sorted((Path(flow_files.__file__).parent / "flows").glob("*.toml")):
+    for file in sorted((Path(flow_files.__file__).parents[1] / "flows").glob("*.toml")):
         (folder / file.name).write_text(hurried(file.read_text("utf-8")), "utf-8")
 
 
