@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from conftest import NOON
 from shop_world import DAY, HOUR, MINUTE, ShopWorld, opened
 
 from automations.consent import opt_in
+from automations.definition import flow_files
 from bot import contacts
 from bot.base import ids
+from bot.base.config import Config
 from bot.base.database import Database, table
+from bot.base.errors import FindingsError
 from bot.base.texts import Texts
 from bot.contacts import topics
 from bot.events import choices
@@ -297,3 +301,12 @@ async def test_a_wish_that_nobody_confirmed_is_no_consent_at_the_gate(shop: Shop
     await shop.passes(2 * HOUR)
     assert shop.templates() == ["confirm_subscription"]
     assert "no_consent" in await shop.skipped()
+
+
+def test_a_flow_about_a_topic_that_nobody_can_choose_is_refused(tmp_path: Path) -> None:
+    shipped = (flow_files.folders(Config())[0] / "welcome.toml").read_text("utf-8")
+    (tmp_path / "welcome.toml").write_text(shipped.replace('topic = "marketing"', 'topic = "workshop"'), "utf-8")
+    with pytest.raises(FindingsError, match=r"welcome.toml:5: topic: there is no topic 'workshop'"):
+        flow_files.load([tmp_path], flow_files.around(Config()))
+    config = Config.model_validate({"automations": {"topics": [{"name": "workshop"}]}})
+    assert flow_files.load([tmp_path], flow_files.around(config)).by_name["welcome"].topic == "workshop"

@@ -174,8 +174,7 @@ async def test_the_hidden_link_gives_its_neighbours_away(world: World) -> None:
     assert await world.labels() == ["canary"] * 3
 
 
-async def test_opening_the_unsubscribe_page_changes_nothing(world: World) -> None:
-    """T50."""
+async def test_t50_opening_the_unsubscribe_page_changes_nothing(world: World) -> None:
     for method in ("GET", "HEAD"):
         answer = await world.web.request(method, world.tokens.unsubscribe)
         assert answer.status_code == 200
