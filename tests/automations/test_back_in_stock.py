@@ -24,7 +24,7 @@ ALERTS = table(StockAlert)
 
 @pytest.fixture
 async def shop(database: Database, texts: Texts) -> ShopWorld:
-    world = await shop_world.opened(database, texts)
+    world = await shop_world.opened(database, texts, shop_world.only("back_in_stock", "abandoned_cart"))
     await world.person(consent=False)
     await stocked(world, 0)
     return world
@@ -56,7 +56,7 @@ def with_a_second_mail(tmp_path: Any) -> Flows:
     head, mark, tail = text.partition("# [[steps]]")
     switched_on = "\n".join(line.removeprefix("#").removeprefix(" ") for line in (mark + tail).splitlines())
     (tmp_path / "back_in_stock.toml").write_text(head + switched_on, "utf-8")
-    return flow_files.load([ours, tmp_path])
+    return flow_files.load([tmp_path])
 
 
 async def test_who_asked_is_told_once_it_stays_in_stock_though_they_want_no_other_mail(shop: ShopWorld) -> None:

@@ -11,7 +11,7 @@ from bot.base.texts import Texts
 
 @pytest.fixture
 async def shop(database: Database, texts: Texts) -> ShopWorld:
-    world = await shop_world.opened(database, texts)
+    world = await shop_world.opened(database, texts, shop_world.only("price_drop", "abandoned_cart"))
     await world.person()
     for product in ("lamp", "chair", "mug"):
         await costs(world, product, 20)
@@ -187,7 +187,9 @@ async def test_a_cart_and_a_wish_list_show_prices_too_and_each_size_has_its_own(
 
 
 async def test_the_price_before_is_named_where_the_law_asks_for_it(database: Database, texts: Texts) -> None:
-    shop = await shop_world.opened(database, texts, automations={"prior_price": True})
+    shop = await shop_world.opened(
+        database, texts, shop_world.only("price_drop"), automations={"prior_price": True}
+    )  # fmt: skip
     await shop.person()
     await costs(shop, "lamp", 17)
     await shop.passes(40 * DAY)

@@ -38,7 +38,7 @@ def families(tmp_path: Any) -> Flows:
     (tmp_path / "replenishment.toml").write_text(
         head + FAMILIES + "[trigger]" + tail.partition("[trigger]")[2], "utf-8"
     )
-    return flow_files.load([ours, tmp_path])
+    return flow_files.load([tmp_path])
 
 
 @pytest.fixture
