@@ -20,7 +20,9 @@ from automations.audiences.segment_files import Segments
 from automations.audiences.stats import YEAR
 from bot.base import clock, money
 from bot.base.config import Config
+from bot.base.config.topics import GENERAL
 from bot.base.database import table
+from bot.contacts.consent import ANSWERS
 from bot.tables import automations, events, people, shop
 from bot.tables.audiences import CustomerStats
 
@@ -183,17 +185,30 @@ class Compiler:
         return _exists(_clicks, _clicks.c.label == "human", _clicks.c.at > self.now - lately.within)
 
     def _consent(self, consented: Consented) -> Clause:
+        """Without a word on the topic that on marketing holds, as at the gate."""
+        own = self._granted(consented, consented.topic)
+        if consented.topic == GENERAL:
+            return own
+        other = _consents.alias()
+        spoken = sa.exists().where(
+            other.c.address_hash == _consents.c.address_hash, other.c.channel == _consents.c.channel,
+            other.c.topic == consented.topic, other.c.action.in_(ANSWERS),
+        )  # fmt: skip
+        return sa.or_(own, self._granted(consented, GENERAL, ~spoken))
+
+    def _granted(self, consented: Consented, topic: str, *more: Clause) -> Clause:
         newer, stop = _consents.alias(), _suppressions
         same = (_consents.c.address_hash, _consents.c.channel, _consents.c.topic)
         later = sa.or_(newer.c.at > _consents.c.at, sa.and_(newer.c.at == _consents.c.at, newer.c.id > _consents.c.id))
-        outdone = sa.exists().where(*(newer.c[column.name] == column for column in same), later)
+        outdone = sa.exists().where(*(newer.c[column.name] == column for column in same), later,
+                                    newer.c.action.in_(ANSWERS))  # fmt: skip
         stopped = sa.exists().where(
             stop.c.address_hash == _consents.c.address_hash, stop.c.channel == _consents.c.channel,
             stop.c.topic.in_(("", "*", consented.topic)), sa.or_(stop.c.until.is_(None), stop.c.until > self.now),
         )  # fmt: skip
-        given = [_consents.c.channel == consented.channel, _consents.c.topic == consented.topic,
+        given = [_consents.c.channel == consented.channel, _consents.c.topic == topic,
                  _consents.c.action == "granted"]  # fmt: skip
-        return _exists(_consents, *given, ~outdone, ~stopped)
+        return _exists(_consents, *given, ~outdone, ~stopped, *more)
 
     def _segment(self, name: str) -> Clause:
         return self._whole(self.segments.by_name[name])

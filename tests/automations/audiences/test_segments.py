@@ -162,7 +162,7 @@ RULES: list[tuple[dict[str, Any], set[str]]] = [
     ({"tier": "silver"}, {"cleo"}),
     ({"tier_at_least": "silver"}, {"ada", "cleo"}),
     ({"consent": {}}, {"ada"}),
-    ({"consent": {"topic": "care"}}, {"dan"}),
+    ({"consent": {"topic": "care"}}, {"ada", "dan"}),
     ({"reachable": "email"}, {"ada"}),
     ({"reachable": "telegram"}, {"cleo"}),
     ({"clicked": {"within": "90d"}}, {"ada"}),
