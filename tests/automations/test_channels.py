@@ -14,6 +14,7 @@ from bot.base import paths
 from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.outbound.chat_templates import ChatTemplates
+from bot.outbound.outbox import Outbox
 from bot.outbound.sender import DeliveryError, Outgoing, Receipt
 from bot.tables.people import Identity
 
@@ -28,10 +29,8 @@ async def opened(
     shop = await shop_world.opened(database, texts, flows(folder, *changes))
     ada = await shop.person(**person)
     shop.chats = RecordingSender(ordered=True, answer=lambda message: Receipt(shop.now, "77"))  # type: ignore[attr-defined]
-    shop.outbox.senders["telegram"] = shop.chats  # type: ignore[attr-defined,index]
-    shop.outbox.__init__(  # type: ignore[misc]
-        database, dict(shop.outbox.senders), shop.outbox.stages, shop.worker, now=lambda: shop.now
-    )
+    senders = {"email": shop.mails, "telegram": shop.chats}  # type: ignore[attr-defined]
+    shop.outbox = Outbox(database, senders, {"marketing": shop.gate}, shop.worker, now=lambda: shop.now)
     if chat:
         async with database.transaction() as session:
             session.add(Identity(contact_id=ada, kind="telegram", value=CHAT, proven=True, created_at=shop.now))
