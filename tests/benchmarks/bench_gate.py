@@ -114,7 +114,8 @@ async def _fill(database: Database, version: int, waiting: int) -> None:
 
 
 def _enrolment(number: int, version: int, now: Any) -> dict[str, Any]:
-    at = now - timedelta(hours=1) if number <= MAILS else now + timedelta(days=1)
+    # Due a moment ago: what is long due would be spread as after a downtime.
+    at = now - timedelta(seconds=1) if number <= MAILS else now + timedelta(days=1)
     begun = now - timedelta(hours=2)
     return {
         "flow": "abandoned_cart", "version_id": version, "contact_id": number, "dedupe_key": f"cart:c{number}",
