@@ -110,6 +110,7 @@ class _House:
     mails: MailTemplates
     care: Care
     flows: Flows
+    watch: FlowWatch
     segments: Segments
     versions: Versions
     telegram: "Bot | None"
@@ -149,7 +150,9 @@ class App:
         mails = MailTemplates(folders, self.config.shop.language)
         if wrong := [finding for finding in mails.lint() if not finding.warning]:
             raise FindingsError(*wrong)
-        flows = flow_files.load(flow_files.folders(self.config), flow_files.around(self.config, mails.names()))
+        where, around = flow_files.folders(self.config), flow_files.around(self.config, mails.names())
+        watch = FlowWatch(where, around)
+        flows = flow_files.load(where, around)
         return _House(
             database=database,
             ground=ground,
@@ -158,6 +161,7 @@ class App:
             mails=mails,
             care=care.load(folders),
             flows=flows,
+            watch=watch,
             segments=segment_files.load(self.config),
             versions=Versions(),
             telegram=await _telegram(stack, self.config) if parts & {"telegram", "work"} else None,
@@ -321,9 +325,7 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
     starter = OnEvent(house.ground, house.flows, house.care, house.versions).starter
     sweeps = Sweeps(house.database, starter, house.flows)
 
-    watch = FlowWatch(
-        flow_files.folders(house.ground.config), flow_files.around(house.ground.config, house.mails.names())
-    )
+    watch = house.watch
 
     async def sweep() -> None:
         await sweeps.run()
@@ -334,6 +336,7 @@ def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
             async with house.database.transaction() as session:
                 await publishing.publish(session, house.ground, found, clock.now())
             house.flows.take(found)
+            watch.taken()
             log.info("changed flows are in use", flows=sorted(found.by_name))
 
     async def look_at_experiments() -> None:

@@ -21,25 +21,33 @@ class FlowWatch:
     """
 
     def __init__(self, folders: Sequence[Path], surroundings: Surroundings) -> None:
+        """Make it before the flows are loaded: what changes after that is seen."""
         self.folders, self.surroundings = folders, surroundings
         self.wrong: tuple[Finding, ...] = ()
-        self._seen = self._mark()
+        self._seen = self._looking = self._mark()
 
     def look(self) -> Flows | None:
-        """The flows of the files if these changed and are sound; None if there is nothing new to run."""
+        """The flows of the files if these changed and are sound; None if there is nothing new to run.
+
+        The same ones come again at the next look until `taken` says that they run.
+        """
         mark = self._mark()
         if mark == self._seen:
             return None
-        self._seen = mark
+        self._looking = mark
         try:
             found = flow_files.load(self.folders, self.surroundings)
         except FindingsError as error:
-            self.wrong = error.findings
+            self.wrong, self._seen = error.findings, mark
             for finding in error.findings:
                 log.error("a changed flow is wrong, the flows from before go on", finding=str(finding))
             return None
         self.wrong = ()
         return found
+
+    def taken(self) -> None:
+        """What the last look found is published and runs."""
+        self._seen = self._looking
 
     def _mark(self) -> Mark:
         files = [file for folder in self.folders for file in sorted(folder.glob("*.toml"))]

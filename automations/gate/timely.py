@@ -30,7 +30,8 @@ def awake(means: Means, asked: Asked, _batch: Batch) -> No | None:
     if until is None:
         return None
     detail = {"zone": where.zone.key, "zone_from": where.source}
-    if asked.times("quiet_hours") >= MAX_DEFERS:
+    # With a throttle the turn decides, and it may come at night again and again.
+    if asked.flow.throttle is None and asked.times("quiet_hours") >= MAX_DEFERS:
         return No("deferred_too_often", detail=detail)
     return No("quiet_hours", until=until, moves=True, detail=detail)
 

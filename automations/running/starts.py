@@ -67,13 +67,11 @@ class Starter:
             if same is not None:
                 await self._again(session, flow, same, person, case)
                 continue
-            refused = await self._refused(session, flow, person, case, now)
-            if refused is None:
-                entering = await self._version(session, flow)
-                if entering is None:
-                    refused = "resting"
-                else:
-                    began += await self._enrol(session, entering, key, cause, case, zone)
+            entering = await self._version(session, flow)
+            # Asked first: a flow that rests takes nobody, so it takes nothing's place either.
+            refused = "resting" if entering is None else await self._refused(session, flow, person, case, now)
+            if entering is not None and refused is None:
+                began += await self._enrol(session, entering, key, cause, case, zone)
             if refused is not None:
                 await refusals.note(session, flow.name, person.id, refused, cause.event_id, now)
         return began

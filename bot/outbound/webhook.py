@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from bot.base import clock
 from bot.base.config.sending import Hook
@@ -45,6 +46,10 @@ class ForbiddenAddressError(OSError):
     """The name leads to where nobody outside of our network may send us."""
 
 
+# IPv4 within IPv6 as it was written once: what stands there may still be understood by somebody.
+_OLD_WAYS = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("::ffff:0:0:0/96"))
+
+
 def is_public(address: str) -> bool:
     """Not our own machine or network, nor what a cloud tells its machines about themselves (169.254.169.254)."""
     ip = ipaddress.ip_address(address.partition("%")[0])
@@ -53,6 +58,8 @@ def is_public(address: str) -> bool:
         # Ways to write an IPv4 address as an IPv6 one.
         inside = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None) or _nat64(ip) or ip
     if isinstance(inside, ipaddress.IPv4Address) and (inside.is_reserved or inside in _PROTOCOL):
+        return False
+    if isinstance(ip, ipaddress.IPv6Address) and (ip.is_site_local or any(ip in old for old in _OLD_WAYS)):
         return False
     return all(one.is_global and not one.is_multicast for one in (ip, inside))
 
@@ -192,7 +199,7 @@ def _told(message: Outgoing) -> dict[str, Any]:
 def _refuse_literal(hook: Hook) -> None:
     """An address that is written as a number is never looked up, so it is checked here. Odd ways to write one
     (`2130706433`, `127.1`, `0x7f.1`) are refused: to the system they are addresses, too."""
-    host = urlsplit(hook.url).hostname or ""
+    host = URL(hook.url).raw_host or ""  # as it will be connected to: １２７.0.0.1 is an address then
     try:
         public = is_public(host)
     except ValueError:

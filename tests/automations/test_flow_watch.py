@@ -44,7 +44,17 @@ def test_a_sound_change_is_taken_by_all_who_hold_the_flows(file: Path) -> None:
     found = watch.look()
     assert found is not None
     held.take(found)
+    watch.taken()
     assert [flow.title for flow in held] == ["Two"] and held.definitions["hello"]["title"] == "Two"
+    assert watch.look() is None
+
+
+def test_what_could_not_be_published_comes_again(file: Path) -> None:
+    watch = FlowWatch([file.parent], Surroundings())
+    write(file, FLOW.format(title="Two"))
+    assert watch.look() is not None
+    assert watch.look() is not None, "nobody said that it runs"
+    watch.taken()
     assert watch.look() is None
 
 

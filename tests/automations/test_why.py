@@ -6,6 +6,7 @@ from shop_world import DAY, HOUR, ShopWorld
 
 from automations.definition import versions
 from automations.reports import why
+from automations.running import pausing
 from bot.base.database import Database
 from bot.base.texts import Texts
 
@@ -62,3 +63,18 @@ async def test_an_older_process_enters_people_into_what_another_has_published(sh
     assert row["version_id"] == active["abandoned_cart"]
     await shop.passes(DAY)
     assert shop.templates()[0] == "abandoned_cart"
+
+
+async def test_a_flow_that_rests_takes_nobody_and_ends_nothing_that_waits(shop: ShopWorld) -> None:
+    contact_id = await shop.person()
+    await shop.adds(cart="c1")
+    async with shop.database.transaction() as session:
+        await pausing.pause(session, "abandoned_cart", shop.now)
+    await shop.adds(cart="c2")
+    assert (await refused(shop, contact_id))["abandoned_cart"] == ("resting", 1)
+    [waiting] = await shop.enrolled("abandoned_cart")
+    assert waiting["status"] == "active"
+    async with shop.database.transaction() as session:
+        await pausing.resume(session, "abandoned_cart", shop.now)
+    await shop.passes(2 * HOUR)
+    assert shop.templates() == ["abandoned_cart"]

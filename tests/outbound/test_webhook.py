@@ -151,7 +151,7 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(
     "address",
     [
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1", "::",
-        "fd00::1", "fe80::1", "fe80::1%eth0", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
+        "fd00::1", "fec0::1", "::127.0.0.1", "::ffff:0:127.0.0.1", "fe80::1", "fe80::1%eth0", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
         "2002:7f00:1::", "224.0.0.1", "255.255.255.255", "240.0.0.1", "fd00:ec2::254", "192.0.0.192",
     ],
 )  # fmt: skip
@@ -165,7 +165,19 @@ def test_addresses_of_the_world_are_let_through(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "[::1]", "2130706433", "127.1", "0x7f.1", "0177.0.0.1", "[::ffff:7f00:1]", "127.0.0.1."]
+    "host",
+    [
+        "127.0.0.1",
+        "[::1]",
+        "2130706433",
+        "127.1",
+        "0x7f.1",
+        "0177.0.0.1",
+        "[::ffff:7f00:1]",
+        "127.0.0.1.",
+        "１２７.0.0.1",
+        "127。0。0。1",
+    ],
 )
 async def test_a_number_for_an_address_inside_is_refused(receiver: Receiver, host: str) -> None:
     url = f"http://{host}:{receiver.port}/"  # type: ignore[attr-defined]
