@@ -51,12 +51,13 @@ _enrolments = table(Enrolment)
 _GO_ON = (
     sa.update(_enrolments)
     .where(
-        # Whoever holds the enrolment now is ending it (an event): nothing to wake, and nothing to wait for.
+        # Nobody is waited for who holds the enrolment now: an event may be waiting for the people that we hold. If it
+        # does not end there, the engine looks by itself (`steps.LOOK_AGAIN`).
         _enrolments.c.id.in_(
             sa.select(_enrolments.c.id)
             .where(_enrolments.c.id == sa.bindparam("of_enrolment"), _enrolments.c.status == "active")
             .where(_enrolments.c.step_id == sa.bindparam("of_step"))
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, key_share=True)
         )
     )
     .values(

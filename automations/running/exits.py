@@ -71,7 +71,7 @@ async def leave(
     free = sa.select(_enrolments.c.id).where(_enrolments.c.id.in_(ids), _enrolments.c.status == "active")
     await session.execute(
         sa.update(_enrolments)
-        .where(_enrolments.c.id.in_(free.with_for_update(skip_locked=not wait)))
+        .where(_enrolments.c.id.in_(free.with_for_update(skip_locked=not wait, key_share=True)))
         .values(
             status="exited", exit_reason=reason, exit_event_id=event_id, ended_at=now, due_at=None, planned_at=None,
             lease_until=None, lease_by=None,

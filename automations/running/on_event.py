@@ -93,7 +93,7 @@ class OnEvent:
         is waited for.
         """
         mine = sa.select(_rows).where(_rows.c.contact_id == contact_id, _rows.c.status == "active").order_by(_rows.c.id)
-        mine = mine.with_for_update() if lock else mine
+        mine = mine.with_for_update(key_share=True) if lock else mine
         rows = [dict(row) for row in (await session.execute(mine)).mappings()]
         return rows, await self.versions.find(session, {row["version_id"] for row in rows})
 

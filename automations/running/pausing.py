@@ -63,7 +63,8 @@ async def _fell_due(session: AsyncSession, flow: str, last: int, now: datetime) 
         .where(_rows.c.flow == flow, _rows.c.status == "active", _rows.c.id > last, _rows.c.planned_at <= now)
         .where(sa.or_(_rows.c.due_at.is_(None), _rows.c.due_at <= now))
     )
-    found = await session.execute(mine.order_by(_rows.c.id).limit(_BATCH).with_for_update())
+    mine = mine.order_by(_rows.c.id).limit(_BATCH)
+    found = await session.execute(mine.with_for_update(key_share=True))
     return [dict(row) for row in found.mappings()]
 
 

@@ -85,7 +85,7 @@ def _older(flow: Flow, version_id: int) -> list[sa.ColumnElement[bool]]:
 
 
 def _free(query: sa.Select[Any]) -> sa.Select[Any]:
-    return query.with_for_update(skip_locked=True)
+    return query.with_for_update(skip_locked=True, key_share=True)
 
 
 async def _settle(

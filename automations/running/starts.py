@@ -236,8 +236,8 @@ def _priority(known: Mapping[int, Version], row: Mapping[str, Any]) -> str:
 
 async def _find(session: AsyncSession, flow: str, key: str) -> dict[str, Any] | None:
     """Locked: the engine does not move it meanwhile, nor was it just about to."""
-    same = sa.select(_rows).where(_rows.c.flow == flow, _rows.c.dedupe_key == key).with_for_update()
-    found = await session.execute(same)
+    same = sa.select(_rows).where(_rows.c.flow == flow, _rows.c.dedupe_key == key)
+    found = await session.execute(same.with_for_update(key_share=True))
     row = found.mappings().first()
     return dict(row) if row else None
 

@@ -75,6 +75,7 @@ class Claim:
 
     @cached_property
     def statement(self) -> sa.Executable:
+        # No key is changed: whoever writes a row that refers to one of these need not wait.
         rows, key = self.table, _key(self.table)
         now = sa.bindparam("now", type_=UtcDateTime())
         picked = (
@@ -82,7 +83,7 @@ class Claim:
             .where(is_due(rows, now), *self.where)
             .order_by(*self.order)
             .limit(self.limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, key_share=True)
         )
         values = {
             "lease_until": sa.bindparam("until", type_=UtcDateTime()),
