@@ -96,7 +96,8 @@ class Lookup:
                 at_sends[row["id"]] = row["step_id"]
         if not at_sends:
             return {}
-        columns = [_messages.c.enrolment_id, _messages.c.step_id, _messages.c.status, _messages.c.settled_at]
+        names = ("enrolment_id", "step_id", "status", "due_at", "settled_at")
+        columns = [_messages.c[name] for name in names]
         found = await session.execute(sa.select(*columns).where(_messages.c.enrolment_id.in_(sorted(at_sends))))
         return {
             row["enrolment_id"]: dict(row)

@@ -19,8 +19,10 @@ from automations.definition.flow import Flow, Step
 from automations.experiments import assignment
 from automations.running import heard, waits
 
-LOOK_AGAIN = timedelta(hours=6)
-"""While a mail is on its way the gate tells when it is settled; this is for the case that nobody did."""
+LOOK_AGAIN = timedelta(minutes=15)
+"""While a mail is on its way the gate tells when it is settled, unless somebody holds the enrolment just then: for that
+case it is looked at again so long after the mail should have left."""
+_LONGEST_LOOK = timedelta(hours=6)
 
 _CLOSE_ENOUGH = timedelta(seconds=1)
 _A_MOMENT = timedelta(seconds=5)
@@ -120,9 +122,18 @@ def _after_waiting_for(walk: "_Walk", step: Step) -> Move:
 def _after_send(walk: "_Walk", step: Step, message: Mapping[str, Any]) -> Move:
     now = walk.known.now
     if message["status"] in PENDING:
-        return Move("active", step.id, walk.row["step_entered_at"], now + LOOK_AGAIN)
+        return Move("active", step.id, walk.row["step_entered_at"], _look_again(walk.row, message, now))
     settled = message["settled_at"] or now
     return walk.come(walk.flow.next(step.id), settled, settled)
+
+
+def _look_again(row: Mapping[str, Any], message: Mapping[str, Any], now: datetime) -> datetime:
+    """A while after a mail that was put off should leave; of one that is late, as long again as it is late by now.
+
+    So the many mails of a long queue are not looked at over and over.
+    """
+    since = max(row["step_entered_at"], message["due_at"] or now)
+    return max(since, now) + min(max(now - since, LOOK_AGAIN), _LONGEST_LOOK)
 
 
 class _Walk:
