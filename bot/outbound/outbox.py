@@ -240,16 +240,25 @@ class Outbox:
                 raise
 
     async def _handed(self, messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
-        """From here on a crash means "unknown" for `once` messages: the row says so before the first byte leaves."""
-        once = [message.id for message in messages if message.row["once"]]
+        """From here on a crash means "unknown" for `once` messages: the row says so before the first byte leaves.
+
+        What was claimed too long ago (those before it took their time) goes back: its stage said yes for that while.
+        """
+        now = self.now()
+        once = {message.id: message.row for message in messages if message.row["once"]}
         if not once:
             return messages
+        fresh = [row_id for row_id, row in once.items() if row["lease_until"] > now]
         async with self.database.transaction() as session:
-            held = sa.update(_rows).where(
-                _rows.c.id.in_(once), _rows.c.status == "claimed", _rows.c.lease_by == self.worker
-            )
-            result = await session.execute(held.values(status="handed", handed_at=self.now()).returning(_rows.c.id))
-            still_ours = set(result.scalars())
+            ours = sa.update(_rows).where(_rows.c.status == "claimed", _rows.c.lease_by == self.worker)
+            handing = ours.where(_rows.c.id.in_(fresh), _rows.c.lease_until > now).returning(_rows.c.id)
+            handed = {"status": "handed", "handed_at": now, "lease_until": now + _LEASE}
+            still_ours = set((await session.scalars(handing.values(handed))).all())
+            if late := sorted(once.keys() - still_ours):
+                back = {"status": "planned", "attempts": _rows.c.attempts - 1, "lease_until": None, "lease_by": None}
+                await session.execute(ours.where(_rows.c.id.in_(late)).values(back))
+                for channel in {once[row_id]["channel"] for row_id in late}:
+                    work.kick(session, f"messages:{channel}")
         return [message for message in messages if not message.row["once"] or message.id in still_ours]
 
     async def _recorded(self, ends: Sequence[tuple[Outgoing, Receipt | Exception]]) -> None:
