@@ -37,6 +37,7 @@ _CART_AGE = timedelta(days=35)
 _ORDER_AGE = timedelta(days=400)
 _VIEW_AGE = timedelta(days=31)
 _VIEWS_EACH = 600
+_WITH_PRODUCTS = frozenset({"orders", "carts", "views"})
 
 
 @dataclass
@@ -52,6 +53,7 @@ class Person:
     tickets: list[Row] = field(default_factory=list)
     clicked_at: datetime | None = None
     more: dict[str, Any] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
     products: "Products" = field(default_factory=lambda: Products([]))
 
     @property
@@ -103,6 +105,20 @@ async def load(
     contacts = table(Contact)
     found = await _rows(session, sa.select(contacts).where(among(contacts.c.id, ids)))
     people = {row["id"]: Person(row) for row in found}
+    await learn(session, people, needs, now)
+    return people
+
+
+async def learn(session: AsyncSession, people: dict[int, Person], wanted: Collection[str], now: datetime) -> None:
+    """Load of these people what is wanted and not known yet (`Person.known`)."""
+    ids = sorted(people)
+    needs = {need for need in wanted if any(need not in person.known for person in people.values())}
+    if not needs:
+        return
+    if needs & _WITH_PRODUCTS and any("products" in person.known for person in people.values()):
+        needs.add("products")
+    for person in people.values():
+        person.known |= needs
     if "addresses" in needs:
         await _addresses(session, people, ids)
     if "orders" in needs:
@@ -130,7 +146,6 @@ async def load(
         await LOADERS[need](session, people, ids, now)
     if "products" in needs:
         await _products(session, people)
-    return people
 
 
 def among(column: sa.ColumnElement[Any], ids: Sequence[Any]) -> sa.ColumnElement[bool]:

@@ -187,8 +187,8 @@ class OnEvent:
         await self._consider(session, wanting, cause, now)
 
     async def _consider(self, session: AsyncSession, wanting: Sequence[Flow], cause: Cause, now: datetime) -> None:
-        needed = {need for flow in wanting for need in starts.needs(flow)}
-        person = (await facts.load(session, [cause.contact_id], needed, now)).get(cause.contact_id)
+        # What each flow asks is loaded when it asks: most look at something and want nobody.
+        person = (await facts.load(session, [cause.contact_id], (), now)).get(cause.contact_id)
         if person is None or person.contact["status"] != "active":
             return
         for flow in sorted(wanting, key=lambda flow: flow.rank):

@@ -60,29 +60,38 @@ class Starter:
         """Enrol the person if the flow wants them, or tell their open enrolment of the news. Returns how many began."""
         zone = zones.local(self.ground.config, person.contact).zone
         began = 0
-        for context in self._reasons(flow, person, cause):
-            key = _key(flow, cause, {**context, "address_hash": self._mark(person)}, zone)
+        for context in await self._reasons(session, flow, person, cause, now):
+            mark = await self._mark(session, person, now) if "{address_hash}" in flow.enrol.key else ""
+            key = _key(flow, cause, {**context, "address_hash": mark}, zone)
             case = Case(flow.name, cause.ts, context, now, self._language(person), self.care)
             same = await _find(session, flow.name, key)
             if same is not None:
                 await self._again(session, flow, same, person, case)
                 continue
-            entering = await self._version(session, flow)
-            # Asked first: a flow that rests takes nobody, so it takes nothing's place either.
-            refused = "resting" if entering is None else await self._refused(session, flow, person, case, now)
-            if entering is not None and refused is None:
+            refused, replaced = await self._refused(session, flow, person, case, now)
+            entering = await self._version(session, flow) if refused is None else None
+            if entering is not None:
+                for reason, rows in replaced.items():
+                    await exits.leave(session, rows, reason, now)
                 began += await self._enrol(session, entering, key, cause, case, zone)
-            if refused is not None:
+            else:
+                refused = refused or "resting"  # it takes nobody, so it takes nothing's place either
                 await refusals.note(session, flow.name, person.id, refused, cause.event_id, now)
         return began
 
-    def _reasons(self, flow: Flow, person: Person, cause: Cause) -> list[dict[str, Any]]:
+    async def _reasons(
+        self, session: AsyncSession, flow: Flow, person: Person, cause: Cause, now: datetime
+    ) -> list[dict[str, Any]]:
         """What each enrolment would be about: one, or what the subject makes of the cause."""
-        split = shown.KNOWN[flow.about].reasons
-        return split(flow, person, cause.context, self.care) if split else [dict(cause.context)]
+        subject = shown.KNOWN[flow.about]
+        if subject.reasons is None:
+            return [dict(cause.context)]
+        await facts.learn(session, {person.id: person}, subject.to_enrol, now)
+        return subject.reasons(flow, person, cause.context, self.care)
 
-    def _mark(self, person: Person) -> str:
+    async def _mark(self, session: AsyncSession, person: Person, now: datetime) -> str:
         """Of the address: what comes once to it stays so when they come back as somebody new."""
+        await facts.learn(session, {person.id: person}, ("addresses",), now)
         return ids.hash_address(person.email, self.ground.secret) if person.email else ""
 
     def _language(self, person: Person) -> str:
@@ -94,14 +103,17 @@ class Starter:
         """The same reason once more: new context, and the idle timer starts again if it still runs."""
         if same["status"] != "active" or flow.enrol.on_repeat == "ignore":
             return
-        if conditions.first_no((*flow.trigger.when, *flow.filters), person, case):
-            return
         changed: dict[str, Any] = {"context": {**same["context"], **case.context}}
         step = await self._step(session, same)
-        if (
+        again = (
             step is not None and step.reset_on_trigger and step.wait is not None and step.wait.elapsed is not None
             and same["resets"] < MAX_RESETS and case.now < same["entered_at"] + RESETS_FOR
-        ):  # fmt: skip
+        )  # fmt: skip
+        if not again and changed["context"] == same["context"]:
+            return
+        if await self._first_no(session, flow, person, case):
+            return
+        if again and step is not None and step.wait is not None and step.wait.elapsed is not None:
             due = max(case.anchor_ts, same["step_entered_at"]) + step.wait.elapsed
             changed |= {"due_at": due, "planned_at": due, "resets": same["resets"] + 1,
                         "step_entered_at": max(case.anchor_ts, same["step_entered_at"])}  # fmt: skip
@@ -114,31 +126,40 @@ class Starter:
         found = (await self.versions.find(session, [row["version_id"]])).get(row["version_id"])
         return found.flow.for_variant(row["variant"]).step(row["step_id"]) if found and found.flow else None
 
+    async def _first_no(
+        self, session: AsyncSession, flow: Flow, person: Person, case: Case
+    ) -> conditions.Condition | None:
+        """The first question that is answered with no. Each is given what it needs when it is asked."""
+        for text in (*flow.trigger.when, *flow.filters):
+            question = conditions.parse(text)
+            await facts.learn(session, {person.id: person}, question.condition.needs, case.now)
+            if not question.holds(person, case):
+                return question.condition
+        return None
+
     async def _refused(
         self, session: AsyncSession, flow: Flow, person: Person, case: Case, now: datetime
-    ) -> str | None:
-        """Why the person does not enter; None if they do, and then what the flow takes the place of has ended."""
+    ) -> tuple[str | None, Mapping[str, Sequence[int]]]:
+        """Why the person does not enter; or None, and the enrolments whose place this one takes, by reason."""
+        if no := await self._first_no(session, flow, person, case):
+            return no.reason, {}
+        await facts.learn(session, {person.id: person}, ("addresses",), now)
         if person.email is None and _only_mails(flow):
-            return "no_address"
-        if no := conditions.first_no((*flow.trigger.when, *flow.filters), person, case):
-            return no.reason
+            return "no_address", {}
         if await _reached_already(session, flow, person.id, case):
-            return "goal_reached"
+            return "goal_reached", {}
         mine = [dict(row) for row in (await session.execute(
             sa.select(_rows).where(_rows.c.contact_id == person.id, _rows.c.status == "active")
         )).mappings()]  # fmt: skip
         known = await self.versions.find(session, {row["version_id"] for row in mine})
         if any(_priority(known, row) in flow.higher() for row in mine):
-            return "higher_flow"  # somebody who is at the checkout is not written to about the cart
+            return "higher_flow", {}  # somebody who is at the checkout is not written to about the cart
         written = await _last_mail(session, flow.name, person.id)
         if not await _long_enough_ago(session, flow, person.id, written, now):
-            return "re_entry"
+            return "re_entry", {}
         lower = [row["id"] for row in mine if _priority(known, row) in flow.lower()]
-        await exits.leave(session, lower, "higher_intent", now)
-        if flow.enrol.others == "supersede":
-            older = [row["id"] for row in mine if row["flow"] == flow.name]
-            await exits.leave(session, older, "superseded", now)
-        return None
+        older = [row["id"] for row in mine if row["flow"] == flow.name] if flow.enrol.others == "supersede" else []
+        return None, {"higher_intent": lower, "superseded": older}
 
     async def _enrol(
         self, session: AsyncSession, entering: Version, key: str, cause: Cause, case: Case, zone: ZoneInfo
