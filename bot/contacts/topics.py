@@ -46,6 +46,14 @@ class Standing:
     def gets(self, topic: str) -> bool:
         return self.word(topic) == "granted" and self.stop(topic) is None
 
+    def wants(self, topic: str) -> bool:
+        """The same, whatever keeps mail from the address besides their own wish."""
+        return self.word(topic) == "granted" and not self.left(topic)
+
+    def left(self, topic: str) -> bool:
+        """Whether a suppression says that they want no more of it."""
+        return any(self.stops.get(about) in _THEIR_WISH for about in ("", topic, EVERY_TOPIC))
+
     def stop(self, topic: str) -> str | None:
         return self.stops.get("") or self.stops.get(topic) or self.stops.get(EVERY_TOPIC)
 

@@ -51,20 +51,21 @@ async def choose(
 
     Writes only what changes something. `known` are all topics: those not named in `wanted` follow `marketing` as they
     do. `assumed` are topics that the address gets without a word of its own (the shop has another basis for them).
+    A wish counts also while mail to the address is given up: that may be for a time only, or be lifted.
     """
     before = await topics.standing(session, secret, at.channel, at.address, now)
-    had = {topic: gets(before, topic, assumed) for topic in {*known, *wanted}}
+    had = {topic: wants(before, topic, assumed) for topic in {*known, *wanted}}
     standing = before
     # The general word first: it moves the others, and what was chosen for them stands over it.
     for topic in sorted(wanted, key=lambda topic: topic != GENERAL):
-        if gets(standing, topic, assumed) is wanted[topic]:
+        if wants(standing, topic, assumed) is wanted[topic]:
             continue
         write = contacts.allow if wanted[topic] else contacts.withdraw
         await write(session, secret, at.contact_id, at.channel, at.address, topic, how.source, now, **how.proof)
         if not wanted[topic]:
             await contacts.suppress(session, secret, at.channel, at.address, LEFT, now, topic=topic)
         standing = await topics.standing(session, secret, at.channel, at.address, now)
-    changed = [topic for topic in had if gets(standing, topic, assumed) is not had[topic]]
+    changed = [topic for topic in had if wants(standing, topic, assumed) is not had[topic]]
     await _tell(session, at, sorted(topic for topic in changed if had[topic]), "Unsubscribed", how, now)
     await _tell(session, at, sorted(topic for topic in changed if not had[topic]), "Subscribed", how, now)
     return sorted(changed)
@@ -75,12 +76,12 @@ async def nothing(
 ) -> list[str]:
     """No marketing of any kind to this address, also none of kinds that come later. What they ask for still comes.
 
-    Said again it changes nothing. Returns the topics that it got until now.
+    Said again it changes nothing. Returns the topics that it wanted until now.
     """
     before = await topics.standing(session, secret, at.channel, at.address, now)
     own = [topic for topic, said in before.words.items() if said.action == "granted" and topic in {GENERAL, *known}]
     leaving = dict.fromkeys((*([] if before.word(GENERAL) == "withdrawn" else [GENERAL]), *own))
-    left = sorted(topic for topic in {GENERAL, *known} if before.gets(topic))
+    left = sorted(topic for topic in {GENERAL, *known} if before.wants(topic))
     for topic in leaving:
         await contacts.withdraw(
             session, secret, at.contact_id, at.channel, at.address, topic, how.source, now, **how.proof
@@ -91,8 +92,9 @@ async def nothing(
     return left
 
 
-def gets(standing: Standing, topic: str, assumed: Sequence[str]) -> bool:
-    return standing.gets(topic) or (topic in assumed and standing.word(topic) is None and standing.stop(topic) is None)
+def wants(standing: Standing, topic: str, assumed: Sequence[str]) -> bool:
+    """Whether it is to get the topic as far as its owner decides. A bounce may still keep it from that."""
+    return standing.wants(topic) or (topic in assumed and standing.word(topic) is None and not standing.left(topic))
 
 
 async def _tell(session: AsyncSession, at: At, changed: Sequence[str], name: str, how: How, now: datetime) -> None:

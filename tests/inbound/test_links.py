@@ -18,6 +18,7 @@ from bot.base import clock
 from bot.base.database import Database, table
 from bot.base.ground import Ground
 from bot.base.texts import Texts
+from bot.contacts import topics
 from bot.inbound.web import clicks, links
 from bot.outbound import outbox
 from bot.outbound.email.tracking import LinkTokens
@@ -199,6 +200,30 @@ async def test_one_click_unsubscribes_again_and_again(world: World, multipart: b
     [event] = await world.rows(Event)
     assert (event["source"], event["name"], event["contact_id"]) == ("aftercart", "Unsubscribed", world.contact_id)
     assert event["body"]["properties"]["topic"] == "marketing"
+
+
+@pytest.mark.parametrize(
+    ("reason", "topic", "days"), [("soft_bounce", "*", 90), ("complaint", "*", None), ("hard_bounce", "", None)]
+)
+async def test_who_leaves_while_mail_is_given_up_has_left_for_good(
+    world: World, reason: str, topic: str, days: int | None
+) -> None:
+    now = clock.now()
+    until = now + timedelta(days=days) if days else None
+    about = world.ground.secret, "email", "ada@example.org"
+    async with world.database.transaction() as session:
+        await contacts.suppress(session, *about, reason, now, topic=topic, until=until)
+    for _ in range(2):
+        await world.web.post(world.tokens.unsubscribe, data=ONE_CLICK)
+    ledger = await world.rows(Consent)
+    assert [(row["action"], row["source"]) for row in ledger] == [("granted", "shop"), ("withdrawn", "one_click")]
+    assert [event["name"] for event in await world.rows(Event)] == ["Unsubscribed"]
+    async with world.database.transaction() as session:
+        if until is None:  # somebody lifts it
+            rows = table(Suppression)
+            await session.execute(sa.delete(rows).where(rows.c.reason == reason))
+        standing = await topics.standing(session, *about, now + timedelta(days=91))
+    assert (standing.gets("marketing"), standing.stop("marketing"), standing.blocked) == (False, "unsubscribed", False)
 
 
 @pytest.mark.parametrize(

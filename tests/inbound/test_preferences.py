@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -22,7 +23,7 @@ from bot.outbound import outbox
 from bot.outbound.email.tracking import LinkTokens
 from bot.tables.events import Event
 from bot.tables.outbox import Message
-from bot.tables.people import Consent, Contact, Identity
+from bot.tables.people import Consent, Contact, Identity, Suppression
 
 ADA = "ada@example.org"
 SAVE = {"action": "save", "language": "en", "channel": ""}
@@ -197,11 +198,39 @@ async def test_somebody_forgotten_sees_that_nothing_is_sent(world: World) -> Non
 async def test_an_address_that_bounced_cannot_be_ticked_to_life(world: World) -> None:
     async with world.database.transaction() as session:
         await contacts.suppress(session, world.ground.secret, "email", ADA, "hard_bounce", NOON)
+    await world.save(*[f"email:{name}" for name in topics_but(world, "care")])
     page = await world.look()
-    assert "came back" in page.text and "disabled" in page.text
-    await world.save("email:care")
+    mine = page.text.partition("</fieldset>")[0]
+    assert "came back" in mine and mine.count(" checked") == 4 and mine.count(" disabled") == 1
+    everything = [f"email:{name}" for name in topics_but(world)]
+    assert "Nothing has changed" in (await world.save(*everything)).text
     assert await world.gets() == []
-    assert len(await world.ledger()) == 1
+    assert (await world.ledger())[1:] == [("email", "care", "withdrawn", "preference_page")]
+
+
+async def test_what_is_taken_back_while_mail_is_given_up_stays_so_when_it_goes_again(world: World) -> None:
+    async with world.database.transaction() as session:
+        about = session, world.ground.secret, "email", ADA
+        until = clock.now() + timedelta(days=90)
+        await contacts.suppress(*about, "soft_bounce", NOON, topic="*", until=until)
+    await world.save("email:care", "email:marketing")
+    await world.save("email:care")
+    assert "Saved." not in (await world.save("email:care", "email:birthday")).text
+    [first, second] = await world.rows(Event)
+    assert first["body"]["properties"]["topics"] == sorted(topics_but(world, "care", "marketing"))
+    assert second["body"]["properties"]["topics"] == ["marketing"]
+    async with world.database.transaction() as session:
+        await session.execute(sa.delete(table(Suppression)).where(table(Suppression).c.reason == "soft_bounce"))
+    assert await world.gets() == ["care"]
+
+
+async def test_nothing_at_all_is_heard_while_mail_is_given_up(world: World) -> None:
+    async with world.database.transaction() as session:
+        await contacts.suppress(session, world.ground.secret, "email", ADA, "hard_bounce", NOON)
+    page = await world.save(action="nothing")
+    assert " checked" not in page.text
+    by_mail, _ = await world.rows(Event)  # the other is about Telegram
+    assert by_mail["body"]["properties"]["topics"] == sorted(topics_but(world))
 
 
 async def test_the_page_loads_nothing_and_is_framed_nowhere(world: World) -> None:

@@ -56,7 +56,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Column:
-    """A channel on the page: `blocked`, mail to this address is given up for another reason than their own wish."""
+    """A channel on the page: `blocked`, mail to this address is given up for another reason than their own wish. What
+    they had chosen stands there all the same, to be taken back; nothing can be added.
+    """
 
     channel: str
     address: str
@@ -81,7 +83,7 @@ async def shown(
     address = who.addresses[channel]
     standing = await topics.standing(session, ground.secret, channel, address, now)
     assumed = await _assumed(session, ground, who, channel)
-    lines = [Line(*topic, on=choices.gets(standing, topic.name, assumed)) for topic in topics.shown(ground, language)]
+    lines = [Line(*topic, on=choices.wants(standing, topic.name, assumed)) for topic in topics.shown(ground, language)]
     return Column(channel, masked(address) if channel == "email" else "", lines, standing.blocked)
 
 
@@ -90,10 +92,11 @@ async def save(session: AsyncSession, ground: Ground, who: Chooser, form: Fields
     settings, changed = ground.config.automations, False
     ticked = set(form.every("on"))
     for channel, address in who.addresses.items():
-        if (await topics.standing(session, ground.secret, channel, address, now)).blocked:
-            continue
         wanted = {topic: f"{channel}:{topic}" in ticked for topic in settings.shown_topics}
         assumed = await _assumed(session, ground, who, channel)
+        standing = await topics.standing(session, ground.secret, channel, address, now)
+        if standing.blocked:  # a no counts, for the day on which mail goes there again; a new yes does not
+            wanted = {topic: yes for topic, yes in wanted.items() if choices.wants(standing, topic, assumed)}
         more = {"known": settings.topic_names, "assumed": assumed}
         changed |= bool(await choices.choose(session, ground.secret, who.at(channel), wanted, said, now, **more))
     if who.contact is not None:
