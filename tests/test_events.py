@@ -192,6 +192,45 @@ async def test_a_page_that_still_says_yes_does_not_take_back_an_unsubscribe(data
     assert len(await intake.rows(Consent)) == 2
 
 
+@pytest.mark.parametrize(
+    ("told", "word"),
+    [
+        (((3, True),), "withdrawn"),  # never seen before: the page may have said so all the time
+        (((0, False), (3, True)), "withdrawn"),  # there was a yes since that no, and they left after it
+        (((3, True), (4, True)), "withdrawn"),
+        (((3, False), (4, True)), "granted"),
+        (((4, False), (3, True)), "withdrawn"),  # a yes that arrives late
+        (((0, True), (3, False), (4, True)), "granted"),
+    ],
+)
+async def test_after_an_unsubscribe_the_page_has_to_say_no_before_its_yes_counts(
+    database: Database, told: tuple[tuple[int, bool], ...], word: str
+) -> None:
+    intake = Intake(database)
+    ada = {"userId": "u1", "email": "ada@example.org"}
+
+    async def identify(minute: int, wanted: bool) -> None:
+        traits = {"email": "ada@example.org", "marketing_consent": wanted}
+        await intake.tell("identify", traits=traits, ts=NOON + timedelta(minutes=minute), **ada)
+
+    for minute, wanted in told:
+        if minute == 0:
+            await identify(minute, wanted)
+    async with database.transaction() as session:
+        about = session, SECRET, None, "email", "ada@example.org", "marketing"
+        await contacts.allow(*about, "checkout", NOON + timedelta(minutes=1))
+        at = NOON + timedelta(minutes=2)
+        await contacts.withdraw(*about, "one_click", at)
+        await contacts.suppress(session, SECRET, "email", "ada@example.org", "unsubscribed", at, topic="marketing")
+    for minute, wanted in told:
+        if minute:
+            await identify(minute, wanted)
+    assert await _word(database) == word
+    async with database.reading() as session:
+        about_now = session, SECRET, "email", "ada@example.org", "marketing", NOON + timedelta(minutes=9)
+        assert await contacts.suppressed(*about_now) == (None if word == "granted" else "unsubscribed")
+
+
 async def test_consent_is_of_an_address_not_of_a_person(database: Database) -> None:
     intake = Intake(database)
     for address in ("old@example.org", "new@example.org"):

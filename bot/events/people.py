@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
 from bot.base.database import table
-from bot.events.happened import Happened
+from bot.events.happened import Happened, NewEvent, record
+from bot.tables.events import Event
 from bot.tables.people import Contact, Identity
 
 SHOPS = ("shopify", "woocommerce")
@@ -19,7 +20,9 @@ SHOPS = ("shopify", "woocommerce")
 _CONSENT_TRAITS = ("marketing_consent", "email_marketing_consent", "accepts_marketing", "acceptsMarketing")
 _OUR_SOURCES = frozenset({"double_opt_in", "preference_page", "one_click", "stop_word", "start_word"})
 _SEEN_EVERY = timedelta(minutes=1)  # finer would write the contact with every click
+_LOOKED_AT = 200  # of the newest identify events: each page sends one
 _identities = table(Identity)
+_events = table(Event)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ async def hear(
 ) -> None:
     """Take over what the event tells about its contact.
 
-    With `double_opt_in` a `Subscribed` that needs a second yes is left to whoever asks for it.
+    With `double_opt_in` a `Subscribed` that needs a second yes is left to whoever asks for it, and a trait that says
+    yes again after a no becomes such a `Subscribed`.
     """
     assert told.contact_id is not None
     contact = await session.get_one(Contact, told.contact_id)
@@ -92,7 +96,7 @@ async def hear(
     ):
         contact.last_seen_at = told.ts
     if told.kind == "identify":
-        await _consent_trait(session, secret, told, before)
+        await _consent_trait(session, secret, told, before, double_opt_in=double_opt_in)
     elif told.source != "aftercart" and (
         told.name == "Unsubscribed" or (told.name == "Subscribed" and not (double_opt_in and needs_a_second_yes(told)))
     ):
@@ -104,10 +108,13 @@ def needs_a_second_yes(told: Happened) -> bool:
     return told.source not in (*SHOPS, "aftercart")
 
 
-async def _consent_trait(session: AsyncSession, secret: str, told: Happened, before: Mapping[str, Any]) -> None:
+async def _consent_trait(
+    session: AsyncSession, secret: str, told: Happened, before: Mapping[str, Any], *, double_opt_in: bool
+) -> None:
     """A trait is a state and is sent again on every page: only its change says something, or a new address.
 
-    Else the page that still says "yes" would take back what the unsubscribe link wrote down.
+    Else the page that still says "yes" would take back what the unsubscribe link wrote down. A trait that we never saw
+    has not changed: the page may have said yes all the time.
     """
     name = next((name for name in _CONSENT_TRAITS if isinstance(told.traits.get(name), bool)), None)
     if name is None:
@@ -117,10 +124,41 @@ async def _consent_trait(session: AsyncSession, secret: str, told: Happened, bef
     if where is None:
         return
     last = await contacts.allowed(session, secret, "email", where, "marketing")
-    if last is None and not wanted:
+    if last is None:
+        if wanted:
+            await _write(session, secret, told, where, "marketing", wanted)
+    elif (last.action == "granted") is wanted or before.get(name) is wanted or told.ts <= last.at:
         return
-    if last is None or (before.get(name) is not wanted and told.ts > last.at):
+    elif not wanted:
         await _write(session, secret, told, where, "marketing", wanted)
+    elif before.get(name) is False and await _said_no(session, told, name, last.at):
+        if double_opt_in and needs_a_second_yes(told):
+            await _as_subscribed(session, told, where)
+        else:
+            await _write(session, secret, told, where, "marketing", wanted)
+
+
+async def _said_no(session: AsyncSession, told: Happened, name: str, since: datetime) -> bool:
+    """Whether the trait said no between the withdrawal and this yes. A no of before tells nothing: there may have been
+    a yes since, and it is that one which we hear now.
+    """
+    heard = sa.select(_events.c.body).where(
+        _events.c.contact_id == told.contact_id, _events.c.name == "", _events.c.kind == "identify",
+        _events.c.ts >= since, _events.c.ts <= told.ts,
+    )  # fmt: skip
+    bodies = await session.scalars(heard.order_by(_events.c.ts.desc()).limit(_LOOKED_AT))
+    return any((body.get("traits") or {}).get(name) is False for body in bodies)
+
+
+async def _as_subscribed(session: AsyncSession, told: Happened, where: str) -> None:
+    """The trait as the `Subscribed` that it stands for, so that it is asked back like every other."""
+    said = {"email": where, "topic": "marketing", "source": source(told)}
+    body = {"email": where, "properties": said, "context": dict(told.context)}
+    key = f"consent_trait:{told.id}"
+    await record(
+        session,
+        NewEvent(told.source, key, "track", "Subscribed", told.ts, told.received_at, body, told.contact_id),
+    )
 
 
 async def _said(session: AsyncSession, secret: str, told: Happened) -> None:

@@ -163,6 +163,20 @@ async def test_a_word_about_telegram_leaves_mails_alone(shop: ShopWorld) -> None
     assert shop.templates() == ["abandoned_cart"]
 
 
+async def test_leaving_while_the_address_rests_ends_flows_and_outlasts_the_rest(shop: ShopWorld) -> None:
+    contact_id = await shop.person()
+    await shop.adds()
+    async with shop.database.transaction() as session:
+        about = session, shop.ground.secret, "email", ADA
+        await contacts.suppress(*about, "soft_bounce", shop.now, topic="*", until=shop.now + 90 * DAY)
+    await _choose(shop, contact_id, marketing=False)
+    assert {row["exit_reason"] for row in await shop.enrolled()} == {"unsubscribed"}
+    shop.now += 91 * DAY
+    await shop.adds("chair", cart="c2")
+    await shop.passes(2 * DAY)
+    assert shop.templates() == []
+
+
 async def test_t16_coming_back_revives_nothing(shop: ShopWorld) -> None:
     contact_id = await shop.person()
     await shop.adds()
@@ -277,6 +291,28 @@ async def test_the_shop_system_asked_itself_and_is_believed(shop: ShopWorld) -> 
     )
     await shop.passes(HOUR)
     assert shop.templates() == ["welcome"]
+
+
+async def test_a_trait_that_says_yes_after_they_left_is_asked_back_too(shop: ShopWorld) -> None:
+    contact_id = await shop.person()
+    shop.now += DAY
+    await _choose(shop, contact_id, marketing=False)
+    for wanted in (True, False, True):
+        shop.now += HOUR
+        await shop.happens("", ADA, kind="identify", traits={"email": ADA, "marketing_consent": wanted})
+        await shop.settle()
+        assert not (await _standing(shop)).gets("marketing")
+        assert shop.templates() == ([] if (await _ledger(shop))[-1][1] == "withdrawn" else ["confirm_subscription"])
+    assert [said[1] for said in await _ledger(shop)] == ["granted", "withdrawn", "requested"]
+    shop.now += HOUR
+    await _press(shop)
+    assert (await _standing(shop)).gets("marketing")
+
+
+async def test_a_first_yes_of_a_trait_is_taken_as_it_comes(shop: ShopWorld) -> None:
+    await shop.happens("", ADA, kind="identify", traits={"email": ADA, "marketing_consent": True})
+    await shop.settle()
+    assert await _ledger(shop) == [("marketing", "granted", "web")] and shop.templates() == []
 
 
 @pytest.fixture
