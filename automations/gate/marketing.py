@@ -170,6 +170,8 @@ class Marketing:
             batch.codes.give(asked.row["id"], asked.who.id, asked.code, wording.expires_at(self, asked))
             verdicts["coupon"] = asked.code.code
         verdicts["channel"] = asked.way.channel
+        if survey := written.kept_payload.get("survey"):
+            verdicts["survey"] = survey["kind"]  # reports count it when retention has emptied the payload
         return Send(written.payload, {"verdicts": verdicts, "payload": dict(written.kept_payload), **written.kept})
 
     def _asked(self, row: facts.Row, batch: Batch, now: datetime) -> Asked:

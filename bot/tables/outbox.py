@@ -17,7 +17,8 @@ class Message(DueRow, table=True):
     answer, auto_answer, rating, relay, card, notice, marketing. `once` messages are never sent again by themselves.
     `receiver` orders: messages to one receiver leave one after another. `key` is the idempotency key.
     `status`: planned → claimed → handed → sent | deferred | failed | unknown | skipped | withheld.
-    `verdicts` keeps the answers of the gate by reason; `skip_reason` the first that said no.
+    `verdicts` keeps the answers of the gate by reason, and what is still to be counted when the payload is emptied (the
+    channel, the kind of a survey); `skip_reason` is the first that said no.
     """
 
     __table_args__ = (

@@ -19,6 +19,7 @@ from bot.base import clock
 from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.base.texts import Texts
+from bot.contacts import retention
 from bot.inbound.web import surveys as pages
 from bot.support.desk import Desk
 from bot.support.feedback import surveyed
@@ -123,6 +124,25 @@ async def test_two_orders_within_a_month_bring_one_survey(shop: ShopWorld) -> No
     await arrives(shop, "o3", [FERN])
     await shop.passes(8 * DAY)
     assert shop.templates() == ["review_request"] * 2
+
+
+async def test_a_survey_counts_when_the_words_of_its_mail_are_gone(database: Database, texts: Texts) -> None:
+    shop = await shop_world.opened(
+        database, texts, shop_world.only(FLOW), support={"retention": {"messages": "1d"}}
+    )
+    await shop.person()
+    await arrives(shop)
+    await shop.passes(8 * DAY)
+    await shop.clicks()
+    await shop.sleeps(2 * DAY)
+    assert (await retention.run(shop.database, shop.ground.config, shop.now))["messages"] == 1
+    assert [row["payload"] for row in await shop.written()] == [{}]
+    await arrives(shop, "o2", [FERN])
+    await shop.passes(20 * DAY)
+    assert shop.templates() == ["review_request"] and set(await shop.skipped()) == {"surveyed"}
+    async with shop.database.reading() as session:
+        (figures,) = await surveyed.report(session, shop_world.NOON, shop.now)
+    assert (figures.survey, figures.kind, figures.asked) == (FLOW, "nps", 1)
 
 
 async def test_whoever_rated_us_low_is_not_asked_how_good_we_are(database: Database, texts: Texts) -> None:

@@ -59,7 +59,7 @@ async def _mailed(session: AsyncSession, people: dict[int, Person], ids: Sequenc
     for person in people.values():
         person.more["mailed"] = []
     clicked = sa.exists().where(_clicks.c.message_id == _messages.c.id, _clicks.c.label == "human")
-    columns = [_messages.c[name] for name in ("contact_id", "flow", "payload", "handed_at")]
+    columns = [_messages.c[name] for name in ("contact_id", "flow", "payload", "verdicts", "handed_at")]
     mine = (
         sa.select(*columns, _enrolments.c.anchor_ts, _enrolments.c.context, clicked.label("clicked"))
         .join(_enrolments, _enrolments.c.id == _messages.c.enrolment_id)
@@ -67,7 +67,8 @@ async def _mailed(session: AsyncSession, people: dict[int, Person], ids: Sequenc
         .where(_messages.c.status.in_(HANDED))
     )
     for row in await session.execute(mine):
-        survey = (row.payload.get("survey") or {}).get("kind") or ""
+        # The payload, which retention empties, is where older mails have it.
+        survey = row.verdicts.get("survey") or (row.payload.get("survey") or {}).get("kind") or ""
         order_id = str(row.context.get("order_id") or "")
         one = Mailed(row.flow, row.anchor_ts, order_id, survey, row.handed_at, bool(row.clicked))
         people[row.contact_id].more["mailed"].append(one)

@@ -68,7 +68,10 @@ async def report(session: AsyncSession, since: datetime, until: datetime) -> lis
         .group_by(_ANSWERS.c.survey, kind)
     )  # fmt: skip
     counts = {(row[0], row[1]): tuple(int(value) for value in row[2:]) for row in await session.execute(answers)}
-    of_kind = _MAILS.c.payload[("survey", "kind")].as_string()
+    # What retention empties held the kind before the answers of the gate did.
+    of_kind = sa.func.coalesce(
+        _MAILS.c.verdicts["survey"].as_string(), _MAILS.c.payload[("survey", "kind")].as_string()
+    )
     mails = (
         sa.select(_MAILS.c.flow, of_kind, sa.func.count(sa.distinct(_MAILS.c.enrolment_id)))
         .where(_MAILS.c.handed_at >= since, _MAILS.c.handed_at < until, _MAILS.c.status.in_(_HANDED))

@@ -4,10 +4,11 @@ from typing import Any
 
 import make
 import pytest
+import sqlalchemy as sa
 from conftest import NOON
 from shop_world import DAY
 
-from bot.base.database import Database
+from bot.base.database import Database, table
 from bot.support.feedback import surveyed
 from bot.support.feedback.surveyed import Surveyed
 from bot.tables.feedback import SurveyAnswer
@@ -44,6 +45,20 @@ async def test_promoters_less_detractors_and_the_share_of_the_satisfied(database
     # (0.5 + 0.2 - 0.3²) / 10 is the variance of the mean; its root times 1.96 is 48.4
     assert nps.give_or_take == pytest.approx(48.41, abs=0.01)
     assert csat.give_or_take == pytest.approx(49.0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("payload", "verdicts"),
+    [({}, {"survey": "nps", "channel": "email"}), ({"survey": {"kind": "nps"}}, {"channel": "email"})],
+)
+async def test_the_kind_is_read_where_retention_leaves_it_and_of_old_mails_where_it_was(
+    database: Database, payload: dict[str, Any], verdicts: dict[str, Any]
+) -> None:
+    await _answered(database, "nps", 10)
+    async with database.transaction() as session:
+        await session.execute(sa.delete(table(SurveyAnswer)))
+        await session.execute(sa.update(table(Message)).values(payload=payload, verdicts=verdicts))
+    assert [(one.survey, one.kind, one.answered) for one in await _report(database)] == [("after_nps", "nps", 0)]
 
 
 async def test_who_was_asked_is_counted_by_what_was_sent(database: Database) -> None:
