@@ -148,13 +148,36 @@ async def test_refused_lines_are_reported_with_number_and_reason_and_the_rest_is
     assert {name for (name,) in await _rows(database, Contact, "first_name")} == {"Anna", "Finn"}
     assert report.refused_file is not None
     with report.refused_file.open(encoding="utf-8-sig", newline="") as stream:
-        refused = {int(row["line"]): row["reason"] for row in csv.DictReader(stream)}
+        refused = {int(row["refused_line"]): row["refused_because"] for row in csv.DictReader(stream)}
     assert set(refused) == {3, 4, 5, 6, 7}
     assert "not an e-mail address" in refused[3]
     assert "not a birthday" in refused[4]
     assert "6 values, but the header names 3 columns" in refused[5]
     assert "no e-mail" in refused[6]
     assert "never ends" in refused[7]
+
+
+@pytest.mark.parametrize(
+    ("subject", "header", "line"),
+    [
+        ("customers", "line,email,reason", "7,nobody,moved"),
+        ("products", "Title,Price,SKU", "Mug,18,"),
+        ("orders", "Name,Created at,Total", "#1,,5"),
+        ("suppressions", "address,reason,topic,until", "nobody,complaint,,"),
+    ],
+)
+async def test_a_refused_file_that_is_refused_again_keeps_its_columns(
+    database: Database, ground: Ground, write: Any, subject: str, header: str, line: str
+) -> None:
+    first = await _take(database, ground, subject, write(f"{header}\n{line}\n"))
+    assert first.refused_file is not None
+    again = await _take(database, ground, subject, first.refused_file)
+    assert again.refused_file is not None and again.refused_file != first.refused_file
+    assert again.refused_file.read_text("utf-8-sig") == first.refused_file.read_text("utf-8-sig")
+    with again.refused_file.open(encoding="utf-8-sig", newline="") as stream:
+        head, (number, why, *cells) = csv.reader(stream)
+    assert head == ["refused_line", "refused_because", *header.split(",")]
+    assert (number, cells) == ("2", line.split(",")) and why
 
 
 async def test_a_value_that_the_database_cannot_hold_costs_its_line_only(

@@ -102,11 +102,22 @@ async def test_bad_lines_are_told_with_their_numbers_and_the_rest_is_taken(
     assert (report.taken, report.refused) == (2, 3)
     assert report.refused_file is not None
     told = report.refused_file.read_text("utf-8-sig").splitlines()
-    assert [line.partition(",")[0] for line in told] == ["line", "3", "4", "5"]
+    assert [line.partition(",")[0] for line in told] == ["refused_line", "3", "4", "5"]
     assert "is not an e-mail address" in told[1] and "marketing, care" in told[2] and "over already" in told[3]
     found = await _rows(database, Suppression, "topic", "reason", "until")
     assert [row[:2] for row in found] == [("care", "unsubscribed"), ("*", "hard_bounce")]
     assert found[1][2] is not None
+
+
+async def test_a_mended_file_of_refused_lines_keeps_their_own_reasons(
+    database: Database, ground: Ground, write: Any
+) -> None:
+    report = await _take(database, ground, write("address,reason\nada@example,spam complaint\n"))
+    assert report.refused_file is not None
+    mended = report.refused_file.read_text("utf-8-sig").replace("ada@example,", f"{ADA},")
+    report.refused_file.write_text(mended, "utf-8-sig")
+    assert (await _take(database, ground, report.refused_file)).taken == 1
+    assert await _rows(database, Suppression, "reason") == [("complaint",)]
 
 
 async def test_the_same_file_again_and_a_dry_run_change_nothing(database: Database, ground: Ground, write: Any) -> None:

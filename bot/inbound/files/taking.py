@@ -22,6 +22,8 @@ SUBJECTS: Mapping[str, ModuleType] = {
     "customers": customers, "products": products, "orders": orders, "suppressions": suppressions
 }  # fmt: skip
 _BATCH = 500
+_OURS = ("refused_line", "refused_because")
+"""What we write before each refused line. No file has such columns of its own; read again, they are left out."""
 
 _Take = Callable[[AsyncSession, Ground, Sequence[Cells], datetime], Awaitable[list[Refused]]]
 
@@ -111,6 +113,7 @@ class _Refusals:
 
     def __init__(self, sheet: Sheet) -> None:
         self._sheet = sheet
+        self._theirs = [at for at, name in enumerate(sheet.header) if name not in _OURS]
         self._path = sheet.path.with_suffix(".refused.csv")
         self._path.unlink(missing_ok=True)  # of the last time
         self._stream: Any = None
@@ -119,17 +122,20 @@ class _Refusals:
     def add(self, refused: Sequence[Refused]) -> None:
         if refused and self._stream is None:
             self._stream = self._path.open("w", encoding="utf-8-sig", newline="")
-            csv.writer(self._stream).writerow(["line", "reason", *self._sheet.header])
+            csv.writer(self._stream).writerow([*_OURS, *(self._sheet.header[at] for at in self._theirs)])
         for one in sorted(refused, key=lambda one: one.cells.line.number):
             self._reasons[one.reason] = self._reasons.get(one.reason, 0) + 1
-            csv.writer(self._stream).writerow([one.cells.line.number, one.reason, *_values(one.cells.line)])
+            csv.writer(self._stream).writerow([one.cells.line.number, one.reason, *self._values(one.cells.line)])
+
+    def _values(self, line: Line) -> list[str]:
+        """As they stood there, also where they are more or fewer than the header names."""
+        if not line.values:
+            return [line.text.rstrip("\r\n")]
+        beyond = range(len(self._sheet.header), len(line.values))
+        return [line.values[at] for at in (*self._theirs, *beyond) if at < len(line.values)]
 
     def close(self) -> tuple[Path | None, dict[str, int]]:
         if self._stream is None:
             return None, {}
         self._stream.close()
         return self._path, self._reasons
-
-
-def _values(line: Line) -> list[str]:
-    return line.values or [line.text.rstrip("\r\n")]
