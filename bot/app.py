@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.routing import BaseRoute
 
 from automations import care
-from automations.audiences import segment_files, tiers
+from automations.audiences import tiers
 from automations.audiences.members import Members
 from automations.audiences.segment_files import Segments
 from automations.audiences.segment_watch import SegmentWatch
@@ -37,6 +37,7 @@ from automations.running.on_catalogue import OnCatalogue
 from automations.running.on_event import OnEvent
 from automations.running.shelves import Shelves
 from automations.running.sweeps.runner import Sweeps
+from automations.subjects.wordings import Wordings
 from bot import schedule, start
 from bot.base import clock, logs, texts, work, worker
 from bot.base.config import Config
@@ -111,9 +112,13 @@ class _House:
     care: Care
     flows: Flows
     watch: FlowWatch
-    segments: Segments
+    segment_watch: SegmentWatch
     versions: Versions
     telegram: "Bot | None"
+
+    @property
+    def segments(self) -> Segments:
+        return self.segment_watch.segments
 
 
 class App:
@@ -150,7 +155,8 @@ class App:
         mails = MailTemplates(folders, self.config.shop.language)
         if wrong := [finding for finding in mails.lint() if not finding.warning]:
             raise FindingsError(*wrong)
-        where, around = flow_files.folders(self.config), flow_files.around(self.config, mails.names())
+        where, words = flow_files.folders(self.config), Wordings(mails.folders)
+        around = flow_files.around(self.config, mails.names(), words)
         watch = FlowWatch(where, around)
         flows = flow_files.load(where, around)
         return _House(
@@ -162,7 +168,7 @@ class App:
             care=care.load(folders),
             flows=flows,
             watch=watch,
-            segments=segment_files.load(self.config),
+            segment_watch=SegmentWatch(self.config),
             versions=Versions(),
             telegram=await _telegram(stack, self.config) if parts & {"telegram", "work"} else None,
         )
@@ -179,6 +185,8 @@ class App:
         if "web" in parts:
             listening = stack.enter_context(server.listen(self.config.web.host, self.config.web.port))
             running.append(partial(server.serve, await _web(stack, house), listening, stop))
+            if "work" not in parts:
+                running.append(partial(house.segment_watch.follow, stop))
         if "work" in parts:
             async with house.database.transaction() as session:
                 await publishing.publish(session, house.ground, house.flows, clock.now())
@@ -253,7 +261,9 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
         ).kind(),
         Shelves(house.database, house.flows, house.worker).kind(),
         Enrolments(house.database, house.ground, house.worker, house.versions, house.care).kind(),
-        Broadcasts(house.database, house.ground, house.segments, house.worker).kind(),
+        Broadcasts(
+            house.database, house.ground, house.segments, house.worker, reload=house.segment_watch.take_changes
+        ).kind(),
         Timers(house.database, house.desk, house.worker).kind(),
         Waking(house.database, house.desk, house.worker).kind(),
         Rounds(house.database, house.desk).kind(),
@@ -304,17 +314,13 @@ def _audience_jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
     async def standings_soon() -> None:
         await Standings(house.ground.config).catch_up(house.database)
 
-    segment_watch = SegmentWatch(house.ground.config)
-
-    async def look_at_segments() -> None:
-        changed = await asyncio.to_thread(segment_watch.look)
-        if changed is not None:
-            house.segments.take(changed)
-            log.info("changed segments are in use", segments=sorted(changed))
+    async def who_came_in() -> None:
+        await house.segment_watch.take_changes()
         await _members(house).refresh(house.database)
 
     return {
-        "segments": look_at_segments,
+        "segment files": house.segment_watch.take_changes,
+        "segments": who_came_in,
         "standings": standings_of_the_night,
         "merged customers": standings_soon,
     }

@@ -40,6 +40,7 @@ TABLE = (
     Line("queue delay", "* * * * * */15", "the way into the staff groups is measured, and alarmed when it is slow"),
     Line("goals", "*/5 * * * *", "house goals that are missed too fast to be reached are told, once a window each"),
     Line("flow files", "* * * * * */10", "changed flow files are taken; a wrong one changes nothing and is told"),
+    Line("segment files", "* * * * * */10", "changed segment files are taken; a wrong one changes nothing and is told"),
     Line("sweeps", "2 * * * *", "whoever has a birthday or anniversary soon, or bought long ago, enters the flow"),
     Line("segments", "*/3 * * * *", "who came into the segments that flows wait for, and who left them"),
     Line("standings", "11 1 * * *", "every customer is counted, scored and placed in a tier"),

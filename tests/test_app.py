@@ -87,6 +87,16 @@ def test_web_and_work_may_be_processes_of_their_own(config: dict[str, Any], tmp_
         assert web.stop() == 0
 
 
+def test_a_web_process_of_its_own_knows_new_segments_soon(config: dict[str, Any], tmp_path: Path) -> None:
+    folder = tmp_path / "segments"
+    folder.mkdir()
+    automations = {"segments_folder": str(folder)}
+    with Program(tmp_path, {**config, "automations": automations}, only=("web",)) as web:
+        (folder / "tea_fans.toml").write_text("[[all]]\ntag = 'tea'\n", "utf-8")
+        _within(20, lambda: "changed segments are in use" in web.output() and "tea_fans" in web.output())
+        assert web.stop() == 0
+
+
 def test_health_and_metrics_answer_and_errors_show_no_insides(config: dict[str, Any], tmp_path: Path) -> None:
     with Program(tmp_path, {**config, "web": {}}) as program:
         with urllib.request.urlopen(f"{program.url}/healthz", timeout=5) as answer:

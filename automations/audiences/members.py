@@ -6,7 +6,7 @@ anything then.
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -51,23 +51,28 @@ class Members:
         if happened.contact_id is None or happened.name not in LOOKED_AT_ONCE:
             return
         tell = happened.received_at - happened.ts <= _HISTORY
-        for name in self._kept():
-            if await self._known(session, name):
-                await self._settle(session, name, [happened.contact_id], now, tell=tell)
+        here = self._as_now()
+        for name in here._kept():
+            if await here._known(session, name):
+                await here._settle(session, name, [happened.contact_id], now, tell=tell)
 
     async def refresh(self, database: Database, now: datetime | None = None) -> int:
         """Look at every live segment. Returns how many came in or left."""
         moment = now or clock.now()
-        moved = 0
-        for name in self._kept():
+        moved, here = 0, self._as_now()
+        for name in here._kept():
             async with database.reading() as session:
-                known = await self._known(session, name)
+                known = await here._known(session, name)
             if known:
-                moved += await self._look(database, name, moment)
+                moved += await here._look(database, name, moment)
             else:
-                await self._fill(database, name, moment)
-        await self._forget(database)
+                await here._fill(database, name, moment)
+        await here._forget(database)
         return moved
+
+    def _as_now(self) -> "Members":
+        """Files may change meanwhile: who is known by the old words must not come in by the new ones."""
+        return replace(self, segments=self.segments.as_now())
 
     def _kept(self) -> list[str]:
         return sorted(set(self.live()) & set(self.segments.by_name))

@@ -39,6 +39,10 @@ class Segments:
             mine.clear()
             mine.update(theirs)  # type: ignore[arg-type]
 
+    def as_now(self) -> "Segments":
+        """Those that stay as they are while somebody works with them over several transactions."""
+        return Segments(dict(self.by_name), dict(self.definitions), dict(self.files))
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.by_name)
 

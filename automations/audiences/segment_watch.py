@@ -1,5 +1,7 @@
 """Segment files that change while the program runs: sound ones are taken, a wrong one changes nothing and is told."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from automations.audiences import segment_files
@@ -9,6 +11,9 @@ from bot.base.config import Config
 from bot.base.errors import FindingsError
 
 log = logs.get(__name__)
+
+EVERY = 10.0
+"""Seconds between two looks."""
 
 Mark = frozenset[tuple[str, int, int]]
 
@@ -27,11 +32,31 @@ def _mark(config: Config) -> Mark:
 
 @dataclass
 class SegmentWatch:
+    """`segments` are those in use. Raises FindingsError if the files are wrong when it is made."""
+
     config: Config
+    segments: Segments = field(init=False)
     _seen: Mark = field(init=False)
+    _looking: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self._seen = _mark(self.config)
+        self._seen = _mark(self.config)  # before they are read: what changes after that is seen
+        self.segments = segment_files.load(self.config)
+
+    async def take_changes(self) -> None:
+        """Whoever holds the segments sees the changed ones, if they are right."""
+        async with self._looking:  # else a slow look could put older ones over newer ones
+            changed = await asyncio.to_thread(self.look)
+            if changed is not None:
+                self.segments.take(changed)
+                log.info("changed segments are in use", segments=sorted(changed))
+
+    async def follow(self, stop: asyncio.Event) -> None:
+        """For a process where nothing else repeats: look until the program stops."""
+        while not stop.is_set():
+            await self.take_changes()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), EVERY)
 
     def look(self) -> Segments | None:
         """The segments of the files if these changed and are right; None if there is nothing new to use."""

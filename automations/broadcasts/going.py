@@ -4,7 +4,7 @@ All of it is many small steps, each one transaction that also writes how far it 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +32,7 @@ log = logs.get(__name__)
 RANGE = 4000
 """Ids that are looked at in one step: at most so many rows are written while others wait for the writer."""
 _SOON, _LONGEST = timedelta(minutes=1), timedelta(minutes=30)
+_FILES = timedelta(seconds=10)  # how often files are looked at
 _PATIENCE = timedelta(days=2)
 _rows = table(tables.Broadcast)
 _versions, _pauses = table(FlowVersion), table(FlowPause)
@@ -42,6 +43,10 @@ Row = Mapping[str, Any]
 
 class _ElsewhereError(Exception):
     """Somebody else has it by now: another worker, or whoever cancelled it."""
+
+
+class _NoSegmentError(Exception):
+    """Its file is not there, or was not right yet: the broadcast waits for it."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,14 @@ class _Now:
 
 
 class Broadcasts:
+    """`reload` has the files of the segments looked at again: one may be newer than what is in use."""
+
     def __init__(
         self, database: Database, ground: Ground, segments: Segments, worker: int,
-        now: Callable[[], datetime] = clock.now,
+        now: Callable[[], datetime] = clock.now, reload: Callable[[], Awaitable[object]] | None = None,
     ) -> None:  # fmt: skip
         self.database, self.ground, self.segments, self.worker, self.now = database, ground, segments, worker, now
+        self.reload = reload
         self._steps = {
             "scheduled": self._begin, "preparing": self._prepare, "testing": self._decide, "releasing": self._release,
             "sending": self._look, "cancelling": self._cancel,
@@ -87,16 +95,22 @@ class Broadcasts:
                 await self._steps[row["status"]](_Now(row, broadcasts.of(row["name"], row["definition"]), now))
             except _ElsewhereError:
                 log.info("a broadcast is not ours any more", broadcast=row["name"])
+            except _NoSegmentError as error:
+                if row["error"] != str(error):  # once, not at each try
+                    log.warning("a broadcast waits for the file of its segment", broadcast=row["name"],
+                                reason=str(error))  # fmt: skip
+                await self._put_away(row, str(error), now + _FILES, attempts=0)
             except Exception as error:  # one row of a loop: it alone moves away
                 log.exception("a broadcast could not go on", broadcast=row["name"])
-                await self._put_away(row, logs.clean(f"{type(error).__name__}: {error}")[:500], now)
+                later = due.later(row["attempts"], now, first=5.0)
+                await self._put_away(row, logs.clean(f"{type(error).__name__}: {error}")[:500], later)
         return len(rows)
 
     # -- its people ------------------------------------------------------------------------------------------------
 
     async def _begin(self, one: _Now) -> None:
         """Its time has come: the segment is looked at, and from here on it is what it was now."""
-        audience = self._audience(one, one.at)
+        audience = await self._audience(one, one.at)
         async with self.database.reading() as session:
             last = await session.scalar(sa.select(sa.func.max(contacts.c.id))) or 0
             zones = await audience.zones(session, last)
@@ -124,8 +138,9 @@ class Broadcasts:
     async def _prepare(self, one: _Now) -> None:
         row, spacing = one.row, one.spacing
         until = min(row["cursor"] + RANGE, row["last_id"])
+        audience = await self._audience(one, row["looked_at"])
         async with self.database.reading() as session:
-            people = await self._audience(one, row["looked_at"]).people(session, row["cursor"], until)
+            people = await audience.people(session, row["cursor"], until)
         lots = Lots(one.broadcast, self.ground.secret)
         enrolling = Enrolling(
             one.broadcast, row["version_id"], row["looked_at"], self._moments(one), spacing, lots
@@ -250,10 +265,13 @@ class Broadcasts:
 
     # -- what all of them do ---------------------------------------------------------------------------------------
 
-    def _audience(self, one: _Now, at: datetime) -> Audience:
-        segment = self.segments.by_name.get(one.broadcast.segment)
+    async def _audience(self, one: _Now, at: datetime) -> Audience:
+        name = one.broadcast.segment
+        if name not in self.segments.by_name and self.reload is not None:
+            await self.reload()
+        segment = self.segments.by_name.get(name)
         if segment is None:
-            raise LookupError(f"there is no segment {one.broadcast.segment!r}")
+            raise _NoSegmentError(f"there is no segment {name!r}")
         return Audience(Compiler(self.segments, self.ground.config, at), segment)
 
     def _moments(self, one: _Now, after: datetime | None = None) -> Moments:
@@ -275,11 +293,10 @@ class Broadcasts:
             raise _ElsewhereError
         work.kick(session, "broadcasts")
 
-    async def _put_away(self, row: Row, error: str, now: datetime) -> None:
-        later = due.later(row["attempts"], now, first=5.0)
+    async def _put_away(self, row: Row, error: str, later: datetime, **values: Any) -> None:
         away = sa.update(_rows).where(_rows.c.id == row["id"], _rows.c.lease_by == self.worker)
         async with self.database.transaction() as session:
-            await session.execute(away.values(lease_until=None, lease_by=None, due_at=later, error=error))
+            await session.execute(away.values(lease_until=None, lease_by=None, due_at=later, error=error, **values))
 
 
 async def _close(session: AsyncSession, one: _Now) -> None:

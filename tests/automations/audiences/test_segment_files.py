@@ -1,12 +1,14 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from automations.asking import conditions
-from automations.audiences import segment_files
+from automations.audiences import segment_files, segment_watch
 from automations.audiences.segment_watch import SegmentWatch
 from automations.definition import flow_files, uses
 from automations.definition.flow_files import Flows
+from bot import schedule
 from bot.base.config import Config
 from bot.base.errors import FindingsError
 
@@ -146,7 +148,8 @@ def test_every_question_about_standing_is_known() -> None:
 def test_changed_files_are_taken_and_wrong_ones_change_nothing(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("[[all]]\ntag = 'a'\n", "utf-8")
-    watch, segments = SegmentWatch(_config(tmp_path)), segment_files.load(_config(tmp_path))
+    watch = SegmentWatch(_config(tmp_path))
+    segments = watch.segments
     names = segment_files.Names(_config(tmp_path))
     assert watch.look() is None
     file.write_text("title = 'Mine'\n[[all]]\ntag = 'b'\n", "utf-8")
@@ -162,3 +165,22 @@ def test_changed_files_are_taken_and_wrong_ones_change_nothing(tmp_path: Path) -
     (tmp_path / "other.toml").unlink()
     assert "mine" not in (watch.look() or {"mine"})
     assert "mine" not in names and len(names) == len(list(names))
+
+
+async def test_a_process_without_a_metronome_looks_until_it_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_watch, "EVERY", 0.01)
+    watch, stop = SegmentWatch(_config(tmp_path)), asyncio.Event()
+    following = asyncio.create_task(watch.follow(stop))
+    (tmp_path / "mine.toml").write_text("[[all]]\ntag = 'a'\n", "utf-8")
+    async with asyncio.timeout(10):
+        while "mine" not in watch.segments.by_name:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await following
+
+
+def test_segment_files_are_looked_at_as_often_as_flow_files() -> None:
+    crons = {line.name: line.cron for line in schedule.TABLE}
+    assert crons["segment files"] == crons["flow files"] and crons["segments"] == "*/3 * * * *"

@@ -2,14 +2,17 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import newsroom
 import pytest
 import sqlalchemy as sa
+import structlog
 from newsroom import Newsroom
 from shop_world import DAY, HOUR, MINUTE
 
 from automations.audiences.segment import Segment
+from automations.audiences.segment_watch import SegmentWatch
 from automations.broadcasts import broadcast_files, control, preview
 from automations.broadcasts.broadcast_files import Around
 from automations.broadcasts.control import Standing
@@ -20,6 +23,7 @@ from automations.gate.marketing import Marketing
 from automations.reports import why
 from bot import contacts
 from bot.base import paths
+from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.base.errors import FindingsError
 from bot.base.texts import Texts
@@ -326,12 +330,27 @@ async def test_clicks_and_orders_that_follow_are_told(room: Newsroom) -> None:
 async def test_a_segment_that_is_gone_is_told_and_waited_for(room: Newsroom) -> None:
     await room.readers(1)
     await room.starts(segment="gone")
-    await room.passes(MINUTE)
+    with structlog.testing.capture_logs() as said:
+        await room.passes(HOUR)
+    assert [(one["log_level"], one["reason"]) for one in said if "broadcast" in one["event"]] == [
+        ("warning", "there is no segment 'gone'")
+    ]
     assert "there is no segment 'gone'" in (await room.row())["error"] and room.addresses() == []
     room.going.segments = newsroom.segments().with_one("gone", _everybody())
-    await room.passes(HOUR)
+    await room.passes(MINUTE)
     row = await room.row()
-    assert row["error"] == "" and row["status"] == "finished" and len(room.addresses()) == 1
+    assert row["error"] == "" and row["status"] != "scheduled" and len(room.addresses()) == 1
+
+
+async def test_a_segment_whose_file_is_new_is_known_at_once(room: Newsroom, tmp_path: Path) -> None:
+    watch = SegmentWatch(Config.model_validate({"automations": {"segments_folder": str(tmp_path)}}))
+    room.going.segments, room.going.reload = watch.segments, watch.take_changes
+    await room.readers(1)
+    (tmp_path / "tea_fans.toml").write_text("[not]\ntag = 'nobody_has_this'\n", "utf-8")
+    await room.starts(segment="tea_fans")
+    with structlog.testing.capture_logs() as said:
+        await room.settle()
+    assert len(room.addresses()) == 1 and not [one for one in said if one["log_level"] in ("warning", "error")]
 
 
 async def test_two_workers_enrol_everybody_once(room: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
