@@ -238,3 +238,81 @@ async def test_a_message_that_was_dropped_on_its_way_does_not_come_back(database
     await Outbox(database, {"chat": Slow()}, {}, worker=1).deliver_due("chat")
     (row,) = await _rows(database)
     assert (row["status"], row["skip_reason"], row["due_at"]) == ("skipped", "erased", None)
+
+
+def _told(rows: Sequence[Any]) -> list[Any]:
+    return [(row["status"], row["attempts"], row["lease_by"]) for row in rows]
+
+
+async def test_behind_a_slow_relay_nothing_leaves_that_was_judged_longer_than_a_lease_ago(database: Database) -> None:
+    now, judged, gaps = [NOON], dict[int, datetime](), list[timedelta]()
+
+    class Judge(Listener):
+        async def prepare(
+            self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], at: datetime
+        ) -> Mapping[int, Send | Skip | Defer]:
+            judged.update({row["id"]: at for row in rows})
+            return {}
+
+    class Slow(RecordingSender):
+        async def send(self, message: Outgoing) -> Receipt:
+            gaps.append(now[0] - judged[message.id])
+            if len(self.sent) % self.batch == self.batch - 1:
+                now[0] += timedelta(seconds=40)
+            return await super().send(message)
+
+    sender = Slow(ordered=False)
+    for number in range(32):
+        await _queue(database, f"m{number}", once=True)
+    box = Outbox(database, {"chat": sender}, {"answer": Judge()}, worker=1, now=lambda: now[0])
+    assert await box.deliver_due("chat") == 32
+    assert len(sender.sent) == 16
+    assert _told(await _rows(database))[16:] == [("planned", 0, None)] * 16
+    await _all(box)
+    assert max(gaps) == timedelta(seconds=40)
+    assert sorted(sender.texts) == sorted(f"m{number}" for number in range(32))
+    assert {row["status"] for row in await _rows(database)} == {"sent"}
+
+
+async def test_a_late_hand_over_leaves_to_another_worker_what_it_has_taken(database: Database) -> None:
+    now = [NOON]
+    mine, theirs = RecordingSender(ordered=False), RecordingSender(ordered=False)
+    mine.batch = 1
+    second = Outbox(database, {"chat": theirs}, {}, worker=2, now=lambda: now[0])
+
+    def answer(message: Outgoing) -> Receipt:
+        now[0] += timedelta(seconds=61)
+        return Receipt(now[0], "1")
+
+    async def send(message: Outgoing) -> Receipt:
+        receipt = answer(message)
+        await second._take("chat", theirs, now[0])
+        mine.sent.append(message)
+        return receipt
+
+    mine.send = send  # type: ignore[method-assign]
+    await _queue(database, "long", once=True)
+    await _queue(database, "behind", once=True)
+    await Outbox(database, {"chat": mine}, {}, worker=1, now=lambda: now[0]).deliver_due("chat")
+    assert mine.texts == ["long"]
+    assert ("claimed", 2, 2) in _told(await _rows(database))
+
+
+async def test_the_lease_of_what_is_handed_over_begins_then(database: Database) -> None:
+    """So that nobody takes its worker for lost while it still waits for the answer."""
+    now, leases = [NOON], list[Any]()
+
+    class Slow(RecordingSender):
+        async def send(self, message: Outgoing) -> Receipt:
+            async with database.reading() as session:
+                found = await session.scalar(sa.select(ROWS.c.lease_until).where(ROWS.c.id == message.id))
+            leases.append(found - now[0])
+            now[0] += timedelta(seconds=50)
+            return await super().send(message)
+
+    sender = Slow(ordered=False)
+    sender.batch = 1
+    for number in range(2):
+        await _queue(database, f"m{number}", once=True)
+    await Outbox(database, {"chat": sender}, {}, worker=1, now=lambda: now[0]).deliver_due("chat")
+    assert leases == [timedelta(seconds=60)] * 2
