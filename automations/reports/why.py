@@ -1,6 +1,6 @@
 """Why did this person (not) get a mail: every enrolment and every verdict of the gate, told in order."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from automations.gate.marketing import REASONS
 from bot.base.database import table
 from bot.tables.automations import Enrolment, Refusal
+from bot.tables.events import Event
 from bot.tables.outbox import Message
 
 _enrolments = table(Enrolment)
 _messages = table(Message)
 _refusals = table(Refusal)
+_events = table(Event)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,45 @@ class Refused:
     reason: str
     at: datetime
     times: int
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a flow did for the person beside mails: a call of a system (`webhook NAME`), a task for the staff."""
+
+    flow: str
+    step: str
+    what: str
+    status: str
+    at: datetime
+
+
+async def beside(session: AsyncSession, contact_id: int, flow: str | None = None) -> list[Beside]:
+    """Calls and tasks, the oldest first."""
+    calls = sa.select(_messages.c.payload, _messages.c.status, _messages.c.error, _messages.c.created_at).where(
+        _messages.c.contact_id == contact_id, _messages.c.channel == "webhook"
+    )
+    found = []
+    for row in await session.execute(calls.order_by(_messages.c.id)):
+        why = f" ({row.error})" if row.error and row.status != "sent" else ""
+        what = f"webhook {row.payload.get('webhook', '')}".strip()
+        found.append(Beside(str(row.payload.get("flow", "")), str(row.payload.get("step", "")), what,
+                            f"{row.status}{why}", row.created_at))  # fmt: skip
+    tasks = sa.select(_events.c.body, _events.c.status, _events.c.ts).where(
+        _events.c.contact_id == contact_id, _events.c.name == "Task Requested"
+    )
+    for row in await session.execute(tasks.order_by(_events.c.id)):
+        told = row.body.get("properties") or {}
+        status = "a ticket is open" if row.status == "done" else row.status
+        found.append(Beside(str(told.get("flow", "")), str(told.get("step", "")), f"task: {told.get('text', '')}",
+                            status, row.ts))  # fmt: skip
+    return sorted((one for one in found if flow in (None, one.flow)), key=lambda one: one.at)
+
+
+async def events(session: AsyncSession, event_ids: Collection[int]) -> dict[int, str]:
+    """The names of these events."""
+    found = await session.execute(sa.select(_events.c.id, _events.c.name).where(_events.c.id.in_(sorted(event_ids))))
+    return {row.id: row.name for row in found}
 
 
 async def refused(session: AsyncSession, contact_id: int, flow: str | None = None) -> list[Refused]:

@@ -29,7 +29,7 @@ def pause(name: Name, config: ConfigFile = None) -> None:
         async with start.ready(loaded) as (database, _), database.transaction() as session:
             return await pausing.pause(session, name, clock.now())
 
-    rests = f"{name} rests until `aftercart flow resume {name}`"
+    rests = f"{name} rests until `aftercart flow resume {name}`; who would enter meanwhile is not taken in later"
     typer.echo(rests if asyncio.run(work()) else f"{name} rested already")
 
 

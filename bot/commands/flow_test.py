@@ -37,10 +37,11 @@ def test(
     """Run a flow over the recorded events with a moving clock. Nothing is sent, and nothing here is changed."""
     from automations.backtest import outcome
     from bot import start
-    from bot.base import clock
+    from bot.base import clock, logs
     from bot.base import config as settings
     from bot.base.errors import Finding, FindingsError
 
+    logs.set_up(level="CRITICAL")  # it would tell of the replay as if it were real
     loaded = settings.load(config)
     try:
         span = clock.duration(since)
@@ -83,6 +84,9 @@ def _flows(config: "Config", name: str, file: Path | None, alone: bool) -> "Flow
     flows = flow_files.load(flow_files.folders(config), around)
     if file is not None:
         other = flow_files.load_one(file, name, around)
+        if name in flows.by_name and other[0].about != flows.by_name[name].about:
+            words = f"this is a flow about {other[0].about}, and {name} is about {flows.by_name[name].about}"
+            raise FindingsError(Finding(words, file))
         flows = Flows({**flows.by_name, name: other[0]}, {**flows.definitions, name: other[1]}, flows.files)
     if name not in flows.by_name:
         raise FindingsError(Finding(f"there is no flow {name!r}; {near(name, flows.by_name)}", "NAME"))

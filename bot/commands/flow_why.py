@@ -2,9 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -14,13 +16,14 @@ from bot.commands.options import ConfigFile
 
 if TYPE_CHECKING:
     from automations.reports.coming import Coming
-    from automations.reports.why import Explained, Refused
+    from automations.reports.why import Beside, Explained, Refused
 
 
 @in_words
 def why(
     who: Whom,
     flow: Annotated[str | None, typer.Argument(metavar="[FLOW]", help="Only this flow.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="What was answered with yes, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of words.")] = False,
     config: ConfigFile = None,
 ) -> None:
@@ -38,76 +41,141 @@ def why(
     if flow is not None and flow not in known and not flow.startswith("broadcast"):
         raise FindingsError(Finding(f"there is no flow {flow!r}; {near(flow, known)}", "FLOW"))
 
-    async def read() -> "tuple[list[Explained], list[Refused], list[Coming]]":
+    async def read() -> _Found:
         async with start.ready(loaded) as (database, _), database.reading() as session:
             person = await find(session, who)
             assert person.id is not None
             ahead = await coming.coming(session, loaded, person.id, clock.now())
             told = await why.explain(session, person.id, flow)
-            refused = await why.refused(session, person.id, flow)
-            return told, refused, [one for one in ahead if flow in (None, one.flow)]
+            return _Found(
+                told,
+                await why.refused(session, person.id, flow),
+                await why.beside(session, person.id, flow),
+                [one for one in ahead if flow in (None, one.flow)],
+                await why.events(session, {one.exit_event_id for one in told if one.exit_event_id}),
+            )
 
-    told, refused, ahead = asyncio.run(read())
+    found = asyncio.run(read())
     if as_json:
-        found = {
-            "mails": [asdict(one) for one in told],
-            "refused": [asdict(one) for one in refused],
-            "coming": [asdict(one) for one in ahead],
-        }
-        typer.echo(json.dumps(found, default=str))
+        kinds = {"mails": found.told, "refused": found.refused, "beside": found.beside, "coming": found.ahead}
+        words = {name: [asdict(one) for one in rows] for name, rows in kinds.items()}  # type: ignore[attr-defined]
+        typer.echo(json.dumps(words, default=str))
         return
-    for line in [*_mails(told), *_refused(refused, told), *_coming(ahead)]:
-        typer.echo(line)
+    told = _Told(found, ZoneInfo(loaded.shop.timezone), everything)
+    typer.echo("\n".join([*told.mails(), *told.besides(), *told.refusals(), *told.coming()]))
 
 
-def _mails(told: "list[Explained]") -> Iterator[str]:
-    if not told:
-        yield "No flow was entered."
-    for number, one in enumerate(told):
-        if number == 0 or told[number - 1].enrolment_id != one.enrolment_id:
-            yield f"{one.flow}: entered {_moment(one.entered_at)}, {_end(one)}"
-        if one.message_id is None:
-            yield "    no mail yet"
-            continue
-        yield f"    {one.step} ({one.template or 'not written'}): {_status(one)}"
-        for answer in one.answers:
-            if answer.said is False:
-                said = ", ".join(f"{name} {value}" for name, value in answer.detail.items() if name != "reason")
-                yield f"        {answer.question}: no, {answer.detail.get('reason', '')}{f' ({said})' if said else ''}"
-        passed = [answer.question for answer in one.answers if answer.said]
-        if passed:
-            yield f"        yes to {', '.join(passed)}"
+@dataclass(frozen=True)
+class _Found:
+    told: "list[Explained]"
+    refused: "list[Refused]"
+    beside: "list[Beside]"
+    ahead: "list[Coming]"
+    events: dict[int, str]
 
 
-def _end(one: "Explained") -> str:
-    words = {"active": "still inside", "finished": "went through to the end", "failed": "given up after errors"}
-    if one.enrolment_status == "exited":
-        event = f", by event {one.exit_event_id}" if one.exit_event_id else ""
-        return f"left: {one.exit_reason}{event}"
-    return words.get(one.enrolment_status, one.enrolment_status)
+@dataclass(frozen=True)
+class _Told:
+    """The words, with times where the shop is. `everything`: questions that were answered with yes as well."""
+
+    found: _Found
+    zone: ZoneInfo
+    everything: bool
+
+    def at(self, moment: datetime) -> str:
+        return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
+
+    def mails(self) -> Iterator[str]:
+        if not self.found.told:
+            yield "No flow was entered."
+        last = None
+        for one in self.found.told:
+            if one.enrolment_id != last:
+                yield f"{one.flow}: entered {self.at(one.entered_at)}, {self._end(one)}"
+            last = one.enrolment_id
+            if one.message_id is None:
+                yield "    no mail yet"
+                continue
+            at = f" {self.at(one.settled_at)}" if one.settled_at else ""
+            yield f"    {one.step} ({one.template or 'not written'}): {_STATUS.get(one.status, one.status)}{at}"
+            for answer in one.answers:
+                if answer.said is False:
+                    yield f"        because {_sentence(answer.detail)} [{answer.question}]"
+            if one.reason and not any(answer.said is False for answer in one.answers):
+                yield f"        because {_sentence({'reason': one.reason})}"
+            if self.everything and (passed := [answer.question for answer in one.answers if answer.said]):
+                yield f"        yes to {', '.join(passed)}"
+
+    def _end(self, one: "Explained") -> str:
+        words = {"active": "still inside", "finished": "went through to the end", "failed": "given up after errors"}
+        if one.enrolment_status != "exited":
+            return words.get(one.enrolment_status, one.enrolment_status)
+        event = self.found.events.get(one.exit_event_id or 0)
+        return f"left: {_sentence({'reason': one.exit_reason})}{f' ({event})' if event else ''}"
+
+    def besides(self) -> Iterator[str]:
+        for one in self.found.beside:
+            yield f"{one.flow}, {one.step}: {one.what}, {one.status} ({self.at(one.at)})"
+
+    def refusals(self) -> Iterator[str]:
+        inside = {one.flow for one in self.found.told}
+        for one in self.found.refused:
+            again = " again" if one.flow in inside else ""
+            times = f", {one.times} times so far" if one.times > 1 else ""
+            yield f"{one.flow}: not entered{again}: {_sentence({'reason': one.reason})} ({self.at(one.at)}{times})"
+
+    def coming(self) -> Iterator[str]:
+        yield "Coming:" if self.found.ahead else "Nothing is coming."
+        for one in self.found.ahead:
+            at = self.at(one.at) if one.at else "not before it goes on"
+            depends = f", depends on {one.depends}" if one.depends else ""
+            yield f"    {at}  {one.flow}, {one.step}: {one.what}{depends}"
 
 
-def _status(one: "Explained") -> str:
-    at = f" {_moment(one.settled_at)}" if one.settled_at else ""
-    because = f": {one.reason}" if one.reason else ""
-    return f"{one.status}{at}{because}"
+_STATUS = {
+    "skipped": "not sent", "withheld": "held out", "unknown": "handed over, the answer was lost: not sent again",
+    "planned": "waits", "deferred": "put off", "claimed": "is leaving", "handed": "is leaving",
+}  # fmt: skip
+
+_SENTENCES = {
+    "address": "there is no address",
+    "all_reviewed": "everything is reviewed already",
+    "cart_empty": "nothing was left in the cart",
+    "deferred_too_often": "it was put off too often",
+    "erased": "they were forgotten",
+    "exited": "the flow had ended for them",
+    "flow_stopped": "the flow was switched off",
+    "frequency_cap": "they were written to as often as the cap allows",
+    "goal": "what the flow is for had happened",
+    "goal_reached": "what the flow is for had happened before",
+    "held_by_service": "customer service has something to make good first",
+    "higher_first": "a more important mail goes first",
+    "higher_flow": "they are in a flow that is closer to buying",
+    "higher_intent": "they went on to a flow that is closer to buying",
+    "just_bought": "they had just bought it",
+    "merged": "another mail of the same order carries it",
+    "no_address": "no address of theirs takes mail",
+    "no_channel": "none of its channels reaches them",
+    "no_consent": "they never said yes to this topic",
+    "nothing_to_show": "there was nothing left to show",
+    "paused": "the flow is paused",
+    "quiet_hours": "it is night where they live",
+    "re_entry": "they were in it not long ago",
+    "recent_order": "they ordered not long ago",
+    "render_error": "the mail could not be written",
+    "resting": "the flow was paused or switched off",
+    "stale": "it had become too late",
+    "superseded": "a newer reason took its place",
+    "suppressed": "the address is stopped",
+    "unsubscribed": "they unsubscribed",
+    "viewed_once": "they looked only once",
+    "withheld": "they are held out, so that mails can be compared with no mails",
+}
 
 
-def _refused(refused: "list[Refused]", told: "list[Explained]") -> Iterator[str]:
-    inside = {one.flow for one in told}
-    for one in refused:
-        again = " again" if one.flow in inside else ""
-        times = f", {one.times} times so far" if one.times > 1 else ""
-        yield f"{one.flow}: not entered{again}: {one.reason} ({_moment(one.at)}{times})"
-
-
-def _coming(ahead: "list[Coming]") -> Iterator[str]:
-    yield "Coming:" if ahead else "Nothing is coming."
-    for one in ahead:
-        at = f"{_moment(one.at)}" if one.at else "not before it goes on"
-        depends = f", depends on {one.depends}" if one.depends else ""
-        yield f"    {at}  {one.flow}, {one.step}: {one.what}{depends}"
-
-
-def _moment(at: Any) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+def _sentence(detail: Mapping[str, Any]) -> str:
+    """The reason in words, with what is known of it."""
+    reason = str(detail.get("reason") or "")
+    known = [f"{name.replace('_', ' ')} {value}" for name, value in detail.items() if name != "reason"]
+    words = _SENTENCES.get(reason, reason.replace("_", " "))
+    return f"{words} ({', '.join(known)})" if known else words

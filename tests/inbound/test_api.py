@@ -51,7 +51,7 @@ async def test_it_tells_why_somebody_got_a_mail_and_what_is_coming(shop: ShopWor
     ]
     assert all(answer["said"] for answer in found["mails"][0]["answers"])
     assert [one["step"] for one in found["coming"]] == ["second", "third"]
-    assert other == {"mails": [], "refused": [], "coming": []}
+    assert other == {"mails": [], "refused": [], "beside": [], "coming": []}
     assert nobody.status_code == 404
 
 

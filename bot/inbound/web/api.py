@@ -51,10 +51,12 @@ def routes(database: Database, ground: Ground) -> APIRouter:
                 raise HTTPException(404, "nobody is known by this")
             told = await why.explain(session, person.id, flow)
             refused = await why.refused(session, person.id, flow)
+            beside = await why.beside(session, person.id, flow)
             ahead = await coming.coming(session, ground.config, person.id, clock.now())
         return {
             "mails": [asdict(one) for one in told],
             "refused": [asdict(one) for one in refused],
+            "beside": [asdict(one) for one in beside],
             "coming": [asdict(one) for one in ahead if flow in (None, one.flow)],
         }
 

@@ -1,0 +1,91 @@
+"""`aftercart flow why`, `list`, `show` and `test`, as a marketer reads them."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+import shop_world
+from program import toml
+from shop_world import DAY, HOUR, ShopWorld
+from typer.testing import CliRunner
+
+from bot import migrations
+from bot.__main__ import cli
+from bot.base.database import Database
+from bot.base.texts import Texts
+
+
+class Desk:
+    def __init__(self, folder: Path) -> None:
+        self.url = f"sqlite:///{folder / 'shop.db'}"
+        self.config = folder / "config.toml"
+        settings = {"database": {"url": self.url}, "shop": {"timezone": "Europe/Berlin"}}
+        self.config.write_text(toml(settings), "utf-8")
+
+    def __call__(self, *words: str, status: int = 0) -> str:
+        result = CliRunner().invoke(cli, ["flow", *words, "--config", str(self.config)])
+        assert result.exit_code == status, result.output
+        return result.output
+
+    def lives(self, texts: Texts) -> None:
+        asyncio.run(self._lives(texts))
+
+    async def _lives(self, texts: Texts) -> None:
+        """Ada gets a reminder, takes back her consent and looks at a lamp."""
+        database = Database(self.url)
+        await migrations.upgrade(database)
+        shop: ShopWorld = await shop_world.opened(database, texts)
+        contact_id = await shop.person()
+        await shop.adds()
+        await shop.passes(2 * HOUR)
+        await shop.happens("Product Viewed", product_id="vase", category="Lights")
+        await shop.change(contact_id, first_name="Ada")
+        await shop.passes(DAY)
+        await shop.orders()
+        await database.close()
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, texts: Texts) -> Desk:
+    made = Desk(tmp_path_factory.mktemp("why"))
+    made.lives(texts)
+    return made
+
+
+def test_it_is_told_in_sentences_and_in_the_time_of_the_shop(desk: Desk) -> None:
+    said = desk("why", "ada@example.org")
+    assert (
+        "abandoned_cart: entered 2026-03-04 13:00 CET, left: what the flow is for had happened (Order Completed)"
+        in said
+    )
+    assert "first (abandoned_cart): sent 2026-03-04 14:00 CET" in said
+    assert "browse_reminder: not entered: they looked only once" in said
+    assert "yes to" not in said and "yes to enrolment_active" in desk("why", "ada@example.org", "--all")
+
+
+def test_one_flow_only_and_as_json(desk: Desk) -> None:
+    found = json.loads(desk("why", "ada@example.org", "abandoned_cart", "--json"))
+    assert {mail["flow"] for mail in found["mails"]} == {"abandoned_cart"} and found["refused"] == []
+    assert "did you mean abandoned_cart?" in desk("why", "ada@example.org", "abandoned_kart", status=1)
+    assert "nobody is known" in desk("why", "eve@example.org", status=1)
+
+
+def test_a_paused_flow_is_marked_where_flows_are_looked_at(desk: Desk) -> None:
+    assert "is not taken in later" in desk("pause", "win_back")
+    assert "win_back (paused)" in desk("list") and "paused since" in desk("show", "win_back")
+    desk("resume", "win_back")
+    assert "(paused)" not in desk("list")
+
+
+def test_another_flow_is_no_version_to_compare_with(desk: Desk, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text((Path(__file__).parents[1] / "automations/flows/birthday.toml").read_text("utf-8"), "utf-8")
+    said = desk("test", "abandoned_cart", "--since", "1d", "--against", str(other), status=1)
+    assert "a flow about birthday" in said
+
+
+def test_looking_at_flows_makes_no_database(tmp_path: Path) -> None:
+    fresh = Desk(tmp_path)
+    fresh("list")
+    assert not (tmp_path / "shop.db").exists()
