@@ -46,10 +46,20 @@ def test_codes_can_be_made_ahead_for_the_shop_system(folder: Path) -> None:
     assert len(set(made)) == 5 and run("list", "own", "--free").splitlines()[-5:] == made
 
 
+def test_codes_of_a_pool_that_is_configured_no_more_can_still_be_seen(folder: Path) -> None:
+    (folder / "codes.txt").write_text("AAA-1\n", "utf-8")
+    run("import", "ten")
+    (folder / "config.toml").write_text("", "utf-8")
+    assert "AAA-1\tfree" in run("list", "ten")
+    assert "no pool is named own; known here: ten" in run("list", "own", status=1)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("import", "tenn"), "no pool is named tenn; there are: ten, own"),
+        (("import", "tenn"), "no pool is named tenn; did you mean ten?"),
+        (("list", "tenn"), "no pool is named tenn; did you mean ten?"),
+        (("list", "nix", "--free"), "no pool is named nix; known here: own, ten"),
         (("import", "own"), "names no file of codes"),
         (("make", "ten", "5"), "has no pattern"),
         (("import", "ten"), "cannot be read"),

@@ -124,18 +124,28 @@ def _checked(
     """What is wrong is left out and the rest looked at again, so that one mistake does not hide the next."""
     if "name" in tree:
         return None, [say(("name",), "a broadcast is named by its file; leave this out")]
-    rest, findings = deepcopy(dict(tree)), list[Finding]()
+    rest, findings, left_out = deepcopy(dict(tree)), list[Finding](), list[Path_]()
     for _ in range(_ROUNDS):
         try:
             made = of(name, rest)
         except ValidationError as error:
-            findings += [one for one in (_explained(one, say) for one in error.errors()) if one not in findings]
-            spared = [_without(rest, one) for one in error.errors()]
+            errors = error.errors()
+            new = [_explained(one, say) for one in errors if not _echo(one, errors, left_out)]
+            findings += [one for one in new if one not in findings]
+            left_out += [one["loc"] for one in errors]
+            spared = [_without(rest, one) for one in errors]
             if not all(spared):
                 return None, findings
             continue
         return made, findings + [one for one in _check(made, surroundings, say) if one not in findings]
     return None, findings
+
+
+def _echo(error: Any, errors: Sequence[Any], left_out: Sequence[Path_]) -> bool:
+    """Missing because it was wrong, or too few because what stands there is wrong: that was told."""
+    path = error["loc"]
+    below = any(len(one["loc"]) > len(path) and one["loc"][: len(path)] == path for one in errors)
+    return (error["type"] == "missing" and path in left_out) or (error["type"] == "too_short" and below)
 
 
 def _without(tree: dict[str, Any], error: Any) -> bool:

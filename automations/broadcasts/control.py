@@ -112,12 +112,8 @@ async def start(
     if at is not None:
         tree["when"] = at.isoformat(" ", "minutes")
         made = broadcasts.of(made.name, tree)
-    if made.when is None and made.zone == RECIPIENT:
-        raise FindingsError(
-            Finding('each one\'s own zone needs a time: when = "2026-12-01 10:00", or --at', key="zone")
-        )
-    if times.latest(made, now, config) < now - made.max_lateness:
-        raise FindingsError(Finding(f"{made.when:%Y-%m-%d %H:%M} is past; give another time with --at", key="when"))
+    if wrong := untimely(made, config, now):
+        raise FindingsError(wrong)
     first = max(now, times.earliest(made, now, config))
     new = insert(session, _rows).values(_draft(Found(made, tree), now)).on_conflict_do_nothing()
     await session.execute(new)
@@ -127,6 +123,15 @@ async def start(
         raise FindingsError(Finding(f"{made.name} was started already, just now"))
     work.kick(session, "broadcasts")
     return first
+
+
+def untimely(made: Broadcast, config: Config, now: datetime) -> Finding | None:
+    """What keeps it from being started at the time it names."""
+    if made.when is None and made.zone == RECIPIENT:
+        return Finding('each one\'s own zone needs a time: when = "2026-12-01 10:00", or --at', key="zone")
+    if times.latest(made, now, config) < now - made.max_lateness:
+        return Finding(f"{made.when:%Y-%m-%d %H:%M} is past; give another time with --at", key="when")
+    return None
 
 
 async def pause(session: AsyncSession, name: str, now: datetime) -> None:

@@ -66,4 +66,4 @@ def _numbered(parts: Sequence[str], many: Mapping[str, int]) -> list[str | int]:
 def near(word: str, known: Collection[str]) -> str:
     """`did you mean cart?`, or the list of what is known."""
     found = process.extractOne(word.lower(), list(known), scorer=fuzz.ratio, score_cutoff=60)
-    return f"did you mean {found[0]}?" if found else f"known here: {', '.join(sorted(known))}"
+    return f"did you mean {found[0]}?" if found else f"known here: {', '.join(sorted(set(known)))}"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,16 +50,20 @@ def list_broadcasts(config: ConfigFile = None) -> None:
 @cli.command("check")
 @in_words
 def check(name: Name, config: ConfigFile = None) -> None:
-    """Everything wrong with its file, one line each."""
-    from automations.broadcasts import broadcast_files
+    """Everything wrong with its file, one line each, and whether its time is past."""
+    from automations.broadcasts import broadcast_files, control
+    from bot.base import clock, paths
     from bot.base.errors import Finding, FindingsError
     from bot.base.toml_source import near
 
     loaded, around, _ = _read(config)
-    if broadcast_files.load_one(loaded, name, around) is None:
+    found = broadcast_files.load_one(loaded, name, around)
+    if found is None:
         known = broadcast_files.names(loaded)
         more = f"; {near(name, known)}" if known else " in automations.broadcasts_folder"
         raise FindingsError(Finding(f"there is no file {name}.toml{more}"))
+    if wrong := control.untimely(found.broadcast, loaded, clock.now()):
+        raise FindingsError(replace(wrong, file=found.file and paths.shown(found.file)))
     typer.echo(f"{name} can be started")
 
 

@@ -10,8 +10,11 @@ from bot.commands.ending import in_words
 from bot.commands.options import ConfigFile
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from bot.base.config import Config
     from bot.base.config.sending import Pool
+    from bot.base.errors import FindingsError
 
 cli = typer.Typer(help="Coupon codes that flows give away.", no_args_is_help=True)
 
@@ -100,11 +103,13 @@ def list_codes(
 
     async def show() -> list[str]:
         async with start.ready(loaded) as (database, _), database.reading() as session:
-            if pool is not None:
-                rows = await pools.codes(session, pool, "free" if free else None)
-                return [code if free else f"{code}\t{status}" for code, status in rows]
             counted = {one.pool: one for one in await pools.stock(session)}
             names = dict.fromkeys([*(one.name for one in loaded.automations.coupons), *counted])
+            if pool is not None:
+                if pool not in names:
+                    raise _unknown(loaded, pool, names)
+                rows = await pools.codes(session, pool, "free" if free else None)
+                return [code if free else f"{code}\t{status}" for code, status in rows]
             empty = pools.Stock("", 0, 0, 0)
             lines = [f"{'pool':<24}{'free':>8}{'reserved':>10}{'given':>8}"]
             for name in names:
@@ -117,12 +122,15 @@ def list_codes(
 
 
 def _known(config: "Config", name: str) -> "Pool":
-    from bot.base.errors import Finding, FindingsError
+    found = {one.name: one for one in config.automations.coupons}
+    if name not in found:
+        raise _unknown(config, name, found)
+    return found[name]
 
-    found = next((one for one in config.automations.coupons if one.name == name), None)
-    if found is None:
-        there = ", ".join(one.name for one in config.automations.coupons) or "none"
-        raise FindingsError(
-            Finding(f"no pool is named {name}; there are: {there}", config.source, key="automations.coupons")
-        )
-    return found
+
+def _unknown(config: "Config", name: str, known: "Collection[str]") -> "FindingsError":
+    from bot.base.errors import Finding, FindingsError
+    from bot.base.toml_source import near
+
+    mend = near(name, known) if known else "there is none yet"
+    return FindingsError(Finding(f"no pool is named {name}; {mend}", config.source, key="automations.coupons"))

@@ -113,6 +113,18 @@ def test_a_mistake_names_file_line_and_mend(tmp_path: Path, line: str, instead: 
     assert any(words in one and f"summer.toml:{number}:" in one for one in found), found
 
 
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("share = 0.2", "share = 2"), ('title = "Summer sale"', "title = 3"), ('name = "short"', 'name = "Short!"'),
+        (GOOD[GOOD.index("[[test.variants]]") :], "[[test.variants]]\nname = 'plain'\n"),
+    ],
+)  # fmt: skip
+def test_what_stands_there_and_is_wrong_is_not_called_missing(tmp_path: Path, line: str, instead: str) -> None:
+    found = _found(_config(tmp_path, GOOD.replace(line, instead)))
+    assert len(found) == 1 and "missing" not in found[0], found
+
+
 def test_a_wrong_name_of_a_file_and_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert "small letters" in _found(_config(tmp_path, name="Summer Sale"))[0]
     gone = Config.model_validate({"automations": {"broadcasts_folder": str(tmp_path / "gone")}})
@@ -137,12 +149,18 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(words, "utf-8")
     assert "sale can be started" in _run(tmp_path, "check", "sale").output
     assert "did you mean sale?" in _run(tmp_path, "check", "sales").output
+    (tmp_path / "broadcasts" / "winter.toml").write_text(f'{plain}when = "2021-12-01 10:00"\n', "utf-8")
+    past = "winter.toml: when: 2021-12-01 10:00 is past; give another time with --at"
+    assert past in _run(tmp_path, "check", "winter").output
+    assert "is past" in _run(tmp_path, "start", "winter", "--yes").output
+    assert "sale can be started" in _run(tmp_path, "check", "sale").output
     assert "0 in subscribers; goes when it is started" in _run(tmp_path, "preview", "sale").output
     wrong = _run(tmp_path, "start", "sale", says="7\n")
     assert wrong.exit_code == 1 and "nothing was started" in wrong.output
     assert "sale (draft): Sale" in _run(tmp_path, "show", "sale").output
     assert "sale is on its way to 0" in _run(tmp_path, "start", "sale", says="0\n").output
     assert "started already" in _run(tmp_path, "start", "sale", "--yes").output
+    assert "no broadcast 'x'; known here: sale, winter" in _run(tmp_path, "show", "x").output
     assert "rests until" in _run(tmp_path, "pause", "sale").output
     assert "paused" in _run(tmp_path, "list").output
     assert _run(tmp_path, "resume", "sale", "--late", "skip").output.startswith("sale goes on")
