@@ -97,6 +97,30 @@ def test_flows_and_templates_can_be_looked_at(aftercart: Shell) -> None:
     assert "no mail template named 'nope'" in aftercart("template", "render", "nope", status=1)[1]
 
 
+def _unread(folder: Path, *words: str) -> tuple[int, str]:
+    """Exit status and errors of a command whose reader goes away before it has said anything."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AFTERCART_")}
+    command = [sys.executable, "-m", "bot", *words]
+    ended = subprocess.run(
+        command, cwd=folder, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60, text=True,
+        env={**environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    os.close(writer)
+    return ended.returncode, ended.stderr.strip()  # the bar of an import ends its line
+
+
+def test_a_reader_that_goes_away_ends_a_command_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("email\nada@example.org\nnobody\n", "utf-8")
+    assert _unread(tmp_path, "flow", "show", "win_back") == (141, "")
+    assert _unread(tmp_path, "import", "customers", "people.csv") == (141, "")
+    assert _unread(tmp_path, "flow", "list") == (1, "")  # a table: Rich ends by itself
+    # What went wrong is still told.
+    status, errors = _unread(tmp_path, "flow", "show", "nope")
+    assert status == 1 and "no flow named 'nope'" in errors
+
+
 def test_segments_can_be_looked_at_before_they_are_used(aftercart: Shell) -> None:
     assert "Lapsed customers" in aftercart("segment", "list")[0]
     shown, _ = aftercart("segment", "show", "vip")
@@ -111,6 +135,21 @@ def test_segments_can_be_looked_at_before_they_are_used(aftercart: Shell) -> Non
     _, told = aftercart("segment", "count", "mine.toml", status=1)
     assert told.startswith("mine.toml:2: all[1].rfm: there is no RFM group 'champion'; did you mean champions?")
     assert len(json.loads(aftercart("report", "rfm", "--json")[0])["groups"]) == 11
+
+
+def test_one_wrong_segment_does_not_hide_the_others(aftercart: Shell) -> None:
+    own = aftercart.folder / "segments"
+    own.mkdir()
+    (aftercart.folder / "config.toml").write_text('[automations]\nsegments_folder = "segments"\n', "utf-8")
+    (own / "wrong.toml").write_text("[[all]]\nrfm = 'champion'\n", "utf-8")
+    (own / "mine.toml").write_text("[[all]]\norders = {at_most = 0}\n", "utf-8")
+    finding = "segments/wrong.toml:2: all[1].rfm: there is no RFM group 'champion'; did you mean champions?\n"
+    shown, told = aftercart("segment", "show", "vip")
+    assert "VIP customers: 0 of 0 contacts" in shown and told == finding
+    shown, told = aftercart("segment", "count", "segments/mine.toml")
+    assert "mine: 0 of 0 contacts" in shown and told == finding
+    assert aftercart("segment", "show", "wrong", status=1) == ("", finding)
+    assert aftercart("segment", "count", "segments/wrong.toml", status=1) == ("", finding)
 
 
 def test_history_is_imported_and_reported(aftercart: Shell) -> None:

@@ -1,5 +1,6 @@
 """How a command ends: mistakes as one line each, never as a stack trace."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -9,18 +10,31 @@ import typer
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_CLOSED_PIPE = 141  # what a shell shows for a program that SIGPIPE ended
 
 
 def in_words(command: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Around a command: what a person can mend is told in lines on standard error, with exit status 1."""
+    """Around a command: what a person can mend is told in lines on standard error, with exit status 1.
+
+    When nobody reads the output any more (`… | head`) it ends without a word, with the status of a closed pipe.
+    """
 
     @wraps(command)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            return command(*args, **kwargs)
+            done = command(*args, **kwargs)
+            sys.stdout.flush()  # here, where a closed pipe is understood: at the exit of Python it is not
+            return done
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
+        except typer.Exit:
+            if _unread():
+                raise typer.Exit(_CLOSED_PIPE) from None
+            raise
         except Exception as error:
+            # The connection to the database may break with the same error: then our output is still read.
+            if isinstance(error, BrokenPipeError) and _unread(ask="\n"):
+                raise typer.Exit(_CLOSED_PIPE) from None
             lines = _lines(error)
             if lines is None:
                 raise
@@ -29,6 +43,22 @@ def in_words(command: Callable[_P, _R]) -> Callable[_P, _R]:
             raise typer.Exit(1) from None
 
     return run
+
+
+def _unread(ask: str = "") -> bool:
+    """Whether the reader of our output went away; what is left of it goes nowhere then.
+
+    `ask` is written to find out: of a long text that could not be written nothing is left to try again with.
+    """
+    try:
+        sys.stdout.write(ask)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        return True
+    return False
 
 
 def _lines(error: Exception) -> list[str] | None:
