@@ -11,6 +11,7 @@ from automations import care
 from automations.audiences import segment_files
 from automations.broadcasts import broadcast_files
 from automations.definition import flow_files
+from automations.subjects.wordings import Wordings
 from bot import migrations
 from bot.base import clock, logs, texts
 from bot.base.config import Config, SmtpServer
@@ -40,13 +41,13 @@ async def everything(config: Config) -> list[Finding]:
 def files(config: Config) -> list[Finding]:
     folders = texts.folders(config.templates.folder)
     mails = MailTemplates(folders, config.shop.language)
-    flows = flow_files.folders(config)
+    flows, words = flow_files.folders(config), Wordings(mails.folders)
     findings: list[Finding] = []
     for part in (
         lambda: Texts(folders),
-        lambda: flow_files.load(flows, flow_files.around(config, mails.names())),
+        lambda: flow_files.load(flows, flow_files.around(config, mails.names(), words)),
         lambda: segment_files.load(config),
-        lambda: broadcast_files.load(config, broadcast_files.around(config, mails.names())),
+        lambda: broadcast_files.load(config, broadcast_files.around(config, mails.names(), words)),
         lambda: care.load(folders),
         lambda: answers.load(folders),
         lambda: macros.load(folders),

@@ -14,8 +14,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from automations.audiences import segment_files
-from automations.broadcasts.broadcast import RECIPIENT, Arm, Broadcast, Trial, of, stored
+from automations.broadcasts.broadcast import RECIPIENT, STEP, Arm, Broadcast, Trial, of, stored
 from automations.definition import flow as flows
+from automations.definition import words
+from automations.definition.words import Words
 from bot.base import paths
 from bot.base.config import Config
 from bot.base.errors import Finding, FindingsError
@@ -36,6 +38,7 @@ class Around:
     templates: Collection[str] | None = None
     quiet: tuple[time, time] | None = None
     names: Mapping[str, Collection[str]] = field(default_factory=dict)
+    words: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,11 @@ class Found:
     file: Path | None = None
 
 
-def around(config: Config, templates: Collection[str] | None = None) -> Around:
+def around(config: Config, templates: Collection[str] | None = None, words: Words | None = None) -> Around:
     return Around(templates, config.automations.quiet_hours, {
         "segment": set(segment_files.every(config)), "topic": config.automations.topic_names,
         "pool": {pool.name for pool in config.automations.coupons},
-    })  # fmt: skip
+    }, words)  # fmt: skip
 
 
 def load(config: Config, surroundings: Around) -> dict[str, Found]:
@@ -207,6 +210,20 @@ def _check(made: Broadcast, surroundings: Around, say: Say) -> Iterator[Finding]
     for number, arm in enumerate(made.test.variants if made.test else ()):
         if arm.send is not None:
             yield from template(arm.send, "test", "variants", number, "send")
+    if surroundings.words is not None:
+        yield from _words(made, surroundings.words, say)
+
+
+def _words(made: Broadcast, knows: Words, say: Say) -> Iterator[Finding]:
+    """What is wrong with the mail, and with each other way of it that the test tries."""
+    step = flows.Step(id=STEP, send=made.send, subject=made.subject, channels=made.channels, coupon=made.coupon)
+    known = list(words.of_step(knows, "broadcast", step))
+    yield from (say((key,), complaint) for key, complaint in known)
+    for number, arm in enumerate(made.test.variants if made.test else ()):
+        change = arm.model_dump(include={"subject", "send"}, exclude_none=True)
+        for key, complaint in words.of_step(knows, "broadcast", step.model_copy(update=change)):
+            if (key, complaint) not in known:
+                yield say(("test", "variants", number, *([key] if key in change else [])), complaint)
 
 
 def _times(made: Broadcast, surroundings: Around, say: Say) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from jinja2 import TemplateError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.asking import facts
@@ -17,6 +18,7 @@ from automations.broadcasts.control import Standing
 from automations.care import Care
 from automations.subjects import shown
 from automations.subjects.writing import Writing
+from bot.base import logs
 from bot.base.errors import Finding, FindingsError
 from bot.base.ground import Ground
 from bot.outbound.email.templates import Mail, MailTemplates
@@ -43,11 +45,12 @@ async def count(session: AsyncSession, ground: Ground, known: Segments, standing
 async def look(
     session: AsyncSession, ground: Ground, known: Segments, mails: MailTemplates, standing: Standing, now: datetime
 ) -> Preview:
-    """Raises FindingsError, and whatever a template raises that cannot be rendered."""
+    """Raises FindingsError, also where the mail cannot be written. Who is written to by chat alone sees no mail."""
     segment, compiler = _segment(known, standing), Compiler(known, ground.config, now)
     people = await segments.count(session, compiler, segment)
     samples = await segments.sample(session, compiler, segment, SAMPLES)
-    reader = next((one for one in samples if one.email), None)
+    by_mail = "email" in standing.broadcast.channels
+    reader = next((one for one in samples if one.email and by_mail), None)
     if reader is None:
         return Preview(people, samples, {})
     made = broadcasts.as_flow(standing.broadcast, standing.tree)
@@ -62,9 +65,18 @@ async def look(
         case = Case(flow.name, now, {}, now, language, Care({}))
         code = {"code": "XXXX-XXXX", "title": "", "expires_on": ""} if step.coupon else {}
         writing = Writing(ground, Care({}), flow, step, person, case, reader.email, links, coupon=code)
-        template = mails.find(step.send or "", language)
-        written[arm] = template.render(shown.build(writing), None, subject=step.subject)
+        try:
+            template = mails.find(step.send or "", language)
+            written[arm] = template.render(shown.build(writing), None, subject=step.subject)
+        except (TemplateError, LookupError, ValueError, TypeError, ArithmeticError) as error:
+            raise FindingsError(_unwritten(arm, step.send or "", reader.email, error)) from None
     return Preview(people, samples, written, reader.email)
+
+
+def _unwritten(arm: str, template: str, address: str, error: Exception) -> Finding:
+    reason = logs.clean(str(error) or type(error).__name__)[:300]
+    where = f"test variant {arm}" if arm else "send"
+    return Finding(f"the mail {template} to {address} cannot be written: {reason}", key=where)
 
 
 def _segment(known: Segments, standing: Standing) -> Segment:

@@ -8,8 +8,9 @@ from datetime import time, timedelta
 from rapidfuzz import fuzz, process
 
 from automations.asking import conditions
-from automations.definition import names
+from automations.definition import names, words
 from automations.definition.flow import Flow, Step
+from automations.definition.words import Words
 from bot.base.errors import Finding
 from bot.base.toml_source import Source, near
 
@@ -32,12 +33,13 @@ class Surroundings:
     """What flows may refer to outside of their file. None, or a kind that is missing in `names`: not checked.
 
     `templates` are the mails that exist, `quiet` the shop's quiet hours; `names` has what else can be named by its
-    kind: topic, pool, webhook, segment, tier, department.
+    kind: topic, pool, webhook, segment, tier, department. `words` knows what mails can show and what they use.
     """
 
     templates: Collection[str] | None = None
     quiet: Quiet = None
     names: Mapping[str, Collection[str]] = field(default_factory=dict)
+    words: Words | None = None
 
 
 class Check:
@@ -144,6 +146,8 @@ class Check:
         if step.reset_on_trigger and self.flow.enrol.on_repeat == "ignore":
             yield self._say('never reset: it needs on_repeat = "update" in [enrol]', *here, "reset_on_trigger")
         yield from self._template(step.send, *here, "send")
+        for key, complaint in self._words(step):
+            yield self._say(complaint, *here, key)
         if step.merge_on and step.merge_on not in names.KEY_PARTS:
             yield self._say(f"unknown; {near(step.merge_on, names.KEY_PARTS)}", *here, "merge_on")
         yield from self._channels(step.channels, *here, "channels")
@@ -171,6 +175,9 @@ class Check:
     def _template(self, name: str | None, *path: str | int) -> Iterator[Finding]:
         if name is not None and self.around.templates is not None and name not in self.around.templates:
             yield self._say(f"no mail template of this name; {near(name, self.around.templates)}", *path)
+
+    def _words(self, step: Step) -> list[words.Complaint]:
+        return list(words.of_step(self.around.words, self.flow.about, step)) if self.around.words else []
 
     def _channels(self, channels: Sequence[str], *path: str | int) -> Iterator[Finding]:
         if not channels:
@@ -242,6 +249,10 @@ class Check:
                 yield from self._template(change.send, *path, "send")
                 if change.channels is not None:
                     yield from self._channels(change.channels, *path, "channels")
+                known = self._words(step)
+                for key, complaint in self._words(variant.applied(step)) if step.kind == "send" else ():
+                    if (key, complaint) not in known:
+                        yield self._say(complaint, *path, *([key] if key in change.model_fields_set else []))
 
     # -- questions and hours ---------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from automations.audiences import segment_files
 from automations.definition import flow, goods
 from automations.definition.flow import Flow
 from automations.definition.flow_checks import Check, Surroundings
+from automations.definition.words import Words
 from bot.base import paths
 from bot.base.config import Config
 from bot.base.errors import Finding, FindingsError
@@ -48,7 +49,7 @@ def folders(config: Config) -> list[Path]:
     return [Path(__file__).parents[1] / "flows", *([own] if own else [])]
 
 
-def around(config: Config, templates: Collection[str] | None = None) -> Surroundings:
+def around(config: Config, templates: Collection[str] | None = None, words: Words | None = None) -> Surroundings:
     """What the flows of this shop may refer to."""
     return Surroundings(templates, config.automations.quiet_hours, {
         "topic": set(config.automations.topic_names),
@@ -57,7 +58,7 @@ def around(config: Config, templates: Collection[str] | None = None) -> Surround
         "tier": {tier.name for tier in config.automations.tiers},
         "pool": {pool.name for pool in config.automations.coupons},
         "webhook": {hook.name for hook in config.automations.webhooks},
-    })  # fmt: skip
+    }, words)  # fmt: skip
 
 
 def load(where: Sequence[Path], surroundings: Surroundings | None = None) -> Flows:

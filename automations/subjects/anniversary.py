@@ -22,4 +22,6 @@ def show(writing: Writing) -> dict[str, Any]:
     }
 
 
-SUBJECT = Subject(frozenset(), show)
+_DAY = {"kind": "first_order", "date": "2026-03-14", "since": "2024-03-14", "years": 2, "days": 7}
+
+SUBJECT = Subject(frozenset(), show, gives={"anniversary": _DAY})

@@ -14,4 +14,4 @@ def show(writing: Writing) -> dict[str, Any]:
     return {"birthday": {"date": day.isoformat(), "days": max(0, days), "belated": days < 0}}
 
 
-SUBJECT = Subject(frozenset(), show)
+SUBJECT = Subject(frozenset(), show, gives={"birthday": {"date": "2026-03-14", "days": 7, "belated": False}})

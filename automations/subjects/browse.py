@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from automations.asking import conditions, matter
-from automations.subjects.writing import Subject, Writing, show_item
+from automations.subjects.writing import ITEM, Subject, Writing, show_item
 
 
 def show(writing: Writing) -> dict[str, Any]:
@@ -19,8 +19,8 @@ def show(writing: Writing) -> dict[str, Any]:
     shop = writing.ground.config.shop
     viewed = matter.viewed_items(writing.person, writing.case.now, bought_within)
     # What a browser told of a price is not believed: the catalogue's price, or none.
-    shown = [show_item(writing, {**view, "price": 0, "quantity": 1}, shop.currency) for view in viewed]
+    shown = [show_item(writing, {**view, "price": None, "quantity": 1}, shop.currency) for view in viewed]
     return {"products": shown}
 
 
-SUBJECT = Subject(frozenset({"views", "products", "orders"}), show)
+SUBJECT = Subject(frozenset({"views", "products", "orders"}), show, gives={"products": [ITEM]})

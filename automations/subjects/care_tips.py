@@ -7,7 +7,7 @@ from automations.asking import matter
 from automations.asking.facts import Person
 from automations.care import Care
 from automations.definition.flow import Flow
-from automations.subjects.writing import Subject, Writing, show_item
+from automations.subjects.writing import ITEM, ORDERED, Subject, Writing, show_item
 
 
 def show(writing: Writing) -> dict[str, Any]:
@@ -47,4 +47,9 @@ def reasons(flow: Flow, person: Person, context: Mapping[str, Any], care: Care) 
     return [{**known, "category": category} for category in found if category]
 
 
-SUBJECT = Subject(frozenset({"orders", "products"}), show, reasons, frozenset({"orders"}))
+_TIP = {"category": "wood", "name": "Wood", "lines": ["Oil it once a year."], "items": ["Oak chair"]}
+
+SUBJECT = Subject(
+    frozenset({"orders", "products"}), show, reasons, frozenset({"orders"}),
+    gives={"tips": [_TIP], "order": {**ORDERED, "items": [ITEM]}},
+)  # fmt: skip

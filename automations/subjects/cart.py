@@ -3,7 +3,7 @@
 from typing import Any
 
 from automations.asking import matter
-from automations.subjects.writing import Subject, Writing, show_item
+from automations.subjects.writing import ITEM, Subject, Writing, show_item
 
 
 def show(writing: Writing) -> dict[str, Any]:
@@ -13,14 +13,17 @@ def show(writing: Writing) -> dict[str, Any]:
     items = [show_item(writing, line, currency) for line in there]
     if writing.ground.config.automations.prior_price:  # a reduction without the price to compare it with is not told
         items = [{**item, "price_dropped": False} for item in items]
+    unknown = any(item["total"] is None for item in items)
     shown = {
         "items": items,
         "count": sum(item["quantity"] for item in items),
-        "total": sum(item["total"] for item in items),
+        "total": None if unknown else sum(item["total"] for item in items),
         "currency": currency,
         "url": writing.link(cart["url"] if cart else ""),
     }
     return {"cart": shown, "checkout": shown}
 
 
-SUBJECT = Subject(frozenset({"carts", "products"}), show)
+_CART = {"items": [ITEM], "count": 2, "total": 17800, "currency": "EUR", "url": "https://shop.example/cart"}
+
+SUBJECT = Subject(frozenset({"carts", "products"}), show, gives={"cart": _CART, "checkout": _CART})

@@ -9,14 +9,14 @@ from automations.asking.facts import Person, Row
 from automations.asking.questions import goods
 from automations.care import Care
 from automations.definition.flow import Flow
-from automations.subjects.writing import Subject, Writing, show_item
+from automations.subjects.writing import ITEM, Subject, Writing, show_item
 from bot.shops import prices
 
 
 def _shown(writing: Writing, thing: Row, price: int = 0) -> dict[str, Any]:
     """The thing as a line of a mail; `price` is what they saw it at."""
     item = show_item(writing, {**thing, "quantity": 1}, thing["currency"] or writing.ground.config.shop.currency)
-    return {**item, "old_price": price or item["price"], "price_dropped": 0 < item["price"] < price}
+    return {**item, "old_price": price or item["price"], "price_dropped": 0 < (item["price"] or 0) < price}
 
 
 # -- back in stock -----------------------------------------------------------------------------------------------------
@@ -37,7 +37,9 @@ def _asked_for(_flow: Flow, person: Person, context: Mapping[str, Any], _care: C
     ][:1]
 
 
-BACK_IN_STOCK = Subject(frozenset({"wares", "alerts", "orders"}), _back, _asked_for, frozenset({"alerts"}))
+BACK_IN_STOCK = Subject(
+    frozenset({"wares", "alerts", "orders"}), _back, _asked_for, frozenset({"alerts"}), gives={"products": [ITEM]}
+)
 
 
 # -- price drop --------------------------------------------------------------------------------------------------------
@@ -83,4 +85,7 @@ def _seen_dearer(flow: Flow, person: Person, context: Mapping[str, Any], _care: 
     return []
 
 
-PRICE_DROP = Subject(frozenset({"wares", "orders", "drops"}), _cheaper, _seen_dearer, frozenset({"seen"}))
+PRICE_DROP = Subject(
+    frozenset({"wares", "orders", "drops"}), _cheaper, _seen_dearer, frozenset({"seen"}),
+    gives={"products": [{**ITEM, "prior_price": 9900}]},
+)  # fmt: skip

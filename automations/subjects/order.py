@@ -8,7 +8,7 @@ from automations.asking.facts import Person
 from automations.asking.questions import reviews
 from automations.care import Care
 from automations.definition.flow import Flow
-from automations.subjects.writing import Subject, Writing, show_item
+from automations.subjects.writing import ITEM, ORDER, ORDERED, Subject, Writing, show_item
 from bot.base import surveys
 
 
@@ -55,4 +55,12 @@ def reasons(_flow: Flow, person: Person, context: Mapping[str, Any], _care: Care
     return [known]
 
 
-SUBJECT = Subject(frozenset({"orders", "products", "reviewed"}), show, reasons, frozenset({"orders"}))
+_SURVEY = {
+    **ORDER, "kind": "nps", "url": "https://shop.example/s/1",
+    "scores": [{"score": 10, "url": "https://shop.example/s/1?score=10"}],
+}  # fmt: skip
+
+SUBJECT = Subject(
+    frozenset({"orders", "products", "reviewed"}), show, reasons, frozenset({"orders"}),
+    gives={"order": {**ORDERED, "items": [ITEM]}, "products": [ITEM], "survey": _SURVEY},
+)  # fmt: skip

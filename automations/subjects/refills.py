@@ -12,7 +12,7 @@ from automations.asking.questions import refills
 from automations.care import Care
 from automations.definition.flow import Flow
 from automations.definition.goods import Refill
-from automations.subjects.writing import Subject, Writing, show_item
+from automations.subjects.writing import ITEM, ORDER, Subject, Writing, show_item
 
 INTERVALS = 2
 """How many times somebody must have bought again before their own pace counts."""
@@ -84,4 +84,6 @@ def _pace(person: Person, order: Row, rules: Sequence[Refill], about: Mapping[st
     return min(max(median(ratios), FASTEST), SLOWEST) if len(ratios) >= INTERVALS else 1.0
 
 
-SUBJECT = Subject(frozenset({"orders", "products"}), show, reasons, frozenset({"orders"}))
+SUBJECT = Subject(
+    frozenset({"orders", "products"}), show, reasons, frozenset({"orders"}), gives={"products": [ITEM], "order": ORDER}
+)

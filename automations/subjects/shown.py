@@ -49,6 +49,27 @@ KNOWN: Mapping[str, Subject] = {
 """By the word that a flow writes after `about`."""
 
 
+_ALWAYS: Mapping[str, Any] = {
+    "language": "en",
+    "customer": {
+        "first_name": "Maya", "last_name": "Lindt", "name": "Maya Lindt", "email": "maya@example.org", "language": "en",
+    },
+    "shop": {
+        "name": "Juniper & Oak", "url": "https://shop.example", "currency": "EUR", "language": "en", "country": "DE",
+    },
+    "flow": {"name": "flow", "title": "Flow"},
+    "step": "mail",
+    "coupon": {"code": "WB-K7QF3MXD", "title": "10 % off", "expires_on": "April 2, 2026"},
+    "unsubscribe_url": "https://shop.example/u/1",
+    "preferences_url": "https://shop.example/u/1",
+}  # fmt: skip
+
+
+def possible(about: str) -> dict[str, Any]:
+    """What `build` could make for a flow about that: every key it gives, with values that a person might see."""
+    return {**_ALWAYS, **KNOWN[about].gives}
+
+
 def remembered(values: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept with the message of what it showed: things that it said cost less now, so that it is said once, and
     what its survey is about.

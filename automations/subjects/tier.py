@@ -32,4 +32,9 @@ def reasons(_flow: Flow, _person: Person, context: Mapping[str, Any], _care: Car
     return [dict(context)] if context.get("tier") else []
 
 
-SUBJECT = Subject(frozenset({"standing"}), show, reasons)
+_TIER = {
+    "name": "gold", "title": "Gold", "previous": "Silver", "brings": "Free shipping.", "next": "Platinum",
+    "missing": 51200, "currency": "EUR",
+}  # fmt: skip
+
+SUBJECT = Subject(frozenset({"standing"}), show, reasons, gives={"tier": _TIER})

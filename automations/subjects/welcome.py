@@ -11,4 +11,4 @@ def show(writing: Writing) -> dict[str, Any]:
     return {"welcome": {"topic": topic.title, "about": topic.about}}
 
 
-SUBJECT = Subject(frozenset(), show)
+SUBJECT = Subject(frozenset(), show, gives={"welcome": {"topic": "News", "about": "What is new in the shop."}})

@@ -3,7 +3,7 @@
 from typing import Any
 
 from automations.asking import matter
-from automations.subjects.writing import Subject, Writing, show_item
+from automations.subjects.writing import ITEM, ORDERED, Subject, Writing, show_item
 
 _MOST = 3
 
@@ -28,4 +28,6 @@ def show(writing: Writing) -> dict[str, Any]:
     }
 
 
-SUBJECT = Subject(frozenset({"orders", "products"}), show)
+SUBJECT = Subject(
+    frozenset({"orders", "products"}), show, gives={"order": {**ORDERED, "days": 128}, "products": [ITEM]}
+)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from automations.asking.facts import Person, Row
@@ -50,9 +51,27 @@ class Subject:
     to_enrol: frozenset[str] = frozenset()
     """What `reasons` needs to know of the person."""
 
+    gives: Mapping[str, Any] = field(default_factory=dict)
+    """The shape of what `show` makes, with possible values: what a template of such a flow is checked against."""
+
+
+ITEM: Mapping[str, Any] = {
+    "product_id": "1002", "variant_id": "1", "name": "Desk lamp", "variant": "Brass", "url": "https://shop.example/1002",
+    "image_url": "https://shop.example/1002.png", "category": "Lamps", "quantity": 2, "price": 8900, "old_price": 9900,
+    "price_dropped": True, "total": 17800, "currency": "EUR",
+}  # fmt: skip
+"""A possible line, with every key that `show_item` gives."""
+
+ORDER: Mapping[str, Any] = {"number": "#1042", "order_id": "1042"}
+"""What every mail about an order knows of it."""
+
+ORDERED: Mapping[str, Any] = {**ORDER, "ordered_at": datetime(2026, 1, 5, 12, tzinfo=UTC)}
+
 
 def show_item(writing: Writing, line: Row, currency: str) -> dict[str, Any]:
-    """One line with the price of now. A price that rose is never shown as if it still were the old one."""
+    """One line with the price of now, None where nobody knows it. A price that rose is never shown as if it still
+    were the old one.
+    """
     known = writing.person.products.find(line)
     then = amount(line.get("price"))
     now = known["price"] if known and known["price"] is not None and known["currency"] in ("", currency) else then
@@ -68,8 +87,8 @@ def show_item(writing: Writing, line: Row, currency: str) -> dict[str, Any]:
         "quantity": quantity,
         "price": now,
         "old_price": then,
-        "price_dropped": 0 < now < then,
-        "total": now * quantity,
+        "price_dropped": now is not None and then is not None and 0 < now < then,
+        "total": None if now is None else now * quantity,
         "currency": currency,
     }
 
@@ -78,5 +97,5 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def amount(value: object) -> int:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0
+def amount(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

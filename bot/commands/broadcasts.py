@@ -101,14 +101,14 @@ def start_it(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Let it go. It asks for the number of people, so that nobody starts the wrong one by a slip."""
+    """Let it go, if its mail can be written. It asks for the number of people, so that no slip starts the wrong one."""
     from automations.broadcasts import broadcast, control
     from automations.broadcasts import preview as looking
     from bot import start
     from bot.base import clock
     from bot.base.errors import Finding, FindingsError
 
-    loaded, around, _ = _read(config)
+    loaded, around, mails = _read(config)
     known = _segments(loaded)
     try:
         local = broadcast.local_time(at) if at else None
@@ -118,7 +118,8 @@ def start_it(
     async def count() -> "tuple[Standing, int]":
         async with start.ready(loaded) as (database, ground), database.reading() as session:
             standing = await control.find(session, loaded, name, around)
-            return standing, await looking.count(session, ground, known, standing, clock.now())
+            seen = await looking.look(session, ground, known, mails, standing, clock.now())
+            return standing, seen.people
 
     async def go(session: "AsyncSession") -> str:
         standing = await control.find(session, loaded, name, around)
@@ -238,13 +239,14 @@ def _decided(decision: dict[str, Any]) -> list[str]:
 
 def _read(config: ConfigFile) -> "tuple[Config, Around, MailTemplates]":
     from automations.broadcasts import broadcast_files
+    from automations.subjects.wordings import Wordings
     from bot.base import config as settings
     from bot.base import texts
     from bot.outbound.email.templates import MailTemplates
 
     loaded = settings.load(config)
     mails = MailTemplates(texts.folders(loaded.templates.folder), loaded.shop.language)
-    return loaded, broadcast_files.around(loaded, mails.names()), mails
+    return loaded, broadcast_files.around(loaded, mails.names(), Wordings(mails.folders)), mails
 
 
 def _segments(config: "Config") -> "Segments":

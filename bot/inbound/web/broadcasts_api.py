@@ -14,6 +14,7 @@ from automations.broadcasts import broadcast_files, control, preview
 from automations.broadcasts.broadcast import LocalTime
 from automations.broadcasts.broadcast_files import Around
 from automations.broadcasts.control import Standing
+from automations.subjects.wordings import Wordings
 from bot.base import clock, texts
 from bot.base.database import Database
 from bot.base.errors import FindingsError
@@ -41,9 +42,12 @@ class _Room:
     segments: Segments
 
     def around(self) -> Around:
+        mails = self.mails()
+        return broadcast_files.around(self.ground.config, mails.names(), Wordings(mails.folders))
+
+    def mails(self) -> MailTemplates:
         config = self.ground.config
-        mails = MailTemplates(texts.folders(config.templates.folder), config.shop.language)
-        return broadcast_files.around(config, mails.names())
+        return MailTemplates(texts.folders(config.templates.folder), config.shop.language)
 
     async def find(self, session: AsyncSession, name: str) -> Standing:
         config = self.ground.config
@@ -112,6 +116,8 @@ def _acting(made: APIRouter, room: _Room) -> None:
             standing = await room.find(session, name)
             with _Conflicts():
                 at = how.at if how else None
+                if standing.status == "draft":  # a mail that cannot be written must not use the broadcast up
+                    await preview.look(session, room.ground, room.segments, room.mails(), standing, clock.now())
                 first = await control.start(session, room.ground.config, standing, clock.now(), at)
         return {**await room.told(name), "first": _instant(first)}
 

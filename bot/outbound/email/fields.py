@@ -20,10 +20,14 @@ _ONE_OF_LIST = frozenset({"first", "last", "min", "max", "random"})
 
 @dataclass
 class Used:
-    """`names` are dotted paths such as `cart.items[].price`; `missing` are complaints with their line."""
+    """`names` are dotted paths such as `cart.items[].price`; `missing` are complaints with their line.
+
+    `lacking` are the paths that the sample does not have.
+    """
 
     names: set[str] = field(default_factory=set)
     missing: list[tuple[int, str]] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ class _Walk:
             return _Value(node.name, self.sample[node.name])
         known = {*self.given, *self.environment.globals, *self.asked_for}
         if node.name not in known and not forgiving:
+            self.found.lacking.append(node.name)
             self._complain(node.lineno, f"{node.name} is not a value that this mail gets", node.name, self.sample)
         return _NOTHING_KNOWN
 
@@ -134,7 +139,10 @@ class _Walk:
         if isinstance(whole.sample, Mapping) and key in whole.sample:
             self.found.names.add(path)
             return _Value(path, whole.sample[key])
+        if not isinstance(whole.sample, Mapping) and hasattr(whole.sample, key):
+            return _NOTHING_KNOWN  # a method or a part of a plain value, such as the year of a date
         if not forgiving and path not in self.asked_for:
+            self.found.lacking.append(path)
             known = whole.sample if isinstance(whole.sample, Mapping) else {}
             self._complain(line, f"{path} is not a value that this mail gets", key, known)
         return _NOTHING_KNOWN
