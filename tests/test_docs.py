@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from automations.definition import flow, flow_files
 from bot.__main__ import cli
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,3 +62,12 @@ def test_help_loads_no_framework() -> None:
     code = f"import sys, bot.__main__; print([name for name in {heavy} if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "[]"
+
+
+def test_the_flow_of_the_readme_is_one(tmp_path: Path) -> None:
+    found = next(
+        block for block in re.findall(r"```toml\n(.*?)```", README.read_text("utf-8"), re.S) if "[[steps]]" in block
+    )
+    (tmp_path / "thanks.toml").write_text(found, "utf-8")
+    steps = flow_files.load([tmp_path]).by_name["thanks"].steps
+    assert {step.kind for step in steps} == set(flow.KINDS) - {"check"}
