@@ -80,6 +80,16 @@ class Names(Collection[str]):
 
 def load(config: Config) -> Segments:
     """Read and check every segment. Raises FindingsError with one finding per mistake, of all files together."""
+    found, findings = sound(config)
+    if findings:
+        raise FindingsError(*findings)
+    return found
+
+
+def sound(config: Config) -> tuple[Segments, list[Finding]]:
+    """The segments that can be used, and what is wrong with the others. One that names a wrong one is not among them,
+    but nothing is said about that: it is not its own mistake.
+    """
     files = every(config)
     missing = [folder for folder in folders(config) if not folder.is_dir()]
     findings = [Finding("this folder of segments does not exist", paths.shown(folder)) for folder in missing]
@@ -98,10 +108,14 @@ def load(config: Config) -> Segments:
         findings += wrong
         if made and not wrong:
             found[name], definitions[name] = made, tree
-    findings += list(_circles(found, files)) if not findings else []
-    if findings:
-        raise FindingsError(*findings)
-    return Segments(found, definitions, files)
+    circles = list(_circles(found, files))
+    findings += circles
+    usable = dict(found)
+    for one in circles:
+        usable = {name: made for name, made in usable.items() if paths.shown(files[name]) != one.file}
+    while broken := [name for name in usable if not _named(usable[name]) <= usable.keys()]:
+        usable = {name: made for name, made in usable.items() if name not in broken}
+    return Segments(usable, {name: definitions[name] for name in usable}, files), findings
 
 
 def load_file(file: Path, config: Config, known: Segments) -> Segment:
@@ -196,9 +210,13 @@ def _event(name: str, path: Sequence[str | int], say: Say) -> Iterator[Finding]:
             yield say(path, f"unknown event {name!r}; did you mean {close[0]!r}?")
 
 
+def _named(segment: Segment) -> set[str]:
+    return {rule.segment for _, rule in segment.leaves() if rule.segment}
+
+
 def _circles(found: Mapping[str, Segment], files: Mapping[str, Path]) -> Iterator[Finding]:
     """Segments that are in themselves, by whatever way."""
-    named = {name: {rule.segment for _, rule in one.leaves() if rule.segment} for name, one in found.items()}
+    named = {name: _named(one) for name, one in found.items()}
     for name in sorted(named):
         ways, seen = [[name]], set[str]()
         while ways:

@@ -1,6 +1,7 @@
 """`segment list`, `segment show` and `segment count`: who is meant, before anything is sent to them."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from automations.audiences.segment import Segment
     from automations.audiences.segment_files import Segments
     from bot.base.config import Config
+    from bot.base.errors import Finding
 
 cli = typer.Typer(help="Look at the segments of customers.", no_args_is_help=True)
 
@@ -51,14 +53,20 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME")], config: ConfigFil
     """A segment: its file, how many are in it, and ten of them with the reasons why."""
     from automations.audiences import segment_files
     from bot.base import config as settings
+    from bot.base import paths
     from bot.base.errors import Finding, FindingsError
 
     loaded = settings.load(config)
-    known = segment_files.load(loaded)
-    if name not in known.by_name:
-        raise FindingsError(Finding(f"no segment named {name!r}; there are {', '.join(sorted(known)) or 'none'}"))
+    known, wrong = segment_files.sound(loaded)
+    if name not in known.files:
+        there = ", ".join(sorted(known.files)) or "none"
+        raise FindingsError(Finding(f"no segment named {name!r}; there are {there}"))
+    if name not in known.by_name:  # its own mistakes, or those of the one it names
+        own = [one for one in wrong if one.file == paths.shown(known.files[name])]
+        raise FindingsError(*(own or wrong))
     typer.echo(f"# {known.files[name]}\n{known.files[name].read_text('utf-8').rstrip()}\n")
     _preview(loaded, known, known.by_name[name], name)
+    _others(wrong)
 
 
 @cli.command("count")
@@ -67,10 +75,19 @@ def count(file: Annotated[Path, typer.Argument(metavar="FILE")], config: ConfigF
     """How many a file of yours would mean, and ten of them: it need not be in use."""
     from automations.audiences import segment_files
     from bot.base import config as settings
+    from bot.base import paths
 
     loaded = settings.load(config)
-    known = segment_files.load(loaded)
+    known, wrong = segment_files.sound(loaded)
     _preview(loaded, known, segment_files.load_file(file, loaded, known), file.stem)
+    _others([one for one in wrong if one.file != paths.shown(file)])
+
+
+def _others(wrong: "list[Finding]") -> None:
+    """Below what was asked for: nothing new starts while these stand there."""
+    sys.stdout.flush()
+    for one in wrong:
+        typer.echo(str(one), err=True)
 
 
 def _preview(loaded: "Config", known: "Segments", segment: "Segment", name: str) -> None:

@@ -167,6 +167,20 @@ def test_changed_files_are_taken_and_wrong_ones_change_nothing(tmp_path: Path) -
     assert "mine" not in names and len(names) == len(list(names))
 
 
+def test_one_wrong_file_leaves_the_others_to_be_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text("[[all]]\nrfm = 'best of all'\n", "utf-8")
+    (tmp_path / "above.toml").write_text("[[all]]\nsegment = 'wrong'\n", "utf-8")
+    (tmp_path / "round.toml").write_text("[[all]]\nsegment = 'about'\n", "utf-8")
+    (tmp_path / "about.toml").write_text("[[all]]\nsegment = 'round'\n", "utf-8")
+    (tmp_path / "mine.toml").write_text("[[all]]\nsegment = 'vip'\n", "utf-8")
+    found, wrong = segment_files.sound(_config(tmp_path))
+    assert {"vip", "mine"} <= set(found) and not {"wrong", "above", "round", "about"} & set(found)
+    assert [Path(str(one.file)).stem for one in wrong] == ["wrong", "about", "round"]
+    with pytest.raises(FindingsError) as refused:
+        segment_files.load(_config(tmp_path))
+    assert list(refused.value.findings) == wrong
+
+
 async def test_a_process_without_a_metronome_looks_until_it_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
