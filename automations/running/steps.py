@@ -132,7 +132,7 @@ def _look_again(row: Mapping[str, Any], message: Mapping[str, Any], now: datetim
 
     So the many mails of a long queue are not looked at over and over.
     """
-    since = max(row["step_entered_at"], message["due_at"] or now)
+    since: datetime = max(row["step_entered_at"], message["due_at"] or now)
     return max(since, now) + min(max(now - since, LOOK_AGAIN), _LONGEST_LOOK)
 
 
