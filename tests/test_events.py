@@ -207,7 +207,7 @@ async def test_after_an_unsubscribe_the_page_has_to_say_no_before_its_yes_counts
     database: Database, told: tuple[tuple[int, bool], ...], word: str
 ) -> None:
     intake = Intake(database)
-    ada = {"userId": "u1", "email": "ada@example.org"}
+    ada: dict[str, Any] = {"userId": "u1", "email": "ada@example.org"}
 
     async def identify(minute: int, wanted: bool) -> None:
         traits = {"email": "ada@example.org", "marketing_consent": wanted}

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import shop_world
 import sqlalchemy as sa
+from conftest import NOON
 from fastapi import FastAPI
 from shop_world import DAY, HOUR, ShopWorld
 
@@ -127,9 +128,7 @@ async def test_two_orders_within_a_month_bring_one_survey(shop: ShopWorld) -> No
 
 
 async def test_a_survey_counts_when_the_words_of_its_mail_are_gone(database: Database, texts: Texts) -> None:
-    shop = await shop_world.opened(
-        database, texts, shop_world.only(FLOW), support={"retention": {"messages": "1d"}}
-    )
+    shop = await shop_world.opened(database, texts, shop_world.only(FLOW), support={"retention": {"messages": "1d"}})
     await shop.person()
     await arrives(shop)
     await shop.passes(8 * DAY)
@@ -141,7 +140,7 @@ async def test_a_survey_counts_when_the_words_of_its_mail_are_gone(database: Dat
     await shop.passes(20 * DAY)
     assert shop.templates() == ["review_request"] and set(await shop.skipped()) == {"surveyed"}
     async with shop.database.reading() as session:
-        (figures,) = await surveyed.report(session, shop_world.NOON, shop.now)
+        (figures,) = await surveyed.report(session, NOON, shop.now)
     assert (figures.survey, figures.kind, figures.asked) == (FLOW, "nps", 1)
 
 
@@ -231,7 +230,7 @@ async def test_an_answer_ends_the_flow(reader: Reader) -> None:
     assert await why_ended(reader.shop) == ("exited", "goal")
     assert await reader.shop._rows(sa.select(table(Ticket).c.id)) == []
     async with reader.shop.database.reading() as session:
-        (figures,) = await surveyed.report(session, shop_world.NOON, reader.shop.now)
+        (figures,) = await surveyed.report(session, NOON, reader.shop.now)
     assert (figures.asked, figures.answered, figures.good, figures.score) == (1, 1, 1, 100)
     (told,) = await reader.shop._rows(sa.select(table(Event)).where(table(Event).c.name == "Survey Answered"))
     assert told["body"]["properties"] == {"survey": FLOW, "kind": "nps", "score": 9, "order_id": "o1"}
