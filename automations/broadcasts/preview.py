@@ -68,7 +68,7 @@ async def look(
         try:
             template = mails.find(step.send or "", language)
             written[arm] = template.render(shown.build(writing), None, subject=step.subject)
-        except (TemplateError, LookupError, ValueError, TypeError, ArithmeticError) as error:
+        except (TemplateError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as error:
             raise FindingsError(_unwritten(arm, step.send or "", reader.email, error)) from None
     return Preview(people, samples, written, reader.email)
 

@@ -19,6 +19,9 @@ from bot.outbound.email import tracking
 from bot.outbound.email.templates import Mail
 from bot.outbound.email.tracking import LinkTokens
 
+_UNWRITTEN = (TemplateError, FindingsError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
+"""What a template of the shop's own can make of values that its writer did not think of."""
+
 
 def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
     links = LinkTokens(means.ground.config.web.url, asked.row["id"], means.ground.secret)
@@ -31,7 +34,7 @@ def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
     try:
         values = shown.build(writing)
         asked.written = (_chat if asked.way.channel == "telegram" else _mail)(means, asked, batch, values, links)
-    except (TemplateError, FindingsError, LookupError, ValueError, TypeError) as error:
+    except _UNWRITTEN as error:
         return No("render_error", detail={"error": logs.clean(f"{type(error).__name__}: {error}")[:300]})
     return None
 

@@ -32,7 +32,7 @@ class Wordings:
                 complaints = ["would be empty"]
         except TemplateSyntaxError as error:
             return [f"{error.message}"]
-        except (TemplateError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+        except (TemplateError, ValueError, TypeError, ArithmeticError, AttributeError, LookupError) as error:
             return [f"does not render: {error}"]
         return list(dict.fromkeys(complaints))
 
