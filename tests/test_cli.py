@@ -54,8 +54,16 @@ def test_init_writes_what_check_accepts_and_never_writes_over_it(aftercart: Shel
     assert len(config["web"]["secret"]) > 30
     assert config["events"]["write_keys"][0] in shown
     assert (folder / "config.toml").stat().st_mode & 0o077 == 0
+    ours = {"flows_folder": "flows", "segments_folder": "segments", "broadcasts_folder": "broadcasts"}
+    assert ours.items() <= config["automations"].items() and config["templates"]["folder"] == "templates"
+    for name in ("templates", *ours.values()):
+        assert (folder / name).is_dir() and f"shop/{name}" in shown
 
     assert "all is well" in aftercart("check", "--config", "shop/config.toml")[0]
+    (folder / "segments" / "tea_fans.toml").write_text("[[all]]\ntag = 'tea'\n", "utf-8")
+    broadcast = 'title = "Tea"\nsegment = "tea_fans"\nsend = "newsletter"\n'
+    (folder / "broadcasts" / "tea.toml").write_text(broadcast, "utf-8")
+    assert "tea can be started" in aftercart("broadcast", "check", "tea", "--config", "shop/config.toml")[0]
     _, refused = aftercart("init", "shop", status=1)
     assert "stays as it is" in refused
     assert (folder / "config.toml").read_text("utf-8") == written

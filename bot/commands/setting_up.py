@@ -16,32 +16,37 @@ Next:
   1. edit {config}: your shop, your mail relay, your Telegram bot
   2. aftercart check --config {config}
   3. aftercart run --config {config}
-Your own words go to {templates}, your own flows to {flows}. Events come in with this write key: {key}
+Your own words go to {templates}, your own flows to {flows}, segments to {segments}, broadcasts to {broadcasts}.
+Events come in with this write key: {key}
 """
+_FOLDERS = {
+    "folder": "templates", "flows_folder": "flows", "segments_folder": "segments", "broadcasts_folder": "broadcasts",
+}  # fmt: skip
+"""Keys that are switched on, and the folders that they name."""
 
 
 @in_words
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
 ) -> None:
-    """Write config.toml with a secret and a write key of your own, and folders for your words and flows."""
+    """Write config.toml with a secret and a write key of your own, and folders for what you add to ours."""
     from bot.base import paths
     from bot.base.errors import Finding, FindingsError
 
-    file, templates, flows = folder / "config.toml", folder / "templates", folder / "flows"
+    file, own = folder / "config.toml", {name: folder / name for name in _FOLDERS.values()}
     if file.exists():
         raise FindingsError(Finding("is there already and stays as it is; name another folder", paths.shown(file)))
-    for one in (templates, flows):
+    for one in own.values():
         one.mkdir(parents=True, exist_ok=True)
     key = secrets.token_urlsafe(18)
     text = paths.example_config().read_text("utf-8")
     for name, value in (("secret", f'"{secrets.token_urlsafe(32)}"'), ("write_keys", f'["{key}"]')):
         text = re.sub(rf"^{name} = .*$", f"{name} = {value}", text, count=1, flags=re.MULTILINE)
-    for name, value in (("flows_folder", '"flows"'), ("folder", '"templates"')):
-        text = re.sub(rf"^# {name} = .*$", f"{name} = {value}", text, count=1, flags=re.MULTILINE)
+    for name, value in _FOLDERS.items():
+        text = re.sub(rf"^# {name} = .*$", f'{name} = "{value}"', text, count=1, flags=re.MULTILINE)
     file.touch(mode=0o600)  # it will hold tokens
     file.write_text(text, "utf-8")
-    shown = {"config": paths.shown(file), "templates": paths.shown(templates), "flows": paths.shown(flows)}
+    shown = {"config": paths.shown(file), **{name: paths.shown(one) for name, one in own.items()}}
     typer.echo(f"Wrote {shown['config']}\n\n" + _NEXT.format(**shown, key=key))
 
 
