@@ -93,6 +93,20 @@ async def test_the_words_of_other_systems_mean_something(
     assert await _rows(database, Suppression, "reason") == [(reason,)]
 
 
+async def test_a_reason_that_nobody_knows_is_kept_as_imported_and_told(
+    database: Database, ground: Ground, write: Any
+) -> None:
+    lines = [f"{name}@example.org,{reason}\n" for name, reason in (
+        ("ada", "becase"), ("bo", "becase"), ("cy", "complant"), ("dee", ""), ("eve", "imported"), ("fay", "spam"),
+    )]  # fmt: skip
+    report = await _take(database, ground, write("email,reason\n" + "".join(lines) + "nobody,becase\n"))
+    assert (report.taken, report.refused) == (6, 1)
+    known = "is not known and kept as imported; known here: complaint, erased, unsubscribed, hard_bounce"
+    assert report.notes == {f"reason 'becase' {known}": 2, f"reason 'complant' {known}": 1}
+    reasons = [reason for (reason,) in await _rows(database, Suppression, "reason")]
+    assert sorted(reasons) == ["complaint", *["imported"] * 5]
+
+
 async def test_bad_lines_are_told_with_their_numbers_and_the_rest_is_taken(
     database: Database, ground: Ground, write: Any
 ) -> None:

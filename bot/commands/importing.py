@@ -54,3 +54,7 @@ def import_file(
         typer.echo(f"{report.refused} refused, with their reasons in {paths.shown(report.refused_file)}:")
         for reason, count in sorted(report.reasons.items(), key=lambda one: -one[1])[:10]:
             typer.echo(f"  {count} x {reason}")
+    if report.notes:
+        typer.echo(f"{sum(report.notes.values())} {done}, with a note:")
+        for note, count in sorted(report.notes.items(), key=lambda one: -one[1])[:10]:
+            typer.echo(f"  {count} x {note}")

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from bot.base.errors import Finding, FindingsError
 _DELIMITERS = ",;\t|"
 _MOST_LINES = 200  # of one record: a quote that is still open then was never meant as one
 _CHUNK = 1 << 20
+_START, _SLIPS = 4096, 4
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,25 @@ def look(path: Path, encoding: str | None = None) -> Sheet:
             stream.seek(0)
             delimiter = max(_DELIMITERS, key=first.count)
             head = next(_records(stream, delimiter, 0), None)
+            stream.seek(0)
+            start = stream.read(_START)
     except OSError as error:
         raise FindingsError(Finding(f"cannot be read: {error.strerror}", shown)) from None
     except LookupError:
         raise FindingsError(Finding(f"{encoding!r} is not an encoding; leave it out or write utf-8", shown)) from None
-    if head is None or head.error or not any(head.values):
+    if _no_text(start):
+        raise FindingsError(Finding("is no text: save it as CSV in UTF-8, or name its --encoding", shown))
+    if head is not None and head.error:
+        raise FindingsError(Finding(f"the first line must name the columns, but: {head.error}", shown, head.number))
+    if head is None or not any(head.values):
         raise FindingsError(Finding("is empty: the first line must name the columns", shown, 1))
     return Sheet(path, found, delimiter, [name.strip() for name in head.values], path.stat().st_size)
+
+
+def _no_text(start: str) -> bool:
+    """A picture, an archive, a workbook: zeros and the like in the first line, or many of them. One may be a slip."""
+    first, found = start.partition("\n")[0], _CONTROL.findall(start)
+    return bool(_CONTROL.search(first)) or (len(found) > _SLIPS and len(found) * 20 > len(start))
 
 
 def _encoding(path: Path) -> str:

@@ -75,6 +75,21 @@ async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], no
     return refused
 
 
+def note(line: Cells) -> str:
+    """What is worth a word though the line is taken: nobody knows its reason."""
+    words = " ".join(line["reason"].split())
+    if _reason(words) != "imported" or words.lower() in ("", "imported"):
+        return ""
+    return (
+        f"reason {words[:60]!r} is not known and kept as imported;"
+        f" known here: {', '.join(name for name, _ in _REASONS)}"
+    )
+
+
+def _reason(words: str) -> str:
+    return next((name for name, known in _REASONS if known.search(words)), "imported")
+
+
 def _read(line: Cells, ground: Ground, now: datetime) -> _Stop:
     address = contacts.normalise("email", line["address"])
     if address is None:
@@ -87,7 +102,7 @@ def _read(line: Cells, ground: Ground, now: datetime) -> _Stop:
     until = values.moment(line["until"], zone)
     if until is not None and until <= now:
         raise ValueError(f"{line['until']!r} is over already")
-    reason = next((name for name, words in _REASONS if words.search(line["reason"])), "imported")
+    reason = _reason(line["reason"])
     everything = "" if reason == "erased" else EVERY_TOPIC
     return _Stop(address, reason, topic or everything, until)
 

@@ -22,6 +22,7 @@ SUBJECTS: Mapping[str, ModuleType] = {
     "customers": customers, "products": products, "orders": orders, "suppressions": suppressions
 }  # fmt: skip
 _BATCH = 500
+_MOST_NOTES = 1000  # of different words: a column may hold a text of its own in each line
 _OURS = ("refused_line", "refused_because")
 """What we write before each refused line. No file has such columns of its own; read again, they are left out."""
 
@@ -36,6 +37,8 @@ class Report:
     refused: int = 0
     refused_file: Path | None = None
     reasons: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
+    """What is worth a word about lines that were taken."""
 
     @property
     def taken(self) -> int:
@@ -67,11 +70,24 @@ async def take(
             refused = broken + (await _write(database, ground, module.take, sound, dry=dry) if sound else [])
             report.lines += len(batch)
             report.refused += len(refused)
+            _note(report, getattr(module, "note", None), sound, refused)
             refusals.add(refused)
             progress(done)
     finally:
         report.refused_file, report.reasons = refusals.close()
     return report
+
+
+def _note(
+    report: Report, note: Callable[[Cells], str] | None, lines: Sequence[Cells], refused: Sequence[Refused]
+) -> None:
+    if note is None:
+        return
+    not_taken = {one.cells.line.number for one in refused}
+    for one in lines:
+        words = note(one) if one.line.number not in not_taken else ""
+        if words and (words in report.notes or len(report.notes) < _MOST_NOTES):
+            report.notes[words] = report.notes.get(words, 0) + 1
 
 
 async def _write(
