@@ -1,19 +1,58 @@
 """Money: an integer of the smallest unit and its currency, never a float."""
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+import re
+import unicodedata
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from babel.numbers import format_currency, get_currency_precision
 
 
-def to_minor(amount: object, currency: str) -> int:
-    """`"19.90"`, `19.9` or `Decimal` in units of `currency` as an integer of its smallest unit. Raises ValueError."""
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I)
+_WRITTEN = re.compile(r"(-?)\s*(\D{0,6}?)\s*(-?)\s*(\d[\d.,' ]*)(?:(?<=[.,])-{1,2})?\s*(\D{0,6})")
+_WHOLE = re.compile(r"\d+|\d{1,3}([.,' ])(\d{2,3}\1)*\d{3}")
+_SIGNS = str.maketrans("\u00a0\u202f\u2009\u2019\u2212\u2013\u2014", "   '---")
+"""Spaces, apostrophes and dashes of typesetters."""
+
+
+def to_minor(amount: object, currency: str, *, by_people: bool = False) -> int:
+    """`19.9`, a `Decimal` or a text that `written` reads as an integer of the smallest unit. Raises ValueError."""
     try:
-        exact = Decimal(str(amount))
+        exact = written(amount, by_people=by_people) if isinstance(amount, str) else Decimal(str(amount))
         scaled = exact.scaleb(get_currency_precision(currency.upper()))
         return int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP))
-    except (InvalidOperation, OverflowError) as error:
+    except ArithmeticError as error:
         raise ValueError(f"{amount!r} is not an amount of money; write it like 19.90") from error
+
+
+def written(text: str, *, by_people: bool = False) -> Decimal:
+    """An amount as people write it: `9.50`, `9,50`, `1.234,50`, `1,234.50`, `1'234.50`, `12,50 €`, `US$12`, `12,-`.
+
+    The last of two different signs is the decimal sign, and a sign that comes several times is for thousands. A comma
+    followed by exactly three digits and nothing else is a thousands sign: `1,234` is 1234 (but `0,234` is less than 1,
+    and `1234,567` has no group before it). A single point is always a decimal sign, as programs write it; `by_people`
+    says that no program wrote this, and then `1.234` is 1234 too. Raises ValueError.
+    """
+    bare = text.translate(_SIGNS).strip()
+    bare = f"0{bare}" if bare.startswith(",") else bare
+    lone = re.compile(r"[1-9]\d{0,2}[.,]\d{3}" if by_people else r"[1-9]\d{0,2},\d{3}")
+    if _PLAIN.fullmatch(bare) and not lone.fullmatch(bare.lstrip("+-")):
+        return Decimal(bare)
+    found = _WRITTEN.fullmatch(bare)
+    if found and _names_currency(found[2]) and _names_currency(found[5]) and not (found[1] and found[3]):
+        number = found[4].strip()
+        whole, part = number, ""
+        last = max(".,", key=number.rfind)
+        if number.count(last) == 1 and not lone.fullmatch(number):
+            whole, _, part = number.partition(last)
+        if _WHOLE.fullmatch(whole) and re.fullmatch(r"\d*", part):
+            return Decimal(f"{found[1] or found[3]}{re.sub(r'[^0-9]', '', whole)}.{part or 0}")
+    raise ValueError(f"{text!r} is not an amount of money; write it like 19.90")
+
+
+def _names_currency(word: str) -> bool:
+    """A sign or a short word with it: `€`, `US$`, `EUR`, `Rs.`, `元`; or nothing."""
+    return all(letter.isalpha() or unicodedata.category(letter) == "Sc" for letter in word.strip().removesuffix("."))
 
 
 def from_minor(amount: int, currency: str) -> Decimal:

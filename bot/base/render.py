@@ -55,8 +55,9 @@ def environment(*, html: bool) -> Environment:
     return made
 
 
-def _money(amount: int, currency: str, language: str = "en") -> str:
-    return money.shown(amount, currency, language)
+def _money(amount: int | None, currency: str, language: str = "en") -> str:
+    """What is not known is not shown."""
+    return "" if amount is None else money.shown(amount, currency, language)
 
 
 def _date(moment: datetime, language: str = "en", timezone: str = "UTC") -> str:

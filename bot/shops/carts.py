@@ -88,7 +88,7 @@ def _change(cart: Cart, happened: Happened, at: datetime) -> bool:
 
 def _sum_up(cart: Cart, said: Mapping[str, Any], at: datetime, *, told_total: bool) -> None:
     total = next((lines.amount(said[key], cart.currency) for key in ("total", "value", "revenue") if key in said), None)
-    cart.total = total if told_total and total is not None else lines.value_of(cart.items)
+    cart.total = total if told_total and total is not None else lines.least_of(cart.items)
     keys = ("checkout_url", "cart_url", "url") if told_total else ("checkout_url", "cart_url")
     cart.url = next((lines.text(said[key]) for key in keys if said.get(key)), cart.url)
     cart.changed_at = max(cart.changed_at, at)

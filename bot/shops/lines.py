@@ -1,24 +1,35 @@
 """Numbers, moments and lines as shops and trackers write them, in our form."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bot.base import clock, money
 
+AMOUNTS = ("price", "total", "value", "revenue", "subtotal", "shipping", "tax")
 _TEXT = ("product_id", "variant_id", "sku", "name", "category", "url", "image_url")
 
 
 def amount(value: object, currency: str) -> int | None:
-    """`19.9` or `"19.90"` in the smallest unit of `currency`; None for what is no amount."""
-    if value is None or isinstance(value, bool):
+    """`19.9`, `"19.90"` or `"19,90 €"` in the smallest unit of `currency`; None for what is no amount."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         return None
     try:
         found = money.to_minor(value, currency or "EUR")
     except ValueError:
         return None
     return found if abs(found) < 2**53 else None
+
+
+def unreadable(properties: Mapping[str, Any]) -> Iterator[str]:
+    """The keys of what is said to be an amount of money and cannot be read as one (`total`, `products[0].price`)."""
+    products = properties.get("products")
+    listed = products if isinstance(products, list) else []
+    for where, said in (("", properties), *((f"products[{at}].", one) for at, one in enumerate(listed))):
+        for key in AMOUNTS if isinstance(said, Mapping) else ():
+            if said.get(key) not in (None, "") and amount(said[key], currency(said, "EUR")) is None:
+                yield f"{where}{key}"
 
 
 def decimal(value: object) -> Decimal | None:
@@ -57,10 +68,10 @@ def currency(properties: Mapping[str, Any], default: str) -> str:
 
 
 def item(given: Mapping[str, Any], in_currency: str) -> dict[str, Any]:
-    """One line of a cart or order; `price` is of one piece, in the smallest unit."""
+    """One line of a cart or order; `price` is of one piece, in the smallest unit, None where nobody knows it."""
     found: dict[str, Any] = {key: text(given.get(key)) for key in _TEXT}
     found["quantity"] = count(given.get("quantity"))
-    found["price"] = amount(given.get("price"), in_currency) or 0
+    found["price"] = amount(given.get("price"), in_currency)
     return found
 
 
@@ -82,8 +93,16 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return bool(one["sku"]) and bool(one["sku"] == other["sku"])
 
 
-def value_of(lines: list[dict[str, Any]]) -> int:
-    return sum(int(line["price"]) * int(line["quantity"]) for line in lines)
+def value_of(lines: list[dict[str, Any]]) -> int | None:
+    """What all of them cost; None if that of one is not known."""
+    if any(line["price"] is None for line in lines):
+        return None
+    return least_of(lines)
+
+
+def least_of(lines: list[dict[str, Any]]) -> int:
+    """What all of them cost at least: those of which the price is known."""
+    return sum(int(line["price"]) * int(line["quantity"]) for line in lines if line["price"] is not None)
 
 
 def text(value: object) -> str:

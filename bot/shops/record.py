@@ -4,10 +4,12 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.base import logs
 from bot.events import Happened
-from bot.shops import carts, catalogue, orders, prices
+from bot.shops import carts, catalogue, lines, orders, prices
 from bot.shops.worth import Rates
 
+log = logs.get(__name__)
 _NO_RATES: Rates = {}
 
 
@@ -21,6 +23,9 @@ async def apply(
     name = happened.name
     if happened.kind != "track":
         return None
+    if happened.source != "aftercart" and name.startswith(("Order ", "Checkout ", "Product ", "Cart ", "Wishlist ")):
+        for key in lines.unreadable(happened.properties):
+            log.warning("an amount of money cannot be read", event_name=name, key=key, event_id=happened.id)
     if name.startswith("Order "):
         return await orders.apply(session, happened, now, currency, rates)
     if name in prices.LOOKS:

@@ -21,11 +21,11 @@ def take(order: Order, said: Mapping[str, Any]) -> None:
         if mine is None:
             # Before its order: the line waits here for the state that follows.
             items.append({**line, "refunded": line["quantity"]})
-            worth += line["price"] * line["quantity"]
+            worth += (line["price"] or 0) * line["quantity"]
             continue
         pieces = min(line["quantity"], mine["quantity"] - mine.get("refunded", 0))
         mine["refunded"] = mine.get("refunded", 0) + pieces
-        worth += (line["price"] or mine["price"]) * pieces
+        worth += (line["price"] or mine["price"] or 0) * pieces
     order.items = items
     sum_back = order.refunded + abs(worth if money is None else money)
     order.refunded = min(sum_back, order.total) if order.total else sum_back

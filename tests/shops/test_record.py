@@ -1,6 +1,8 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+import structlog
 from conftest import NOON
 from intake import Intake
 
@@ -214,3 +216,44 @@ async def test_orders_are_found_as_customers_name_them(database: Database) -> No
             assert found.number == "#1001"
         assert await facts.order_by_number(session, "1002") is None
         assert len(await facts.orders_of(session, intake.heard[0].contact_id or 0)) == 1
+
+
+async def test_amounts_are_read_as_the_pages_of_a_shop_write_them(database: Database) -> None:
+    intake = Intake(database)
+    lines = [{**KETTLE, "price": "9,50", "quantity": 2}]
+    with structlog.testing.capture_logs() as said:
+        await intake.tell(
+            "Checkout Started", {"checkout_id": "k1", "currency": "EUR", "total": "19,00", "products": lines}, userId="u1"
+        )
+        paid = {"order_id": "7", "currency": "EUR", "total": "12,50 €", "products": [{**TEA, "price": "€12.50"}]}
+        await intake.tell("Order Completed", paid, userId="u1")
+    cart, order = await intake.one(Cart), await intake.one(Order)
+    assert (cart.total, cart.items[0]["price"]) == (1900, 950)
+    assert (order.status, order.total, order.revenue, order.items[0]["price"]) == ("paid", 1250, 1250, 1250)
+    assert [entry for entry in said if "amount of money" in entry["event"]] == []
+
+
+@pytest.mark.parametrize("wrong", ["on request", "12 or 13", True, {"amount": 5}, "1.2.3"])
+async def test_an_amount_that_cannot_be_read_is_unknown_and_told(database: Database, wrong: Any) -> None:
+    intake = Intake(database)
+    told = {"currency": "EUR", "total": wrong, "products": [{**KETTLE, "price": wrong}, TEA]}
+    with structlog.testing.capture_logs() as said:
+        await intake.tell("Checkout Started", {"checkout_id": "k1", **told}, userId="u1", email="ada@example.org")
+        await intake.tell("Order Completed", {"order_id": "7", **told}, userId="u1", email="ada@example.org")
+    cart, order = await intake.one(Cart), await intake.one(Order)
+    for items in (cart.items, order.items):
+        assert [line["price"] for line in items] == [None, 1000]
+    assert cart.total == 2000  # what it is worth at least
+    warnings = [entry for entry in said if entry["log_level"] == "warning"]
+    assert [(one["event_name"], one["key"]) for one in warnings] == [
+        (name, key) for name in ("Checkout Started", "Order Completed") for key in ("total", "products[0].price")
+    ]
+    assert "ada@" not in str(warnings) and str(wrong) not in str([one["key"] for one in warnings])
+
+
+async def test_a_piece_that_goes_back_without_a_known_price_is_counted_all_the_same(database: Database) -> None:
+    intake = Intake(database)
+    await intake.tell("Order Completed", _order(products=[{**KETTLE, "price": "?"}, TEA]), userId="u1")
+    await intake.tell("Order Refunded", {"order_id": "1001", "refund_id": "1", "products": [{"product_id": "1"}]})
+    order = await intake.one(Order)
+    assert (order.items[0]["refunded"], order.refunded, order.status) == (1, 0, "paid")

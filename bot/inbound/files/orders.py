@@ -114,7 +114,7 @@ def _item(line: Cells, currency: str) -> dict[str, Any] | None:
         "name": line["item_name"],
         "category": "",
         "quantity": values.number(line["item_quantity"]) or 1,
-        "price": values.amount(line["item_price"], currency) or 0,
+        "price": values.amount(line["item_price"], currency),
         "url": "",
         "image_url": "",
         "refunded": 0,

@@ -2,24 +2,13 @@
 
 import re
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
 
 from bot.base import money
 
 
 def amount(text: str, currency: str) -> int | None:
     """`19.90`, `1,299.00`, `1.299,00 €`, `¥88` in the smallest unit; None for an empty cell."""
-    cleaned = re.sub(r"[^\d.,\-]", "", text)
-    if not cleaned:
-        if text.strip():
-            raise ValueError(f"{text!r} is not an amount of money")
-        return None
-    signs = re.findall(r"[.,]", cleaned)
-    after = re.split(r"[.,]", cleaned)[-1]
-    if len(set(signs)) == 1 and (len(signs) > 1 or len(after) == 3):
-        signs = []  # only thousands
-    whole, part = (cleaned[: -len(after) - 1], after) if signs else (cleaned, "")
-    return money.to_minor(Decimal(f"{re.sub('[.,]', '', whole) or 0}.{part or 0}"), currency)
+    return money.to_minor(text, currency, by_people=True) if text.strip() else None
 
 
 def moment(text: str, zone: tzinfo) -> datetime | None:
