@@ -7,7 +7,6 @@ from functools import lru_cache
 
 from babel.numbers import format_currency, get_currency_precision
 
-
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I)
 _WRITTEN = re.compile(r"(-?)\s*(\D{0,6}?)\s*(-?)\s*(\d[\d.,' ]*)(?:(?<=[.,])-{1,2})?\s*(\D{0,6})")
 _WHOLE = re.compile(r"\d+|\d{1,3}([.,' ])(\d{2,3}\1)*\d{3}")

@@ -69,3 +69,16 @@ async def test_a_shop_may_remind_guests_of_their_checkout_if_it_says_so(database
     )  # fmt: skip
     await shop.passes(2 * HOUR)
     assert shop.templates() == ["abandoned_checkout"]
+
+
+@pytest.mark.parametrize(("price", "shown"), [("9,50", ["€9.50", "Total", "€19.00"]), ("ask us", [])])
+async def test_a_mail_shows_no_price_and_no_total_that_nobody_knows(
+    shop: ShopWorld, price: str, shown: list[str]
+) -> None:
+    lines = [{"product_id": "lamp", "name": "Lamp", "price": price, "quantity": 2}]
+    await shop.checks_out(products=lines, total=price)
+    await shop.passes(2 * HOUR)
+    (mail,) = shop.mails.sent
+    html = str(mail.payload["html"])
+    assert "Lamp" in html
+    assert [word for word in ("€9.50", "Total", "€19.00", "€0.00") if word in html] == shown

@@ -223,7 +223,9 @@ async def test_amounts_are_read_as_the_pages_of_a_shop_write_them(database: Data
     lines = [{**KETTLE, "price": "9,50", "quantity": 2}]
     with structlog.testing.capture_logs() as said:
         await intake.tell(
-            "Checkout Started", {"checkout_id": "k1", "currency": "EUR", "total": "19,00", "products": lines}, userId="u1"
+            "Checkout Started",
+            {"checkout_id": "k1", "currency": "EUR", "total": "19,00", "products": lines},
+            userId="u1",
         )
         paid = {"order_id": "7", "currency": "EUR", "total": "12,50 €", "products": [{**TEA, "price": "€12.50"}]}
         await intake.tell("Order Completed", paid, userId="u1")
