@@ -87,11 +87,11 @@ async def beside(session: AsyncSession, contact_id: int, flow: str | None = None
     tasks = sa.select(_events.c.body, _events.c.status, _events.c.ts).where(
         _events.c.contact_id == contact_id, _events.c.name == "Task Requested"
     )
-    for row in await session.execute(tasks.order_by(_events.c.id)):
-        told = row.body.get("properties") or {}
-        status = "a ticket is open" if row.status == "done" else row.status
+    for event in await session.execute(tasks.order_by(_events.c.id)):
+        told = event.body.get("properties") or {}
+        status = "a ticket is open" if event.status == "done" else event.status
         found.append(Beside(str(told.get("flow", "")), str(told.get("step", "")), f"task: {told.get('text', '')}",
-                            status, row.ts))  # fmt: skip
+                            status, event.ts))  # fmt: skip
     return sorted((one for one in found if flow in (None, one.flow)), key=lambda one: one.at)
 
 
