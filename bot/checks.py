@@ -57,7 +57,24 @@ def files(config: Config) -> list[Finding]:
         findings += _of(part)
     if config.templates.folder and not config.templates.folder.is_dir():
         findings.append(Finding("this folder does not exist", config.source, key="templates.folder"))
-    return findings + mails.lint() + ChatTemplates(folders, config.shop.language).lint()
+    return findings + _nobody_asked(config) + mails.lint() + ChatTemplates(folders, config.shop.language).lint()
+
+
+def _nobody_asked(config: Config) -> list[Finding]:
+    """Flows that give the staff tasks where nobody would see them."""
+    if config.telegram.token and config.staff_groups:
+        return []
+    try:
+        flows = flow_files.load(flow_files.folders(config))
+    except FindingsError:
+        return []  # told above
+    words = "its step {} opens a ticket in the staff group, and there is none (telegram.token, staff_chat_id)"
+    return [
+        Finding(words.format(step.id), flows.files[made.name], warning=True)
+        for made in flows
+        for step in made.steps
+        if step.task and made.enabled
+    ]
 
 
 def _of(part: Callable[[], Any]) -> list[Finding]:

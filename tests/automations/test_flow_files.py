@@ -5,6 +5,7 @@ import pytest
 
 from automations.definition import drawing, flow_files
 from automations.definition.flow_checks import Surroundings
+from bot import checks
 from bot.base import paths
 from bot.base.config import Config
 from bot.base.errors import FindingsError
@@ -249,3 +250,10 @@ def test_every_kind_of_step_can_be_written_and_drawn(tmp_path: Path) -> None:
         "told: webhook crm",
     ):
         assert line in text
+
+
+def test_check_says_that_nobody_would_see_a_task(tmp_path: Path) -> None:
+    text = GOOD.replace('wait = "1h"', 'task = {text = "Call them"}')
+    (tmp_path / "hello.toml").write_text(text)
+    found = checks.files(Config.model_validate({"automations": {"flows_folder": tmp_path}}))
+    assert [str(one) for one in found if one.warning and "its step idle opens a ticket" in str(one)]
