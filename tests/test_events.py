@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from conftest import NOON
 from intake import SECRET, Intake
 from sqlalchemy.exc import DBAPIError
@@ -178,6 +179,31 @@ async def test_a_consent_trait_goes_into_the_ledger_when_it_changes(database: Da
     assert await _word(database) == "withdrawn"
     await identify(True, 2)
     assert await _word(database) == "granted"
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("yes", "no"), ("true", "false"), ("1", "0"), (1, 0), ("Subscribed", "UNSUBSCRIBED"), ("是", "否")]
+)
+async def test_consent_is_said_in_words_too(database: Database, yes: Any, no: Any) -> None:
+    intake = Intake(database)
+    for minute, (said, word) in enumerate(((yes, "granted"), (no, "withdrawn"), (yes, "granted"))):
+        traits = {"email": "ada@example.org", "marketing_consent": said}
+        at = NOON + timedelta(minutes=minute)
+        await intake.tell("identify", userId="u1", email="ada@example.org", traits=traits, ts=at)
+        assert await _word(database) == word
+
+
+@pytest.mark.parametrize("said", ["perhaps", 2, ["yes"], {"email": True}])
+async def test_a_consent_that_is_neither_yes_nor_no_is_told_and_counts_for_nothing(
+    database: Database, said: Any
+) -> None:
+    intake = Intake(database)
+    traits = {"email": "ada@example.org", "marketing_consent": said}
+    with structlog.testing.capture_logs() as entries:
+        await intake.tell("identify", userId="u1", email="ada@example.org", traits=traits)
+    assert await _word(database) is None
+    (warning,) = [entry for entry in entries if entry["log_level"] == "warning"]
+    assert warning["key"] == "marketing_consent" and "ada@" not in str(warning)
 
 
 async def test_a_page_that_still_says_yes_does_not_take_back_an_unsubscribe(database: Database) -> None:

@@ -9,11 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
+from bot.base import answers, logs
 from bot.base.database import table
 from bot.events.happened import Happened, NewEvent, record
 from bot.tables.events import Event
 from bot.tables.people import Contact, Identity
 
+log = logs.get(__name__)
 SHOPS = ("shopify", "woocommerce")
 """Sources whose userId is the shop's customer id."""
 
@@ -116,10 +118,9 @@ async def _consent_trait(
     Else the page that still says "yes" would take back what the unsubscribe link wrote down. A trait that we never saw
     has not changed: the page may have said yes all the time.
     """
-    name = next((name for name in _CONSENT_TRAITS if isinstance(told.traits.get(name), bool)), None)
-    if name is None:
+    name, wanted = _answer(told)
+    if wanted is None:
         return
-    wanted = told.traits[name]
     where = await address(session, told)
     if where is None:
         return
@@ -127,15 +128,25 @@ async def _consent_trait(
     if last is None:
         if wanted:
             await _write(session, secret, told, where, "marketing", wanted)
-    elif (last.action == "granted") is wanted or before.get(name) is wanted or told.ts <= last.at:
+    elif (last.action == "granted") is wanted or answers.read(before.get(name)) is wanted or told.ts <= last.at:
         return
     elif not wanted:
         await _write(session, secret, told, where, "marketing", wanted)
-    elif before.get(name) is False and await _said_no(session, told, name, last.at):
+    elif answers.read(before.get(name)) is False and await _said_no(session, told, name, last.at):
         if double_opt_in and needs_a_second_yes(told):
             await _as_subscribed(session, told, where)
         else:
             await _write(session, secret, told, where, "marketing", wanted)
+
+
+def _answer(told: Happened) -> tuple[str, bool | None]:
+    """The first trait that says yes or no to marketing, and what it says."""
+    for name in _CONSENT_TRAITS:
+        if (wanted := answers.read(told.traits.get(name))) is not None:
+            return name, wanted
+        if told.traits.get(name) not in (None, ""):
+            log.warning("a trait about consent says neither yes nor no", key=name, event_id=told.id)
+    return "", None
 
 
 async def _said_no(session: AsyncSession, told: Happened, name: str, since: datetime) -> bool:
@@ -147,7 +158,7 @@ async def _said_no(session: AsyncSession, told: Happened, name: str, since: date
         _events.c.ts >= since, _events.c.ts <= told.ts,
     )  # fmt: skip
     bodies = await session.scalars(heard.order_by(_events.c.ts.desc()).limit(_LOOKED_AT))
-    return any((body.get("traits") or {}).get(name) is False for body in bodies)
+    return any(answers.read((body.get("traits") or {}).get(name)) is False for body in bodies)
 
 
 async def _as_subscribed(session: AsyncSession, told: Happened, where: str) -> None:

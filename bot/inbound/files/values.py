@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, tzinfo
 
-from bot.base import money
+from bot.base import answers, money
 
 
 def amount(text: str, currency: str) -> int | None:
@@ -40,7 +40,7 @@ def number(text: str) -> int | None:
 
 
 def yes(text: str) -> bool:
-    return text.strip().lower() in ("yes", "true", "1", "y", "ja", "oui", "是", "subscribed", "on")
+    return answers.read(text) is True
 
 
 def key(text: str) -> str:
