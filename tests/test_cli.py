@@ -160,21 +160,6 @@ def test_one_wrong_segment_does_not_hide_the_others(aftercart: Shell) -> None:
     assert aftercart("segment", "count", "segments/wrong.toml", status=1) == ("", finding)
 
 
-def test_one_wrong_segment_does_not_hide_the_others(aftercart: Shell) -> None:
-    own = aftercart.folder / "segments"
-    own.mkdir()
-    (aftercart.folder / "config.toml").write_text('[automations]\nsegments_folder = "segments"\n', "utf-8")
-    (own / "wrong.toml").write_text("[[all]]\nrfm = 'champion'\n", "utf-8")
-    (own / "mine.toml").write_text("[[all]]\norders = {at_most = 0}\n", "utf-8")
-    finding = "segments/wrong.toml:2: all[1].rfm: there is no RFM group 'champion'; did you mean champions?\n"
-    shown, told = aftercart("segment", "show", "vip")
-    assert "VIP customers: 0 of 0 contacts" in shown and told == finding
-    shown, told = aftercart("segment", "count", "segments/mine.toml")
-    assert "mine: 0 of 0 contacts" in shown and told == finding
-    assert aftercart("segment", "show", "wrong", status=1) == ("", finding)
-    assert aftercart("segment", "count", "segments/wrong.toml", status=1) == ("", finding)
-
-
 def test_history_is_imported_and_reported(aftercart: Shell) -> None:
     (aftercart.folder / "people.csv").write_text("email,name\nanna@example.com,Anna\nbroken,Bo\n", "utf-8")
     shown, _ = aftercart("import", "customers", "people.csv")
