@@ -12,7 +12,8 @@ from conftest import NOON
 from automations import care
 from automations.asking.facts import Person, Products
 from automations.asking.matter import Case
-from automations.audiences.place import Place, Published
+from automations.audiences.place import Place
+from automations.audiences.tiers import Published
 from automations.broadcasts import broadcast_files
 from automations.definition import flow_files
 from automations.subjects import shown
@@ -222,7 +223,7 @@ def test_what_is_checked_against_is_what_a_mail_gets(about: str, texts: Texts) -
     step = next(step for step in flow.steps if step.send).model_copy(update={"check": ()})
     now = NOON + timedelta(days=40)
     order = {"order_id": "7", "number": "#7", "currency": "EUR", "status": "paid", "ordered_at": NOON, "items": [LINE]}
-    carts = [
+    carts: list[Mapping[str, Any]] = [
         {"kind": kind, "cart_id": "c", "currency": "EUR", "items": [LINE], "url": ""} for kind in ("cart", "checkout")
     ]
     contact = {"id": 1, "first_name": "Ada", "last_name": "", "language": "en", "timezone": "", "traits": {},

@@ -87,7 +87,7 @@ async def _reader(config: Path) -> None:
         session.add(person)
         await session.flush()
         address = "ada@example.org"
-        session.add(Identity(contact_id=person.id, kind="email", value=address, proven=True, created_at=now))
+        session.add(Identity(contact_id=person.id or 0, kind="email", value=address, proven=True, created_at=now))
         await contacts.allow(session, ground.secret, person.id or 0, "email", address, "marketing", "checkout", now)
 
 
