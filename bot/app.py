@@ -3,40 +3,30 @@
 import asyncio
 import gc
 import itertools
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.routing import BaseRoute
 
 from automations import care
 from automations.audiences import tiers
-from automations.audiences.members import Members
-from automations.audiences.segment_files import Segments
 from automations.audiences.segment_watch import SegmentWatch
 from automations.audiences.standings import Standings
 from automations.broadcasts.going import Broadcasts
-from automations.care import Care
 from automations.consent import opt_in
 from automations.consent.signing_up import OnSubscribed
-from automations.definition import flow_files, uses
-from automations.definition.flow_files import Flows
+from automations.definition import flow_files
 from automations.definition.flow_watch import FlowWatch
 from automations.definition.versions import Versions
-from automations.experiments import looks
-from automations.experiments.outcomes import Window
 from automations.gate.marketing import Marketing
-from automations.running import publishing, segment_entries
+from automations.running import publishing
 from automations.running.engine import Engine as Enrolments
 from automations.running.on_catalogue import OnCatalogue
 from automations.running.on_event import OnEvent
 from automations.running.shelves import Shelves
-from automations.running.sweeps.runner import Sweeps
 from automations.subjects.wordings import Wordings
 from bot import schedule, start
 from bot.base import clock, logs, texts, work, worker
@@ -44,9 +34,9 @@ from bot.base.config import Config
 from bot.base.database import Database
 from bot.base.errors import Finding, FindingsError
 from bot.base.ground import Ground
-from bot.contacts import retention
 from bot.events import Applier, Ingest
 from bot.events.apply import Handler
+from bot.house import House
 from bot.inbound.mailbox import setup as mailbox
 from bot.inbound.mailbox.reading import Reading
 from bot.inbound.mailbox.taking import Taking
@@ -68,6 +58,7 @@ from bot.inbound.web import (
     surveys,
 )
 from bot.inbound.web.pages import Pages
+from bot.jobs import Jobs
 from bot.outbound import practice, staff_group
 from bot.outbound.chat_templates import ChatTemplates
 from bot.outbound.email.sender import EmailSender
@@ -75,14 +66,11 @@ from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import Sender
 from bot.shops import inbox as webhooks
-from bot.shops import prices, record, worth
+from bot.shops import record, worth
 from bot.support import stages
 from bot.support.desk import Desk
-from bot.support.escalation import burn_alarm, queue_alarm
 from bot.support.escalation.timers import Timers
-from bot.support.feedback import complaints
 from bot.support.routing.rounds import Rounds
-from bot.support.self_service import codes
 from bot.support.tickets.tasks import Tasks
 from bot.support.tickets.waking import Waking
 
@@ -98,27 +86,6 @@ _LANDING = 10.0  # seconds that messages on their way have when the program stop
 
 _Part = Callable[[], Coroutine[Any, Any, Any]]
 """Runs until the program stops."""
-
-
-@dataclass(frozen=True)
-class _House:
-    """What the parts share."""
-
-    database: Database
-    ground: Ground
-    worker: int
-    desk: Desk
-    mails: MailTemplates
-    care: Care
-    flows: Flows
-    watch: FlowWatch
-    segment_watch: SegmentWatch
-    versions: Versions
-    telegram: "Bot | None"
-
-    @property
-    def segments(self) -> Segments:
-        return self.segment_watch.segments
 
 
 class App:
@@ -150,7 +117,7 @@ class App:
 
     async def _build(
         self, stack: AsyncExitStack, database: Database, ground: Ground, parts: set[str] | frozenset[str]
-    ) -> _House:
+    ) -> House:
         folders = texts.folders(self.config.templates.folder)
         mails = MailTemplates(folders, self.config.shop.language)
         if wrong := [finding for finding in mails.lint() if not finding.warning]:
@@ -159,7 +126,7 @@ class App:
         around = flow_files.around(self.config, mails.names(), words)
         watch = FlowWatch(where, around)
         flows = flow_files.load(where, around)
-        return _House(
+        return House(
             database=database,
             ground=ground,
             worker=await stack.enter_async_context(worker.working(database)),
@@ -176,7 +143,7 @@ class App:
     async def _start(
         self,
         stack: AsyncExitStack,
-        house: _House,
+        house: House,
         engine: work.Engine,
         parts: set[str] | frozenset[str],
         stop: asyncio.Event,
@@ -191,7 +158,7 @@ class App:
             async with house.database.transaction() as session:
                 await publishing.publish(session, house.ground, house.flows, clock.now())
                 await tiers.publish(session, self.config, clock.now())
-            jobs = _jobs(house)
+            jobs = Jobs(house).table()
             for line in schedule.TABLE:
                 engine.every(line.cron, line.name, jobs[line.name])
             running.append(partial(engine.serve, await _kinds(stack, house), stop))
@@ -225,14 +192,14 @@ async def _telegram(stack: AsyncExitStack, config: Config) -> "Bot | None":
     return bot
 
 
-async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
+async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
     """Every kind of due rows, with the decisions that run on them."""
-    own = house.ground.config.shop
+    own = house.config.shop
     shop = partial(record.apply, currency=own.currency, rates=worth.rates(own))
-    counted = Standings(house.ground.config).behind(shop)
+    counted = Standings(house.config).behind(shop)
     handlers: list[Handler] = [
         counted,
-        _members(house).on_event,
+        house.members.on_event,
         OnCatalogue(house.ground, house.flows),
         OnSubscribed(house.ground, house.mails),
         OnEvent(house.ground, house.flows, house.care, house.versions),
@@ -244,21 +211,16 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
     asked = {
         **stages.stages(house.desk),
         "marketing": Marketing(
-            house.ground, house.mails, house.care, house.versions, chats=_chats(house.ground.config), channels=senders
+            house.ground, house.mails, house.care, house.versions, chats=_chats(house.config), channels=senders
         ),
         opt_in.PURPOSE: opt_in.Mails(house.ground),
     }
     outbox = Outbox(house.database, senders, asked, house.worker)
     stack.push_async_callback(outbox.landed, _LANDING)
+    secret, double_opt_in = house.ground.secret, house.config.automations.double_opt_in
     kinds = [
-        webhooks.Inbox(house.database, house.worker, secret=house.ground.secret).kind(),
-        Applier(
-            house.database,
-            handlers,
-            house.worker,
-            secret=house.ground.secret,
-            double_opt_in=house.ground.config.automations.double_opt_in,
-        ).kind(),
+        webhooks.Inbox(house.database, house.worker, secret=secret).kind(),
+        Applier(house.database, handlers, house.worker, secret=secret, double_opt_in=double_opt_in).kind(),
         Shelves(house.database, house.flows, house.worker).kind(),
         Enrolments(house.database, house.ground, house.worker, house.versions, house.care).kind(),
         Broadcasts(
@@ -277,27 +239,18 @@ async def _kinds(stack: AsyncExitStack, house: _House) -> list[work.Kind]:
     return kinds
 
 
-def _members(house: _House) -> Members:
-    starter = OnEvent(house.ground, house.flows, house.care, house.versions).starter
-
-    async def enter(session: AsyncSession, segment: str, ids: Sequence[int], now: datetime) -> None:
-        await segment_entries.enter_segment(session, starter, house.flows, segment, ids, now)
-
-    return Members(house.ground.config, house.segments, lambda: uses.segments(house.flows), enter)
-
-
 def _chats(config: Config) -> ChatTemplates:
     return ChatTemplates(texts.folders(config.templates.folder), config.shop.language)
 
 
-def _senders(house: _House) -> dict[str, Sender]:
+def _senders(house: House) -> dict[str, Sender]:
     senders: dict[str, Sender] = {practice.CHANNEL: practice.PracticeSender()}
-    if house.ground.config.mail.server is not None:
+    if house.config.mail.server is not None:
         senders["email"] = EmailSender(house.ground)
-    if house.ground.config.automations.webhooks:
+    if house.config.automations.webhooks:
         from bot.outbound import webhook as webhook_sender  # noqa: PLC0415 - imports aiohttp
 
-        senders[webhook_sender.CHANNEL] = webhook_sender.WebhookSender(house.ground.config.automations.webhooks)
+        senders[webhook_sender.CHANNEL] = webhook_sender.WebhookSender(house.config.automations.webhooks)
     if house.telegram is not None:
         from bot.outbound.staff_topics import StaffTopicSender  # noqa: PLC0415 - imports aiogram
         from bot.outbound.telegram import TelegramSender  # noqa: PLC0415
@@ -307,105 +260,14 @@ def _senders(house: _House) -> dict[str, Sender]:
     return senders
 
 
-def _audience_jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
-    async def standings_of_the_night() -> None:
-        await Standings(house.ground.config).nightly(house.database)
-
-    async def standings_soon() -> None:
-        await Standings(house.ground.config).catch_up(house.database)
-
-    async def who_came_in() -> None:
-        await house.segment_watch.take_changes()
-        await _members(house).refresh(house.database)
-
-    return {
-        "segment files": house.segment_watch.take_changes,
-        "segments": who_came_in,
-        "standings": standings_of_the_night,
-        "merged customers": standings_soon,
-    }
-
-
-def _jobs(house: _House) -> dict[str, Callable[[], Awaitable[None]]]:
-    """What the lines of `schedule.TABLE` do."""
-    starter = OnEvent(house.ground, house.flows, house.care, house.versions).starter
-    sweeps = Sweeps(house.database, starter, house.flows)
-
-    watch = house.watch
-
-    async def sweep() -> None:
-        await sweeps.run()
-
-    async def look_at_flows() -> None:
-        found = await asyncio.to_thread(watch.look)
-        if found is not None:
-            async with house.database.transaction() as session:
-                await publishing.publish(session, house.ground, found, clock.now())
-            house.flows.take(found)
-            watch.taken()
-            log.info("changed flows are in use", flows=sorted(found.by_name))
-
-    async def look_at_experiments() -> None:
-        window = Window(house.ground.config.automations.attribution_window, house.ground.config.shop.currency)
-        async with house.database.transaction() as session:
-            await looks.take(session, window, clock.now())
-
-    async def queue_delay() -> None:
-        async with house.database.transaction() as session:
-            await queue_alarm.look(session, house.desk, clock.now())
-
-    async def look_at_goals() -> None:
-        now = clock.now()
-        async with house.database.reading() as session:
-            found = await burn_alarm.look(session, house.desk, now)
-        for one in found:
-            async with house.database.transaction() as session:
-                await burn_alarm.alarm(session, house.desk, one, now)
-
-    async def forget_updates() -> None:
-        async with house.database.transaction() as session:
-            await inbox.forget(session, clock.now())
-            await codes.forget(session, clock.now())
-            await opt_in.forget(session, clock.now())
-            await prices.forget(session, clock.now())
-
-    async def end_complaints() -> None:
-        whole = True
-        while whole:
-            async with house.database.transaction() as session:
-                whole = await complaints.end_unconfirmed(session, house.desk, clock.now())
-
-    async def keep_no_longer() -> None:
-        await retention.run(house.database, house.ground.config, clock.now())
-
-    async def look_at_groups() -> None:
-        if house.telegram is not None:
-            from bot.inbound.telegram.group_health import GroupHealth  # noqa: PLC0415 - imports aiogram
-
-            await GroupHealth(house.database, house.telegram, house.desk).look()
-
-    return {
-        **_audience_jobs(house),
-        "sweeps": sweep,
-        "flow files": look_at_flows,
-        "experiments": look_at_experiments,
-        "complaints": end_complaints,
-        "staff groups": look_at_groups,
-        "old updates": forget_updates,
-        "queue delay": queue_delay,
-        "goals": look_at_goals,
-        "retention": keep_no_longer,
-    }
-
-
-async def _take_updates(house: _House, bot: "Bot", stop: asyncio.Event) -> None:
+async def _take_updates(house: House, bot: "Bot", stop: asyncio.Event) -> None:
     from aiogram.exceptions import AiogramError  # noqa: PLC0415 - imports aiogram
 
     from bot.inbound.telegram import setup  # noqa: PLC0415
     from bot.inbound.telegram.each_update import EachUpdate  # noqa: PLC0415
     from bot.inbound.telegram.polling import Polling  # noqa: PLC0415
 
-    config = house.ground.config
+    config = house.config
     kinds = EachUpdate(bot, house.desk).kinds
     async with house.database.reading() as session:
         groups = await staff_group.every(session, config)
@@ -427,12 +289,12 @@ async def _take_updates(house: _House, bot: "Bot", stop: asyncio.Event) -> None:
     await stop.wait()
 
 
-async def _web(stack: AsyncExitStack, house: _House) -> FastAPI:
+async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
     """The application of all doors that the world knocks at. The events API goes last: it answers below any prefix."""
     ingest = Ingest(house.database)
     ingest.start()
     stack.push_async_callback(ingest.close)
-    config, pages = house.ground.config, Pages(house.ground)
+    config, pages = house.config, Pages(house.ground)
     doors: list[APIRouter | Sequence[BaseRoute]] = [
         health.routes(house.database),
         metrics.routes(house.database),

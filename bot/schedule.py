@@ -51,7 +51,7 @@ TABLE = (
     Line("retention", "43 2 * * *", "words older than the shop keeps go, if it says so"),
     Line("old updates", "23 3 * * *", "Telegram updates of a week ago go, codes of yesterday, prices seen a month ago"),
 )
-"""What repeats. `app.py` says which function does it."""
+"""What repeats. `jobs.py` says what does it."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import sqlite3
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import sqlalchemy as sa
 from program import Program
 from working import until
 
-from bot import start
+from bot import schedule, start
+from bot.app import App
 from bot.base import config as settings
 from bot.base.database import Database, table
 from bot.demo.telegram import Telegram
+from bot.jobs import Jobs
 from bot.tables.events import Event
 from bot.tables.people import Identity
 
@@ -131,6 +134,15 @@ async def test_the_secret_is_made_once_and_kept(empty_url: str) -> None:
     own = settings.load(None, {"AFTERCART_DATABASE__URL": empty_url, "AFTERCART_WEB__SECRET": "ours"})
     async with start.ready(own) as (_database, ground):
         assert ground.secret == "ours"
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+async def test_every_line_of_the_schedule_has_its_job_and_every_job_its_line(empty_url: str) -> None:
+    config = settings.load(None, {"AFTERCART_DATABASE__URL": empty_url})
+    async with AsyncExitStack() as stack:
+        database, ground = await stack.enter_async_context(start.ready(config))
+        house = await App(config)._build(stack, database, ground, {"work"})
+        assert sorted(Jobs(house).table()) == sorted(line.name for line in schedule.TABLE)
 
 
 @pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)

@@ -1,0 +1,108 @@
+"""What the lines of `schedule.TABLE` do, a method for each."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from automations.audiences.standings import Standings
+from automations.consent import opt_in
+from automations.experiments import looks
+from automations.experiments.outcomes import Window
+from automations.running import publishing
+from automations.running.sweeps.runner import Sweeps
+from bot.base import clock, logs
+from bot.contacts import retention
+from bot.house import House
+from bot.inbound.telegram import inbox
+from bot.shops import prices
+from bot.support.escalation import burn_alarm, queue_alarm
+from bot.support.feedback import complaints
+from bot.support.self_service import codes
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True)
+class Jobs:
+    house: House
+
+    def table(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """By the names of their lines."""
+        return {
+            "queue delay": self.look_at_queue,
+            "goals": self.look_at_goals,
+            "flow files": self.look_at_flows,
+            "segment files": self.house.segment_watch.take_changes,
+            "sweeps": self.sweep,
+            "segments": self.look_at_segments,
+            "standings": self.count_all,
+            "merged customers": self.count_merged,
+            "complaints": self.end_complaints,
+            "staff groups": self.look_at_groups,
+            "experiments": self.look_at_experiments,
+            "retention": self.keep_no_longer,
+            "old updates": self.forget_old,
+        }
+
+    async def look_at_queue(self) -> None:
+        async with self.house.database.transaction() as session:
+            await queue_alarm.look(session, self.house.desk, clock.now())
+
+    async def look_at_goals(self) -> None:
+        now, desk = clock.now(), self.house.desk
+        async with self.house.database.reading() as session:
+            found = await burn_alarm.look(session, desk, now)
+        for one in found:
+            async with self.house.database.transaction() as session:
+                await burn_alarm.alarm(session, desk, one, now)
+
+    async def look_at_flows(self) -> None:
+        house = self.house
+        found = await asyncio.to_thread(house.watch.look)
+        if found is not None:
+            async with house.database.transaction() as session:
+                await publishing.publish(session, house.ground, found, clock.now())
+            house.flows.take(found)
+            house.watch.taken()
+            log.info("changed flows are in use", flows=sorted(found.by_name))
+
+    async def sweep(self) -> None:
+        await Sweeps(self.house.database, self.house.starter, self.house.flows).run()
+
+    async def look_at_segments(self) -> None:
+        await self.house.segment_watch.take_changes()
+        await self.house.members.refresh(self.house.database)
+
+    async def count_all(self) -> None:
+        await Standings(self.house.config).nightly(self.house.database)
+
+    async def count_merged(self) -> None:
+        await Standings(self.house.config).catch_up(self.house.database)
+
+    async def end_complaints(self) -> None:
+        whole = True
+        while whole:
+            async with self.house.database.transaction() as session:
+                whole = await complaints.end_unconfirmed(session, self.house.desk, clock.now())
+
+    async def look_at_groups(self) -> None:
+        if self.house.telegram is not None:
+            from bot.inbound.telegram.group_health import GroupHealth  # noqa: PLC0415 - imports aiogram
+
+            await GroupHealth(self.house.database, self.house.telegram, self.house.desk).look()
+
+    async def look_at_experiments(self) -> None:
+        config = self.house.config
+        window = Window(config.automations.attribution_window, config.shop.currency)
+        async with self.house.database.transaction() as session:
+            await looks.take(session, window, clock.now())
+
+    async def keep_no_longer(self) -> None:
+        await retention.run(self.house.database, self.house.config, clock.now())
+
+    async def forget_old(self) -> None:
+        async with self.house.database.transaction() as session:
+            await inbox.forget(session, clock.now())
+            await codes.forget(session, clock.now())
+            await opt_in.forget(session, clock.now())
+            await prices.forget(session, clock.now())
