@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from automations.definition import flow, flow_files
+from automations.definition import flow_files, step
 from bot.__main__ import cli
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,4 +70,4 @@ def test_the_flow_of_the_readme_is_one(tmp_path: Path) -> None:
     )
     (tmp_path / "thanks.toml").write_text(found, "utf-8")
     steps = flow_files.load([tmp_path]).by_name["thanks"].steps
-    assert {step.kind for step in steps} == set(flow.KINDS) - {"check"}
+    assert {one.kind for one in steps} == set(step.KINDS) - {"check"}

@@ -59,6 +59,12 @@ def viewed_items(person: Person, now: datetime, bought_within: timedelta, most: 
     return list(shown.values())[:most]
 
 
+def dated(context: Mapping[str, Any], order: Row) -> dict[str, Any]:
+    """The context with the times of the order, from which waits are counted."""
+    told = {name: order[name].isoformat() for name in ("ordered_at", "delivered_at") if order[name]}
+    return {**context, **told}
+
+
 def kept(order: Row) -> list[Row]:
     """The lines of an order that did not go back, each with what is left of its quantity (partial refunds drop out)."""
     left = [{**item, "quantity": _count(item, "quantity", 1) - _count(item, "refunded", 0)} for item in order["items"]]

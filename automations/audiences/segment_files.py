@@ -17,7 +17,7 @@ from automations.audiences.segment import MODELS, Part, Rule, Segment
 from bot.base import paths
 from bot.base.config import LANGUAGES, Config
 from bot.base.errors import Finding, FindingsError
-from bot.base.toml_source import Source, near
+from bot.base.toml_source import Source, mistake, near
 from bot.events import names
 
 Say = Callable[[Sequence[str | int], str], Finding]
@@ -164,19 +164,10 @@ def _echo(error: Any, errors: Sequence[Any]) -> bool:
 
 def _explained(error: Any, say: Say) -> Finding:
     path = [part for part in error["loc"] if not (isinstance(part, str) and "[" in part)]
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        words = [part for part in path[:-1] if isinstance(part, str)]
-        model: type[Part] = next((MODELS[word] for word in reversed(words) if word in MODELS), Segment)
-        known = [one.alias or key for key, one in model.model_fields.items()]
-        kind = "unknown condition" if model is Rule else "unknown key"
-        message = f"{kind}; {near(str(path[-1]), known)}"
-    elif error["type"] == "missing":
-        message = "this is missing"
-    elif error["type"] == "literal_error":
-        allowed = re.findall(r"'([^']+)'", str(error["ctx"]["expected"]))
-        message = f"{error['input']!r} is not one of them; {near(str(error['input']), allowed)}"
-    return say(path, message)
+    words = [part for part in path[:-1] if isinstance(part, str)]
+    model: type[Part] = next((MODELS[word] for word in reversed(words) if word in MODELS), Segment)
+    known = [one.alias or key for key, one in model.model_fields.items()]
+    return say(path, mistake(error, known, "unknown condition" if model is Rule else "unknown key"))
 
 
 def check(segment: Segment, config: Config, known: Collection[str], say: Say) -> list[Finding]:

@@ -9,25 +9,12 @@ from automations.audiences.segment_files import Segments
 from bot.base import logs
 from bot.base.config import Config
 from bot.base.errors import FindingsError
+from bot.base.toml_source import marks
 
 log = logs.get(__name__)
 
 EVERY = 10.0
 """Seconds between two looks."""
-
-Mark = frozenset[tuple[str, int, int]]
-
-
-def _mark(config: Config) -> Mark:
-    """Names, sizes and times of change of all files."""
-    found = set()
-    for file in segment_files.every(config).values():
-        try:
-            about = file.stat()
-        except OSError:  # gone between the two looks
-            continue
-        found.add((str(file), about.st_mtime_ns, about.st_size))
-    return frozenset(found)
 
 
 @dataclass
@@ -36,11 +23,11 @@ class SegmentWatch:
 
     config: Config
     segments: Segments = field(init=False)
-    _seen: Mark = field(init=False)
+    _seen: frozenset[tuple[str, int, int]] = field(init=False)
     _looking: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self._seen = _mark(self.config)  # before they are read: what changes after that is seen
+        self._seen = self._marks()  # before they are read: what changes after that is seen
         self.segments = segment_files.load(self.config)
 
     async def take_changes(self) -> None:
@@ -60,7 +47,7 @@ class SegmentWatch:
 
     def look(self) -> Segments | None:
         """The segments of the files if these changed and are right; None if there is nothing new to use."""
-        mark = _mark(self.config)
+        mark = self._marks()
         if mark == self._seen:
             return None
         self._seen = mark
@@ -70,3 +57,6 @@ class SegmentWatch:
             for finding in error.findings:
                 log.error("a changed segment is wrong, the segments from before go on", finding=str(finding))
             return None
+
+    def _marks(self) -> frozenset[tuple[str, int, int]]:
+        return marks(segment_files.every(self.config).values())

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from automations.definition import flow as flows
-from automations.definition.flow import Channel, Coupon, Duration, Flow, Name, Part, Throttle
+from automations.definition.flow import Flow
+from automations.definition.parts import Channel, Duration, Name, Part, Throttle
+from automations.definition.step import Coupon, Step
 from bot.base import clock
 
 PREFIX = "broadcast:"
@@ -98,7 +100,7 @@ class Broadcast(Part):
     zone: Annotated[str, AfterValidator(_zone)] = SHOP
     late: Literal["send", "skip"] = "send"
     throttle: Throttle | None = None
-    max_lateness: Duration = flows.Step.model_fields["max_lateness"].default
+    max_lateness: Duration = Step.model_fields["max_lateness"].default
     coupon: Annotated[Coupon, BeforeValidator(_pool)] | None = None
     holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     quiet_hours: Literal["shop", "off"] = "shop"

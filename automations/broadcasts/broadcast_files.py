@@ -15,19 +15,19 @@ from pydantic import BaseModel, ValidationError
 
 from automations.audiences import segment_files
 from automations.broadcasts.broadcast import RECIPIENT, STEP, Arm, Broadcast, Trial, of, stored
-from automations.definition import flow as flows
 from automations.definition import words
+from automations.definition.step import Coupon, Step
 from automations.definition.words import Words
 from bot.base import paths
 from bot.base.config import Config
 from bot.base.errors import Finding, FindingsError
-from bot.base.toml_source import Source, near
+from bot.base.toml_source import Source, mistake, near
 
 Say = Callable[[Sequence[str | int], str], Finding]
 Path_ = Sequence[str | int]
 
 _SENDERS = ("email", "telegram")
-_MODELS: Mapping[str, type[BaseModel]] = {"test": Trial, "variants": Arm, "coupon": flows.Coupon}
+_MODELS: Mapping[str, type[BaseModel]] = {"test": Trial, "variants": Arm, "coupon": Coupon}
 _ROUNDS = 5
 
 
@@ -170,18 +170,9 @@ def _without(tree: dict[str, Any], error: Any) -> bool:
 
 def _explained(error: Any, say: Say) -> Finding:
     path = list(error["loc"])
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        words = [part for part in path[:-1] if isinstance(part, str)]
-        model = next((_MODELS[word] for word in reversed(words) if word in _MODELS), Broadcast)
-        known = [key for key in model.model_fields if key != "name" or model is Arm]
-        message = f"unknown key; {near(str(path[-1]), known)}"
-    elif error["type"] == "missing":
-        message = "this is missing"
-    elif error["type"] == "literal_error":
-        allowed = re.findall(r"'([^']+)'", str(error["ctx"]["expected"]))
-        message = f"{error['input']!r} is not one of them; {near(str(error['input']), allowed)}"
-    return say(path, message)
+    words = [part for part in path[:-1] if isinstance(part, str)]
+    model = next((_MODELS[word] for word in reversed(words) if word in _MODELS), Broadcast)
+    return say(path, mistake(error, [key for key in model.model_fields if key != "name" or model is Arm]))
 
 
 def _check(made: Broadcast, surroundings: Around, say: Say) -> Iterator[Finding]:
@@ -216,7 +207,7 @@ def _check(made: Broadcast, surroundings: Around, say: Say) -> Iterator[Finding]
 
 def _words(made: Broadcast, knows: Words, say: Say) -> Iterator[Finding]:
     """What is wrong with the mail, and with each other way of it that the test tries."""
-    step = flows.Step(id=STEP, send=made.send, subject=made.subject, channels=made.channels, coupon=made.coupon)
+    step = Step(id=STEP, send=made.send, subject=made.subject, channels=made.channels, coupon=made.coupon)
     known = list(words.of_step(knows, "broadcast", step))
     yield from (say((key,), complaint) for key, complaint in known)
     for number, arm in enumerate(made.test.variants if made.test else ()):

@@ -63,6 +63,7 @@ async def look(
         flow = made.for_variant(arm)
         step = flow.steps[0]
         case = Case(flow.name, now, {}, now, language, Care({}))
+        # A code of nobody: looking takes none from the pool.
         code = {"code": "XXXX-XXXX", "title": "", "expires_on": ""} if step.coupon else {}
         writing = Writing(ground, Care({}), flow, step, person, case, reader.email, links, coupon=code)
         try:

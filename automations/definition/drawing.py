@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from automations.definition.flow import Flow, Step, Variant, Wait
+from automations.definition.flow import Flow, Variant
+from automations.definition.step import Step, Wait
 
 
 def lines(flow: Flow, people: Mapping[str, int] | None = None) -> list[str]:
@@ -67,6 +68,8 @@ def _step(step: Step) -> str:
 def _wait(wait: Wait) -> str:
     if wait.elapsed is not None:
         return duration(wait.elapsed)
+    if wait.weekday is not None:
+        return f"until {wait.weekday.capitalize()} at {wait.at:%H:%M} where they live"
     days = wait.days or 0
     origins = {None: "", "delivery": "the parcel arrived", "occurrence": "the day", "run_out": "it is used up"}
     origin = origins[wait.since]

@@ -9,7 +9,8 @@ from rapidfuzz import fuzz, process
 
 from automations.asking import conditions
 from automations.definition import names, words
-from automations.definition.flow import Flow, Step
+from automations.definition.flow import Flow
+from automations.definition.step import Step
 from automations.definition.words import Words
 from bot.base.errors import Finding
 from bot.base.toml_source import Source, near

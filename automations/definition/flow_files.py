@@ -3,7 +3,6 @@
 Every mistake becomes a finding with file, line, key, reason and the nearest name that is known.
 """
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -13,14 +12,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from automations.audiences import segment_files
-from automations.definition import flow, goods
+from automations.definition import flow, goods, step
 from automations.definition.flow import Flow
 from automations.definition.flow_checks import Check, Surroundings
 from automations.definition.words import Words
 from bot.base import paths
 from bot.base.config import Config
 from bot.base.errors import Finding, FindingsError
-from bot.base.toml_source import Source, near
+from bot.base.toml_source import Source, mistake
 
 
 @dataclass(frozen=True)
@@ -149,9 +148,9 @@ def _without(tree: dict[str, Any], error: Any) -> bool:
 
 
 _MODELS: dict[str, type[BaseModel]] = {
-    "trigger": flow.Trigger, "enrol": flow.Enrol, "exit": flow.Exit, "steps": flow.Step, "wait": flow.Wait,
-    "wait_for": flow.WaitFor, "split": flow.Split, "coupon": flow.Coupon, "tag": flow.Tag, "task": flow.Task,
-    "webhook": flow.Webhook, "experiment": flow.Experiment, "variants": flow.Variant,
+    "trigger": flow.Trigger, "enrol": flow.Enrol, "exit": flow.Exit, "steps": step.Step, "wait": step.Wait,
+    "wait_for": step.WaitFor, "split": step.Split, "coupon": step.Coupon, "tag": step.Tag, "task": step.Task,
+    "webhook": step.Webhook, "experiment": flow.Experiment, "variants": flow.Variant,
     "restock": goods.Restock, "drop": goods.Drop, "refill": goods.Refill,
 }  # fmt: skip
 
@@ -165,17 +164,7 @@ def _model(path: Sequence[str | int]) -> type[BaseModel]:
 
 
 def _explained(source: Source, error: Any) -> Finding:
-    path = error["loc"]
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        model = _model(path)
-        known = [one.alias or key for key, one in model.model_fields.items() if key != "name"]
-        message = f"unknown key; {near(str(path[-1]), known)}"
-        if model is flow.Step:
-            message = f"unknown key, or a kind of step that does not exist; {near(str(path[-1]), known)}"
-    elif error["type"] == "missing":
-        message = "this is missing"
-    elif error["type"] == "literal_error":
-        allowed = re.findall(r"'([^']+)'", str(error["ctx"]["expected"]))
-        message = f"{error['input']!r} is not one of them; {near(str(error['input']), allowed)}"
-    return source.finding(path, message)
+    model = _model(error["loc"])
+    known = [one.alias or key for key, one in model.model_fields.items() if key != "name"]
+    unknown = "unknown key, or a kind of step that does not exist" if model is step.Step else "unknown key"
+    return source.finding(error["loc"], mistake(error, known, unknown))

@@ -8,10 +8,9 @@ from automations.definition.flow_checks import Surroundings
 from automations.definition.flow_files import Flows
 from bot.base import logs
 from bot.base.errors import Finding, FindingsError
+from bot.base.toml_source import marks
 
 log = logs.get(__name__)
-
-Mark = tuple[tuple[str, int, int], ...]
 
 
 class FlowWatch:
@@ -49,13 +48,5 @@ class FlowWatch:
         """What the last look found is published and runs."""
         self._seen = self._looking
 
-    def _mark(self) -> Mark:
-        files = [file for folder in self.folders for file in sorted(folder.glob("*.toml"))]
-        found = []
-        for file in files:
-            try:
-                about = file.stat()
-            except OSError:  # gone between the two looks
-                continue
-            found.append((str(file), about.st_mtime_ns, about.st_size))
-        return tuple(found)
+    def _mark(self) -> frozenset[tuple[str, int, int]]:
+        return marks(file for folder in self.folders for file in folder.glob("*.toml"))

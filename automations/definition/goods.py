@@ -3,16 +3,12 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from bot.base.config.types import Duration
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from automations.definition.parts import Duration, Part
 
 
-class Restock(_Part):
+class Restock(Part):
     """When people who wait for something are told: at least `minimum` pieces are there for as long as `sustained`.
 
     They are told in batches of `per_unit` people for each piece, who asked first comes first; the next batch follows
@@ -26,7 +22,7 @@ class Restock(_Part):
     expires: Duration = timedelta(days=90)
 
 
-class Drop(_Part):
+class Drop(Part):
     """When a price has dropped for somebody: by `percent` and by `least` units of its currency, below what they saw.
 
     It must hold for `debounce`: a mistyped price is mended by then. `most` things stand in one mail.
@@ -38,7 +34,7 @@ class Drop(_Part):
     most: Annotated[int, Field(ge=1, le=12)] = 6
 
 
-class Refill(_Part):
+class Refill(Part):
     """Something that is used up: one piece lasts `days`.
 
     Its family are the `products` (ids) and whatever stands in one of the `categories`, as the shop names them.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from automations.definition.flow import Step
+from automations.definition.step import Step
 
 Key = str
 Complaint = tuple[Key, str]

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from automations.asking import service
-from automations.definition.flow import Step
+from automations.definition.step import Step
 from automations.gate import permission, ways
 from automations.gate.asked import Asked, Means, No, Way
 from automations.gate.batch import Batch

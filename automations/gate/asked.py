@@ -9,7 +9,8 @@ from automations.asking import facts
 from automations.asking.facts import Person
 from automations.asking.matter import Case
 from automations.care import Care
-from automations.definition.flow import Flow, Step
+from automations.definition.flow import Flow
+from automations.definition.step import Step
 from automations.definition.versions import Version
 from automations.gate.coupons import Code
 from bot.base.ground import Ground

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.definition.flow import Flow, Rate
+from automations.definition.flow import Flow
+from automations.definition.parts import Rate
 from automations.gate.asked import Asked
 from bot.base import clock
 from bot.base.database import insert, table

@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.definition.flow import Flow, Step
+from automations.definition.flow import Flow
+from automations.definition.step import Step
 from automations.definition.versions import Versions
 from automations.running import waits
 from bot.base import quiet

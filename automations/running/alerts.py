@@ -86,8 +86,8 @@ async def _write_down(session: AsyncSession, secret: str, happened: Happened) ->
     if last is None or (asked and last.action != "granted" and happened.ts > last.at):
         proof = {"ip": happened.context.get("ip"), "user_agent": happened.context.get("userAgent")}
         texts = {name: value for name, value in proof.items() if isinstance(value, str)}
-        await contacts.allow_one(
-            session, secret, happened.contact_id, "email", named, TOPIC, happened.source, happened.ts, **texts
+        await contacts.allow(
+            session, secret, happened.contact_id, "email", named, TOPIC, happened.source, happened.ts, True, **texts
         )
 
 

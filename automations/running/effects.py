@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.definition.flow import Step
+from automations.definition.step import Step
 from automations.experiments import holdout
 from bot.base import ids, work
 from bot.base.database import insert, table

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.asking.matter import SKEW, same_thing
-from automations.definition.flow import WaitFor
+from automations.definition.step import WaitFor
 from bot.base.database import table
 from bot.tables.events import Event
 

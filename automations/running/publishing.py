@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.definition import versions
-from automations.definition.flow import Flow, Step
+from automations.definition.flow import Flow
 from automations.definition.flow_files import Flows
+from automations.definition.step import Step
 from automations.definition.versions import Version, Versions
 from automations.running import exits, waits
 from bot.base import logs, work

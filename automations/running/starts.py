@@ -14,7 +14,7 @@ from automations.asking.facts import Person
 from automations.asking.matter import Case
 from automations.care import Care
 from automations.definition import versions
-from automations.definition.flow import Flow, Step
+from automations.definition.flow import Flow
 from automations.definition.versions import Version, Versions
 from automations.experiments import exposures
 from automations.running import exits, heard, lots, refusals, waits
@@ -61,7 +61,8 @@ class Starter:
         zone = zones.local(self.ground.config, person.contact).zone
         began = 0
         for context in await self._reasons(session, flow, person, cause, now):
-            mark = await self._mark(session, person, now) if "{address_hash}" in flow.enrol.key else ""
+            patterns = flow.enrol.key + (flow.enrol.otherwise or "")
+            mark = await self._mark(session, person, now) if "{address_hash}" in patterns else ""
             key = _key(flow, cause, {**context, "address_hash": mark}, zone)
             case = Case(flow.name, cause.ts, context, now, self._language(person), self.care)
             same = await _find(session, flow.name, key)
@@ -104,27 +105,27 @@ class Starter:
         if same["status"] != "active" or flow.enrol.on_repeat == "ignore":
             return
         changed: dict[str, Any] = {"context": {**same["context"], **case.context}}
-        step = await self._step(session, same)
-        again = (
-            step is not None and step.reset_on_trigger and step.wait is not None and step.wait.elapsed is not None
-            and same["resets"] < MAX_RESETS and case.now < same["entered_at"] + RESETS_FOR
-        )  # fmt: skip
-        if not again and changed["context"] == same["context"]:
+        idle = await self._idle(session, same, case.now)
+        if idle is None and changed["context"] == same["context"]:
             return
         if await self._first_no(session, flow, person, case):
             return
-        if again and step is not None and step.wait is not None and step.wait.elapsed is not None:
-            due = max(case.anchor_ts, same["step_entered_at"]) + step.wait.elapsed
-            changed |= {"due_at": due, "planned_at": due, "resets": same["resets"] + 1,
-                        "step_entered_at": max(case.anchor_ts, same["step_entered_at"])}  # fmt: skip
+        if idle is not None:
+            since = max(case.anchor_ts, same["step_entered_at"])
+            changed |= {"due_at": since + idle, "planned_at": since + idle, "resets": same["resets"] + 1,
+                        "step_entered_at": since}  # fmt: skip
             work.kick(session, "enrolments")
         await session.execute(
             sa.update(_rows).where(_rows.c.id == same["id"], _rows.c.status == "active").values(changed)
         )
 
-    async def _step(self, session: AsyncSession, row: Mapping[str, Any]) -> Step | None:
+    async def _idle(self, session: AsyncSession, row: Mapping[str, Any], now: datetime) -> timedelta | None:
+        """How long the wait is that starts again now; None if the enrolment is in no such wait, or was in it enough."""
+        if row["resets"] >= MAX_RESETS or now >= row["entered_at"] + RESETS_FOR:
+            return None
         found = (await self.versions.find(session, [row["version_id"]])).get(row["version_id"])
-        return found.flow.for_variant(row["variant"]).step(row["step_id"]) if found and found.flow else None
+        step = found.flow.for_variant(row["variant"]).step(row["step_id"]) if found and found.flow else None
+        return step.wait.elapsed if step and step.reset_on_trigger and step.wait else None
 
     async def _first_no(
         self, session: AsyncSession, flow: Flow, person: Person, case: Case

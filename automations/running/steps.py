@@ -15,7 +15,8 @@ from automations.asking.conditions import Condition
 from automations.asking.facts import Person
 from automations.asking.matter import Case
 from automations.care import Care
-from automations.definition.flow import Flow, Step
+from automations.definition.flow import Flow
+from automations.definition.step import Step
 from automations.experiments import assignment
 from automations.running import heard, waits
 

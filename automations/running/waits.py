@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from automations.definition.flow import Wait
+from automations.definition.step import WEEKDAYS, Wait
 from bot.base import clock
 
 TRANSIT = timedelta(days=7)
@@ -23,6 +23,9 @@ def end(wait: Wait, start: datetime, zone: ZoneInfo, context: Mapping[str, Any])
     """
     if wait.elapsed is not None:
         return start + wait.elapsed
+    if wait.weekday is not None:
+        assert wait.at is not None
+        return _next(WEEKDAYS.index(wait.weekday), wait.at, start, zone)
     days = wait.days or 0
     if wait.since == "occurrence":
         assert wait.at is not None
@@ -35,6 +38,13 @@ def end(wait: Wait, start: datetime, zone: ZoneInfo, context: Mapping[str, Any])
     day = origin.astimezone(zone).date() + timedelta(days=days)
     at = _instant(day, wait.at, zone)
     return at if days or at > origin else _instant(day + timedelta(days=1), wait.at, zone)
+
+
+def _next(weekday: int, at: time, start: datetime, zone: ZoneInfo) -> datetime:
+    today = start.astimezone(zone).date()
+    day = today + timedelta(days=(weekday - today.weekday()) % 7)
+    found = _instant(day, at, zone)
+    return found if found > start else _instant(day + timedelta(days=7), at, zone)
 
 
 def _instant(day: date, at: time, zone: ZoneInfo) -> datetime:

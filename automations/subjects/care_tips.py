@@ -38,9 +38,7 @@ def reasons(flow: Flow, person: Person, context: Mapping[str, Any], care: Care) 
     order = person.order(context.get("order_id"))
     if order is None:
         return []
-    known = {**context, "ordered_at": order["ordered_at"].isoformat()}
-    if order["delivered_at"]:
-        known["delivered_at"] = order["delivered_at"].isoformat()
+    known = matter.dated(context, order)
     if flow.enrol.each != "care_category":
         return [known]
     found = {care.category_of(line): None for line in matter.kept(order)}

@@ -49,10 +49,7 @@ def reasons(_flow: Flow, person: Person, context: Mapping[str, Any], _care: Care
     order = person.order(context.get("order_id"))
     if order is None:
         return []
-    known = {**context, "ordered_at": order["ordered_at"].isoformat()}
-    if order["delivered_at"]:
-        known["delivered_at"] = order["delivered_at"].isoformat()
-    return [known]
+    return [matter.dated(context, order)]
 
 
 _SURVEY = {

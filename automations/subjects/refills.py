@@ -40,9 +40,7 @@ def reasons(flow: Flow, person: Person, context: Mapping[str, Any], _care: Care)
     order = person.order(context.get("order_id"))
     if order is None:
         return []
-    known = {**context, "ordered_at": order["ordered_at"].isoformat()}
-    if order["delivered_at"]:
-        known["delivered_at"] = order["delivered_at"].isoformat()
+    known = matter.dated(context, order)
     found = []
     for family in dict.fromkeys(refill.family for refill in flow.refill):
         rules = [refill for refill in flow.refill if refill.family == family]

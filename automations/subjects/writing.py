@@ -8,7 +8,8 @@ from typing import Any
 from automations.asking.facts import Person, Row
 from automations.asking.matter import Case
 from automations.care import Care
-from automations.definition.flow import Flow, Step
+from automations.definition.flow import Flow
+from automations.definition.step import Step
 from bot.base.ground import Ground
 from bot.outbound.email import tracking
 from bot.outbound.email.tracking import LinkTokens

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +67,27 @@ def near(word: str, known: Collection[str]) -> str:
     """`did you mean cart?`, or the list of what is known."""
     found = process.extractOne(word.lower(), list(known), scorer=fuzz.ratio, score_cutoff=60)
     return f"did you mean {found[0]}?" if found else f"known here: {', '.join(sorted(set(known)))}"
+
+
+def mistake(error: Any, known: Collection[str], unknown: str = "unknown key") -> str:
+    """What a pydantic error says to whoever wrote the file. `known` are the keys that may stand where it points."""
+    if error["type"] == "extra_forbidden":
+        return f"{unknown}; {near(str(error['loc'][-1]), known)}"
+    if error["type"] == "missing":
+        return "this is missing"
+    if error["type"] == "literal_error":
+        allowed = re.findall(r"'([^']+)'", str(error["ctx"]["expected"]))
+        return f"{error['input']!r} is not one of them; {near(str(error['input']), allowed)}"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def marks(files: Iterable[Path]) -> frozenset[tuple[str, int, int]]:
+    """Names, times of change and sizes: these differ as soon as a file was written, came or went."""
+    found = set()
+    for file in files:
+        try:
+            about = file.stat()
+        except OSError:  # gone between the two looks
+            continue
+        found.add((str(file), about.st_mtime_ns, about.st_size))
+    return frozenset(found)

@@ -1,6 +1,6 @@
 """Who is this, and what do they allow: find, create, merge, consent, forget. Start reading at resolve.py."""
 
-from bot.contacts.consent import EVERY_TOPIC, allow, allow_one, allowed, request, suppress, suppressed, withdraw
+from bot.contacts.consent import EVERY_TOPIC, allow, allowed, request, suppress, suppressed, withdraw
 from bot.contacts.forget import erase, was_erased
 from bot.contacts.identity import address, current, find, identities, mark_reachable, mark_unreachable, normalise
 from bot.contacts.merge import merge
@@ -11,7 +11,6 @@ __all__ = [
     "EVERY_TOPIC",
     "address",
     "allow",
-    "allow_one",
     "allowed",
     "current",
     "erase",

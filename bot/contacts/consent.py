@@ -37,36 +37,20 @@ async def allow(
     topic: str,
     source: str,
     at: datetime,
+    one_thing: bool = False,
+    /,
     **proof: str | None,
 ) -> None:
     """Write down that mail of this topic is wanted at this address since `at`.
 
     `source` says where it was said (`checkout`, `import`, …); `proof` is ip, user_agent, text_version. Somebody who
-    unsubscribed and wants it again gets it again; an import cannot want in their place.
+    unsubscribed and wants it again gets it again; an import cannot want in their place. `one_thing`: it was asked for
+    by whoever knew the address, so a stop of that topic is lifted and one of everything stays.
     """
     hashed = _hash(channel, address, secret)
     await _append(session, contact_id, channel, hashed, topic, "granted", source, at, proof)
-    if not source.startswith("import"):
-        await _lift(session, channel, hashed, ("", EVERY_TOPIC, topic), at)
-
-
-async def allow_one(
-    session: AsyncSession,
-    secret: str,
-    contact_id: int | None,
-    channel: str,
-    address: str,
-    topic: str,
-    source: str,
-    at: datetime,
-    **proof: str | None,
-) -> None:
-    """As `allow`, for one thing that was asked for by whoever knew the address: a stop of that topic is lifted, one of
-    everything stays.
-    """
-    hashed = _hash(channel, address, secret)
-    await _append(session, contact_id, channel, hashed, topic, "granted", source, at, proof)
-    await _lift(session, channel, hashed, (topic,), at)
+    if one_thing or not source.startswith("import"):
+        await _lift(session, channel, hashed, (topic,) if one_thing else ("", EVERY_TOPIC, topic), at)
 
 
 async def _lift(session: AsyncSession, channel: str, hashed: str, topics: Sequence[str], at: datetime) -> None:

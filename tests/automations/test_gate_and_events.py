@@ -53,8 +53,6 @@ Hold = Callable[[ShopWorld, AsyncSession], Awaitable[object]]
 
 async def waiting(database: Database, texts: Texts) -> ShopWorld:
     """The first mail of one person is due."""
-    if database.engine.dialect.name == "sqlite":
-        pytest.skip("one writer at a time")
     shop = await shop_world.opened(database, texts, TWO_MAILS)
     await shop.person()
     await shop.adds()
@@ -108,6 +106,7 @@ def _claimed(shop: ShopWorld) -> asyncio.Event:
     return reached
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite: one writer at a time
 @pytest.mark.parametrize("hold", [_event, _trigger, _engine, _publishing, _resuming, _ending])
 async def test_the_gate_does_not_wait_for_whoever_holds_the_enrolment(
     database: Database, texts: Texts, hold: Hold
@@ -124,6 +123,7 @@ async def test_the_gate_does_not_wait_for_whoever_holds_the_enrolment(
     assert mail["status"] == "sent"
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite: one writer at a time
 async def test_a_mail_that_was_settled_while_somebody_held_the_enrolment_is_found_within_a_quarter_of_an_hour(
     database: Database, texts: Texts
 ) -> None:
@@ -140,6 +140,7 @@ async def test_a_mail_that_was_settled_while_somebody_held_the_enrolment_is_foun
     assert [message["step_id"] for message in await shop.written()] == ["first", "second"]
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite: one writer at a time
 async def test_the_engine_that_looks_just_when_the_mail_is_settled_looks_again(
     database: Database, texts: Texts
 ) -> None:

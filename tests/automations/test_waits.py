@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automations.definition.flow import Wait
+from automations.definition.step import Wait
 from automations.running import waits
 from bot.base import quiet
 from bot.base.config import Config
@@ -105,3 +105,20 @@ def test_the_zone_comes_from_the_best_source_that_names_a_real_one(
     config = Config.model_validate({"shop": {"timezone": "Europe/Vienna"}})
     found = zones.local(config, {"timezone": timezone, "traits": traits, "country": country})
     assert (found.zone.key, found.source) == (zone, source)
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        ("2026-03-04T11:00:00+00:00", "2026-03-10T09:00:00+00:00"),  # a Wednesday: the Tuesday to come
+        ("2026-03-10T08:59:00+00:00", "2026-03-10T09:00:00+00:00"),  # that morning
+        ("2026-03-10T09:00:00+00:00", "2026-03-17T09:00:00+00:00"),  # strictly after
+        ("2026-03-09T23:30:00+00:00", "2026-03-10T09:00:00+00:00"),  # it is Tuesday there already
+        ("2026-03-26T12:00:00+00:00", "2026-03-31T08:00:00+00:00"),  # summer time has begun
+    ],
+)
+def test_a_wait_for_a_weekday_ends_on_the_next_one_where_they_live(start: str, expected: str) -> None:
+    wait = Wait(weekday="tuesday", at=time(10))
+    ended = waits.end(wait, datetime.fromisoformat(start), ZoneInfo("Europe/Berlin"), {})
+    assert ended == datetime.fromisoformat(expected)
+    assert wait.local, "it is worked out again when the zone of the person changes"

@@ -3,7 +3,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 import sqlalchemy as sa
-from aiogram.exceptions import TelegramNetworkError
 from conftest import NOON
 from telegram_world import World, world
 
@@ -204,34 +203,3 @@ async def test_a_reaction_that_the_group_does_not_know_is_no_failure(here: World
     await here.deliver()
     assert here.telegram.messages(here.group)[-1].reactions == ["👌"]
     assert {row["status"] for row in await here.messages()} == {"sent"}
-
-
-async def _lost(here: World, *numbers: int) -> list[Ticket]:
-    """Tickets whose topics were made, and nobody heard of it: as when the program dies while they are asked for."""
-    tickets = [await here.ticket(number) for number in numbers]
-    here.telegram.faults.add("lost", method="createForumTopic", times=len(tickets))
-    for ticket in tickets:
-        with pytest.raises(TelegramNetworkError):
-            await _topics(here).open(_id(ticket), f"#{ticket.number} Ada")
-    return tickets
-
-
-def _topics(here: World) -> Topics:
-    return Topics(here.database, here.bot, here.ground, here.worker)
-
-
-def _id(ticket: Ticket) -> int:
-    assert ticket.id is not None
-    return ticket.id
-
-
-async def test_topics_whose_answers_were_lost_together_are_found_again_each_by_its_own_ticket(here: World) -> None:
-    tickets = await _lost(here, 1001, 1002, 1003)
-    here.telegram.latency = 0.05
-    topics = _topics(here)
-    backwards = tickets[::-1]
-    found = await asyncio.gather(*(topics.open(_id(ticket), f"#{ticket.number} Ada") for ticket in backwards))
-    names = {thread: topic.name for thread, topic in here.telegram.group.topics.items()}
-    assert [names[one.thread_id] for one in found] == ["#1003 Ada", "#1002 Ada", "#1001 Ada"]
-    assert len(names) == 3, "none was made a second time"
-    assert [one.text for one in here.telegram.messages(here.group) if one.kind == "text"] == []

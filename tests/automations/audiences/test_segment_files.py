@@ -193,6 +193,7 @@ async def test_a_process_without_a_metronome_looks_until_it_stops(
             await asyncio.sleep(0.01)
         stop.set()
         await following
+    assert "mine" in watch.segments.by_name
 
 
 def test_segment_files_are_looked_at_as_often_as_flow_files() -> None:
