@@ -57,7 +57,24 @@ def files(config: Config) -> list[Finding]:
         findings += _of(part)
     if config.templates.folder and not config.templates.folder.is_dir():
         findings.append(Finding("this folder does not exist", config.source, key="templates.folder"))
-    return findings + _nobody_asked(config) + mails.lint() + ChatTemplates(folders, config.shop.language).lint()
+    return (
+        findings
+        + _nobody_asked(config)
+        + _old_keys(config)
+        + mails.lint()
+        + ChatTemplates(folders, config.shop.language).lint()
+    )
+
+
+def _old_keys(config: Config) -> list[Finding]:
+    """What keys without a name and a kind mean."""
+    if not config.events.write_keys:
+        return []
+    words = (
+        "these are page keys now: they tell what a browser does, and nothing of orders, parcels, goods or consent; "
+        'a backend needs one with kind = "server" in [[events.keys]]'
+    )
+    return [Finding(words, config.source, key="events.write_keys", warning=True)]
 
 
 def _nobody_asked(config: Config) -> list[Finding]:

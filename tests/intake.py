@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import events
 from bot.base.database import Database, table
+from bot.base.ranks import Rank
 from bot.events import Applier, Happened, NewEvent
 from bot.shops import record
 from bot.shops.inbox import Inbox
@@ -49,7 +50,8 @@ class Intake:
         name: str,
         properties: dict[str, Any] | None = None,
         *,
-        source: str = "page",
+        source: str = "web",
+        rank: Rank = "shop",
         ts: datetime = NOON,
         **body: Any,
     ) -> None:
@@ -64,6 +66,7 @@ class Intake:
             ts,
             NOON,
             {**body, "properties": properties or {}},
+            rank=rank,
         )
         async with self.database.transaction() as session:
             await events.record(session, told)
@@ -76,6 +79,7 @@ class Intake:
             session.add(
                 WebhookDelivery(
                     system=system,
+                    rank="shop",
                     topic=topic,
                     delivery_key=str(self.count),
                     headers={"x-shopify-shop-domain": "goods.myshopify.com"},

@@ -32,6 +32,7 @@ from bot.base import due, paths
 from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.base.ground import Ground
+from bot.base.ranks import Rank
 from bot.base.texts import Texts
 from bot.events import Applier, Happened, NewEvent
 from bot.outbound.email.templates import MailTemplates
@@ -129,7 +130,7 @@ class ShopWorld:
 
     async def happens(
         self, event: str, who: str = "ada@example.org", /, *, at: datetime | None = None, kind: str = "track",
-        anonymous: str | None = None, received: datetime | None = None, source: str = "web",
+        anonymous: str | None = None, received: datetime | None = None, source: str = "web", rank: Rank = "shop",
         traits: dict[str, Any] | None = None, context: dict[str, Any] | None = None, **properties: Any,
     ) -> int:  # fmt: skip
         """An event of that person reaches us now and is applied."""
@@ -141,7 +142,7 @@ class ShopWorld:
         async with self.database.transaction() as session:
             event_id = await events.record(
                 session,
-                NewEvent(source, str(self.count), kind, event, at or self.now, received or self.now, body),
+                NewEvent(source, str(self.count), kind, event, at or self.now, received or self.now, body, rank=rank),
             )
         while await self.applier.apply_due():
             pass

@@ -52,7 +52,8 @@ def test_init_writes_what_check_accepts_and_never_writes_over_it(aftercart: Shel
     written = (folder / "config.toml").read_text("utf-8")
     config = tomllib.loads(written)
     assert len(config["web"]["secret"]) > 30
-    assert config["events"]["write_keys"][0] in shown
+    assert [key["kind"] for key in config["events"]["keys"]] == ["page", "server"]
+    assert all(key["key"] in shown for key in config["events"]["keys"])
     assert (folder / "config.toml").stat().st_mode & 0o077 == 0
     ours = {"flows_folder": "flows", "segments_folder": "segments", "broadcasts_folder": "broadcasts"}
     assert ours.items() <= config["automations"].items() and config["templates"]["folder"] == "templates"

@@ -18,7 +18,7 @@ from bot.tables.shop import Cart
 
 
 def _event(message_id: str, name: str = "Product Viewed", **body: Any) -> NewEvent:
-    return NewEvent("page", message_id, "track", name, NOON, NOON, body or {"anonymousId": "a1"})
+    return NewEvent("page", message_id, "track", name, NOON, NOON, body or {"anonymousId": "a1"}, rank="page")
 
 
 async def _count(database: Database, model: type[Any]) -> int:
@@ -43,7 +43,7 @@ async def test_many_requests_share_a_commit_and_each_waits_for_it(database: Data
 
 async def test_what_the_database_refuses_hurts_its_own_request_only(database: Database) -> None:
     ingest = Ingest(database)
-    broken = NewEvent("page", None, "track", "x", NOON, NOON, {})  # type: ignore[arg-type]
+    broken = NewEvent("page", None, "track", "x", NOON, NOON, {}, rank="page")  # type: ignore[arg-type]
     ingest.start()
     results = await asyncio.gather(
         ingest.add([_event("1")]), ingest.add([broken]), ingest.add([_event("2")]), return_exceptions=True

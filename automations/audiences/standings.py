@@ -104,6 +104,7 @@ class Standings:
             received_at=now,
             body={"properties": properties},
             contact_id=row["contact_id"],
+            rank="shop",
         )
         await events.record(session, event)
 

@@ -208,7 +208,7 @@ async def _grant(
         "source": how.source,
     }  # fmt: skip
     body = {"properties": properties}
-    await record(session, NewEvent("aftercart", key, "track", "Subscribed", now, now, body, contact.id))
+    await record(session, NewEvent("aftercart", key, "track", "Subscribed", now, now, body, contact.id, rank="person"))
     return contact.id
 
 

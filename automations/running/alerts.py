@@ -167,7 +167,8 @@ async def tell(
     """Write down an event of ours for each of these people: (message id, contact, properties). Returns their ids."""
     rows = [
         {
-            "source": catalogue.SOURCE, "message_id": key, "kind": "track", "name": name, "ts": now, "received_at": now,
+            "source": catalogue.SOURCE, "rank": "shop", "message_id": key, "kind": "track", "name": name,
+            "ts": now, "received_at": now,
             "contact_id": contact_id, "body": {"properties": said}, "status": "new", "due_at": now, "attempts": 0,
         }
         for key, contact_id, said in told

@@ -87,7 +87,8 @@ def _task(one: Done, now: datetime) -> NewEvent:
     }  # fmt: skip
     key = f"task:{one.key}"
     return NewEvent(
-        "aftercart", key, "track", TASK, now, now, {"properties": properties}, one.enrolment["contact_id"]
+        "aftercart", key, "track", TASK, now, now, {"properties": properties}, one.enrolment["contact_id"],
+        rank="shop",
     )  # fmt: skip
 
 

@@ -7,3 +7,8 @@ Rank = Literal["shop", "person", "page"]
 proved who they are (a chat, a signed identity, a code or link that came back from the address). `page`: anybody who can
 read the source of a page of the shop.
 """
+
+OUR_SOURCES = frozenset({
+    "aftercart", "api", "import", "mail", "page", "shopify", "telegram", "woocommerce",
+})  # fmt: skip
+"""Names of sources that no key may take."""

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ Next:
   2. aftercart check --config {config}
   3. aftercart run --config {config}
 Your own words go to {templates}, your own flows to {flows}, segments to {segments}, broadcasts to {broadcasts}.
-Events come in with this write key: {key}
+Events come in with these keys: {page} from your pages, {server} from your backend (never in a page).
 """
 _FOLDERS = {
     "folder": "templates", "flows_folder": "flows", "segments_folder": "segments", "broadcasts_folder": "broadcasts",
@@ -38,16 +39,27 @@ def init(
         raise FindingsError(Finding("is there already and stays as it is; name another folder", paths.shown(file)))
     for one in own.values():
         one.mkdir(parents=True, exist_ok=True)
-    key = secrets.token_urlsafe(18)
+    keys = {kind: secrets.token_urlsafe(24) for kind in ("page", "server")}
     text = paths.example_config().read_text("utf-8")
-    for name, value in (("secret", f'"{secrets.token_urlsafe(32)}"'), ("write_keys", f'["{key}"]')):
-        text = re.sub(rf"^{name} = .*$", f"{name} = {value}", text, count=1, flags=re.MULTILINE)
+    text = re.sub(r"^secret = .*$", f'secret = "{secrets.token_urlsafe(32)}"', text, count=1, flags=re.MULTILINE)
+    text = _with_keys(text, keys)
     for name, value in _FOLDERS.items():
         text = re.sub(rf"^# {name} = .*$", f'{name} = "{value}"', text, count=1, flags=re.MULTILINE)
     file.touch(mode=0o600)  # it will hold tokens
     file.write_text(text, "utf-8")
     shown = {"config": paths.shown(file), **{name: paths.shown(one) for name, one in own.items()}}
-    typer.echo(f"Wrote {shown['config']}\n\n" + _NEXT.format(**shown, key=key))
+    typer.echo(f"Wrote {shown['config']}\n\n" + _NEXT.format(**shown, **keys))
+
+
+def _with_keys(text: str, keys: Mapping[str, str]) -> str:
+    """The example with a key of each kind behind where it explains them."""
+    explained = re.search(r"^# \[\[events\.keys\]\]\n(?:#.*\n)*", text, re.MULTILINE)
+    assert explained is not None
+    made = "".join(
+        f'\n[[events.keys]]\nname = "{name}"\nkey = "{keys[kind]}"\nkind = "{kind}"\n'
+        for name, kind in (("web", "page"), ("backend", "server"))
+    )
+    return text[: explained.end()] + made + text[explained.end() :]
 
 
 @in_words

@@ -105,5 +105,6 @@ async def _tell(session: AsyncSession, at: At, changed: Sequence[str], name: str
     properties = {"channel": at.channel, "topic": topic, "topics": list(changed), "source": how.source}
     key = f"{name.lower()}:{at.contact_id}:{at.channel}:{topic}:{now.isoformat()}"
     await record(
-        session, NewEvent("aftercart", key, "track", name, now, now, {"properties": properties}, at.contact_id)
+        session,
+        NewEvent("aftercart", key, "track", name, now, now, {"properties": properties}, at.contact_id, rank="person"),
     )

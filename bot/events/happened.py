@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import work
 from bot.base.database import insert, table
+from bot.base.ranks import Rank
 from bot.tables.events import Event
 
 _rows = table(Event)
@@ -20,7 +21,8 @@ class NewEvent:
     """An event on its way in; (`source`, `message_id`) comes once.
 
     `body` has, as far as present, userId, anonymousId, email, previousId, traits, properties, context and flags (what
-    was mended on the way in). `contact_id` is for those who know already whom it is about.
+    was mended on the way in). `contact_id` is for those who know already whom it is about. `rank` is that of whoever
+    said it; an event of ours that follows from another has the rank of that one.
     """
 
     source: str
@@ -31,6 +33,7 @@ class NewEvent:
     received_at: datetime
     body: Mapping[str, Any] = field(default_factory=dict)
     contact_id: int | None = None
+    rank: Rank = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,14 @@ class Happened:
     context: Mapping[str, Any]
     user_id: str | None
     anonymous_id: str | None
+    rank: Rank
 
 
 def values(event: NewEvent) -> dict[str, Any]:
     """The row of a new event, due at once."""
     return {
         "source": event.source,
+        "rank": event.rank,
         "message_id": event.message_id,
         "kind": event.kind,
         "name": event.name,
@@ -102,6 +107,7 @@ def of_row(row: Mapping[str, Any] | sa.RowMapping, contact_id: int | None) -> Ha
         context=body.get("context") or {},
         user_id=_text(body.get("userId")),
         anonymous_id=_text(body.get("anonymousId")),
+        rank=row["rank"],
     )
 
 

@@ -168,7 +168,9 @@ async def _as_subscribed(session: AsyncSession, told: Happened, where: str) -> N
     key = f"consent_trait:{told.id}"
     await record(
         session,
-        NewEvent(told.source, key, "track", "Subscribed", told.ts, told.received_at, body, told.contact_id),
+        NewEvent(
+            told.source, key, "track", "Subscribed", told.ts, told.received_at, body, told.contact_id, rank=told.rank
+        ),
     )
 
 

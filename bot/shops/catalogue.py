@@ -144,7 +144,7 @@ async def _tell(
     key = f"{kind}:{row['product_id']}:{row['variant_id']}:{happened.id}"
     named = {"product_id": row["product_id"], **({"variant_id": row["variant_id"]} if row["variant_id"] else {})}
     body = {"properties": {**named, **what}}
-    await events.record(session, NewEvent(SOURCE, key, "track", name, row["updated_at"], now, body))
+    await events.record(session, NewEvent(SOURCE, key, "track", name, row["updated_at"], now, body, rank=happened.rank))
 
 
 def _values(said: Mapping[str, Any], product_id: str, variant_id: str, currency: str, at: datetime) -> dict[str, Any]:

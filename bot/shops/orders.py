@@ -212,5 +212,6 @@ async def _tell(session: AsyncSession, order: Order, happened: Happened, now: da
                 received_at=now,
                 body={"properties": properties},
                 contact_id=order.contact_id,
+                rank=happened.rank,
             ),
         )

@@ -210,7 +210,7 @@ def _customer(customer: Mapping[str, Any], received_at: datetime) -> Iterator[Ne
     at = lines.moment(customer.get("updated_at")) or received_at
     who = _who({"customer": customer, "email": customer.get("email")})
     key = f"customer:{customer_id}:{at.isoformat()}:{_digest(customer)}"
-    yield NewEvent(SOURCE, key, "identify", "", at, received_at, who)
+    yield NewEvent(SOURCE, key, "identify", "", at, received_at, who, rank="shop")
     consent = customer.get("email_marketing_consent")
     if not isinstance(consent, Mapping) and isinstance(customer.get("accepts_marketing"), bool):
         consent = {  # API versions before 2022-04
@@ -337,9 +337,8 @@ def _event(
     properties: Mapping[str, Any],
     who: Mapping[str, Any],
 ) -> NewEvent:
-    return NewEvent(
-        SOURCE, key, "track", name, at, received_at, {**who, "properties": names.properties(name, properties)}
-    )
+    body = {**who, "properties": names.properties(name, properties)}
+    return NewEvent(SOURCE, key, "track", name, at, received_at, body, rank="shop")
 
 
 def _present(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def _customer(customer: Mapping[str, Any], received_at: datetime) -> Iterator[Ne
     at = at or received_at
     who = _who({**customer, "customer_id": customer_id})
     key = f"customer:{customer_id}:{at.isoformat()}:{_digest(customer)}"
-    yield NewEvent(SOURCE, key, "identify", "", at, received_at, who)
+    yield NewEvent(SOURCE, key, "identify", "", at, received_at, who, rank="shop")
 
 
 def _product(topic: str, product: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
@@ -167,9 +167,8 @@ def _who(given: Mapping[str, Any]) -> dict[str, Any]:
 def _event(
     key: str, name: str, at: datetime, received_at: datetime, properties: Mapping[str, Any], who: Mapping[str, Any]
 ) -> NewEvent:
-    return NewEvent(
-        SOURCE, key, "track", name, at, received_at, {**who, "properties": names.properties(name, properties)}
-    )
+    body = {**who, "properties": names.properties(name, properties)}
+    return NewEvent(SOURCE, key, "track", name, at, received_at, body, rank="shop")
 
 
 def _utc(given: object) -> str | None:

@@ -83,7 +83,9 @@ async def answered(
     await session.flush()
     properties = {"survey": asked.survey, "kind": asked.kind, "score": score, "order_id": asked.order_id}
     key = f"survey:{answer.id}:{now.isoformat()}"
-    told = NewEvent("aftercart", key, "track", "Survey Answered", now, now, {"properties": properties}, contact_id)
+    told = NewEvent(
+        "aftercart", key, "track", "Survey Answered", now, now, {"properties": properties}, contact_id, rank="person"
+    )
     await events.record(session, told)
     if score <= LOW[asked.kind]:
         await _case(session, desk, asked, answer, key, now)

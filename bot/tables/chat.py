@@ -7,16 +7,20 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.due import DueRow, due_index
-from bot.tables.columns import json_value, long_text, moment, reference, row_id
+from bot.tables.columns import json_value, long_text, moment, reference, row_id, source_rank
 
 
 class TelegramUpdate(SQLModel, table=True):
-    """A raw update, stored before it is acknowledged. `status` is new, done, ignored or failed."""
+    """A raw update, stored before it is acknowledged. `status` is new, done, ignored or failed.
+
+    `rank`: Telegram says who wrote it.
+    """
 
     __table_args__ = (sa.Index("ix_telegramupdate_chat", "chat_id", "status", "update_id"),)
 
     update_id: int = Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
     chat_id: int = Field(sa_type=sa.BigInteger)
+    rank: str = source_rank()
     body: str = long_text()
     received_at: datetime = moment()
     status: str = Field(default="new")

@@ -33,3 +33,8 @@ def json_value(default: Any = dict, *, empty: str | None = None) -> Any:
 
 def long_text(default: str = "") -> Any:
     return Field(default=default, sa_type=sa.Text)
+
+
+def source_rank() -> Any:
+    """How far the source is believed, see `bot.base.ranks`; the weakest, where nobody says."""
+    return Field(default="page", sa_column_kwargs={"server_default": "page"})

@@ -7,16 +7,17 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.due import DueRow, due_index
-from bot.tables.columns import json_value, long_text, moment, reference, row_id
+from bot.tables.columns import json_value, long_text, moment, reference, row_id, source_rank
 
 
 class Event(DueRow, table=True):
     """One event under its Segment name (`Order Completed`). Due until it was applied, in the order of ids.
 
-    `source` is a write key's label, `shopify`, `woocommerce` or `aftercart`. `ts` is the corrected time at which it
-    happened, `received_at` ours. `contact_id` is filled when it is applied. `kind` is track, identify, page, screen,
-    group or alias. `body` keeps ids, traits, properties and context as they came. `status` is new, done, known (told
-    before by another source), erased (of a forgotten person) or failed.
+    `source` is the name of a key, `shopify`, `woocommerce` or `aftercart`; `rank` how far it is believed. `ts` is the
+    corrected time at which it happened, `received_at` ours. `contact_id` is filled when it is applied. `kind` is track,
+    identify, page, screen, group or alias. `body` keeps ids, traits, properties and context as they came. `status` is
+    new, done, known (told before by another source), refused (`error` says why), erased (of a forgotten person) or
+    failed.
     """
 
     __table_args__ = (
@@ -27,6 +28,7 @@ class Event(DueRow, table=True):
 
     id: int | None = row_id()
     source: str
+    rank: str = source_rank()
     message_id: str
     kind: str = "track"
     name: str = ""
@@ -52,7 +54,7 @@ class WebhookDelivery(DueRow, table=True):
     """A shop webhook as it was delivered, stored before it was answered. `status` is new, done, ignored or failed.
 
     `delivery_key` names the delivery, `event_key` the event behind it where the shop tells (several subscriptions
-    deliver one event): neither comes twice.
+    deliver one event): neither comes twice. `rank` is that of a door that checks signatures.
     """
 
     __table_args__ = (
@@ -63,6 +65,7 @@ class WebhookDelivery(DueRow, table=True):
 
     id: int | None = row_id()
     system: str
+    rank: str = source_rank()
     topic: str
     delivery_key: str
     event_key: str | None = None

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.due import DueRow, due_index
-from bot.tables.columns import json_value, moment, reference, row_id
+from bot.tables.columns import json_value, moment, reference, row_id, source_rank
 
 
 class TemplateRevision(SQLModel, table=True):
@@ -32,7 +32,8 @@ class ReceivedMail(DueRow, table=True):
     `kind` is person, automatic, own, spam, bounce, delayed, delivered, complaint or unsubscribe; empty until it was
     looked at. `status` is new, done, ignored, known (it came before) or failed.
     `sender` is the bare address of whoever wrote, `thread` the Message-IDs that it answers, the nearest last,
-    `about_id` the message of ours that it answers or reports on, `said_id` the line that it became.
+    `about_id` the message of ours that it answers or reports on, `said_id` the line that it became. `rank` is person if
+    it answers a message that went to this very person, by a mark that we signed: the line From proves nothing.
     """
 
     __table_args__ = (
@@ -63,6 +64,7 @@ class ReceivedMail(DueRow, table=True):
     kind: str = ""
     status: str = "new"
     error: str | None = None
+    rank: str = source_rank()
     sender: str = ""
     subject: str = Field(default="", sa_type=sa.Text)
     thread: list[str] = json_value(list)

@@ -345,7 +345,9 @@ async def test_the_mail_waits_until_every_event_that_reached_us_is_applied(shop:
     shop.now += HOUR - MINUTE
     body = {"email": "ada@example.org", "properties": {"order_id": "o1", "revenue": 19.9, "currency": "EUR"}}
     async with shop.database.transaction() as session:  # by the web process, while the one that works is down
-        await events.record(session, NewEvent("web", "late", "track", "Order Completed", shop.now, shop.now, body))
+        await events.record(
+            session, NewEvent("web", "late", "track", "Order Completed", shop.now, shop.now, body, rank="shop")
+        )
     shop.now += 2 * MINUTE
     await shop.engine.move_due(shop.now)
     await shop.outbox.deliver_due("email")

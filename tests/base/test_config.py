@@ -42,6 +42,7 @@ def _with(path: tuple[str, ...], value: str) -> str:
         "support.calendars": {"name": '"x"'},
         "automations.tiers": {"name": '"x"', "from": "1"},
         "automations.webhooks": {"name": '"x"', "url": '"https://x.example"', "secret": '"sixteen-letters-and-more"'},
+        "events.keys": {"name": '"x"', "key": '"x"', "kind": '"page"'},
         "support.calendars.special": {"date": "2026-12-24"},
     }.get(section, {})
     lines = [f"{key} = {given}" for key, given in needed.items() if key != path[-1]]
@@ -270,4 +271,34 @@ def test_secrets_do_not_show_in_the_configuration() -> None:
 
 
 def test_without_any_file_everything_has_a_default_and_says_what_is_off() -> None:
-    assert config.load(None, {}).off() == ["telegram.token", "mail.smtp_url", "mailbox.imap_url", "events.write_keys"]
+    assert config.load(None, {}).off() == ["telegram.token", "mail.smtp_url", "mailbox.imap_url", "events.keys"]
+
+
+def _keys(*keys: str, old: str = "[]") -> Config:
+    return config.load(None, {}) if not keys else Config.model_validate(tomllib.loads(
+        f"[events]\nwrite_keys = {old}\n" + "".join(f"[[events.keys]]\n{key}\n" for key in keys)
+    ))  # fmt: skip
+
+
+def test_keys_have_names_and_kinds_and_old_ones_are_page_keys() -> None:
+    loaded = _keys('name = "web"\nkey = "a"\nkind = "page"', 'name = "erp"\nkey = "b"\nkind = "server"', old='["c"]')
+    assert [(one.name, one.rank) for one in loaded.events.known_keys] == [
+        ("key-2e7d2c03", "page"), ("web", "page"), ("erp", "shop"),
+    ]  # fmt: skip
+    assert "events.keys" not in loaded.off()
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (('name = "Shopify"\nkey = "a"\nkind = "server"',), "a source of our own"),
+        (('name = "web"\nkey = "a"\nkind = "page"', 'name = "WEB"\nkey = "b"\nkind = "page"'), "two keys"),
+        (('name = "web"\nkey = "a"\nkind = "page"', 'name = "erp"\nkey = "a"\nkind = "server"'), "same key"),
+        (('name = "web"\nkey = ""\nkind = "page"',), "empty"),
+        (('name = "web"\nkey = "a"',), "kind"),
+    ],
+    ids=["our name", "one name twice", "one key twice", "no key", "no kind"],
+)
+def test_keys_that_could_be_taken_for_others_are_refused(keys: tuple[str, ...], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        _keys(*keys)

@@ -118,4 +118,4 @@ def _event(number: int) -> NewEvent:
     properties = {"product_id": f"x{number % 300}", "category": "Lights", "price": 5, "quantity": 1, "currency": "EUR",
                   "cart_id": f"c{number}"}  # fmt: skip
     body = {"email": who, "properties": properties, "context": {}, "traits": {}}
-    return NewEvent("bench", str(number), kind, name, now, now, body)
+    return NewEvent("bench", str(number), kind, name, now, now, body, rank="shop")

@@ -12,6 +12,7 @@ import msgspec
 from figures import Figure
 from program import free_port
 
+from bot.base.config.events import EventKey
 from bot.base.database import Database
 from bot.events import Ingest
 from bot.inbound.web import each_request, events_api, server
@@ -109,7 +110,7 @@ async def _serve(mode: str, port: int, file: str) -> None:
     if mode == "store":
         ingest = Ingest(database)
         ingest.start()
-    app = each_request.build([events_api.routes(ingest, [SecretStr("key")])])
+    app = each_request.build([events_api.routes(ingest, [EventKey(key=SecretStr("key"), name="bench", kind="page")])])
     await server.serve(app, server.listen("127.0.0.1", port), asyncio.Event())
 
 

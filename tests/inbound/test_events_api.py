@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 
 from bot.base import clock
+from bot.base.config.events import EventKey
 from bot.base.database import Database
 from bot.events import Ingest, NewEvent, Rejected
 from bot.inbound.web import each_request, events_api
@@ -28,8 +29,12 @@ from bot.tables.events import Event, RejectedEvent
 KEY = "wk_test"
 
 
+def _key(key: str, kind: Literal["page", "server"] = "page") -> EventKey:
+    return EventKey(key=SecretStr(key), name=f"{kind}-{key}", kind=kind)
+
+
 def _app(ingest: Ingest) -> FastAPI:
-    return each_request.build([events_api.routes(ingest, [SecretStr("other"), SecretStr(KEY)])])
+    return each_request.build([events_api.routes(ingest, [_key("other"), _key(KEY), _key("sk_test", "server")])])
 
 
 @pytest.fixture
@@ -439,3 +444,35 @@ async def test_an_event_whose_type_is_no_word_is_refused_alone(client: httpx.Asy
     batch = [{**_track(), "type": ["track"]}, _track(messageId="m2")]
     answer = await client.post("/v1/batch", json={"batch": batch, "writeKey": KEY})
     assert (answer.status_code, [event.message_id for event in await _events(database)]) == (200, ["m2"])
+
+
+async def test_the_rank_of_an_event_is_that_of_its_key(client: httpx.AsyncClient, database: Database) -> None:
+    for key in (KEY, "sk_test"):
+        answer = await client.post("/v1/track", json={**_track(), "writeKey": key})
+        assert answer.status_code == 200
+    assert [(event.source, event.rank) for event in await _events(database)] == [
+        (f"page-{KEY}", "page"), ("server-sk_test", "shop"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://shop.example"},
+        {"origin": "null"},
+        {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:146.0) Gecko/20100101 Firefox/146.0"},
+        {"sec-fetch-site": "cross-site"},
+    ],
+    ids=["origin", "no origin", "browser", "fetch"],
+)
+async def test_a_server_key_that_a_browser_sends_has_leaked_and_is_refused(
+    client: httpx.AsyncClient, database: Database, headers: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer = await client.post("/v1/track", json={**_track(), "writeKey": "sk_test"}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "server_key_in_a_browser")
+    assert await _events(database) == []
+    assert await _reasons(database) == [events_api.LEAKED]
+    async with database.reading() as session:
+        assert await session.scalar(sa.select(RejectedEvent.source)) == "server-sk_test"
+    allowed = await client.post("/v1/track", json={**_track(), "writeKey": KEY}, headers=headers)
+    assert allowed.status_code == 200

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from bot.base import clock
+from bot.base.config.events import Events
 from bot.base.config.mailbox import Mailbox
 from bot.base.config.sending import Hook, Pool, named_once
 from bot.base.config.standing import Rates, Rfm, Tier, in_order
@@ -132,10 +133,6 @@ class Mail(Section):
     @property
     def server(self) -> SmtpServer | None:
         return SmtpServer.parse(self.smtp_url.get_secret_value()) if self.smtp_url else None
-
-
-class Events(Section):
-    write_keys: tuple[SecretStr, ...] = ()
 
 
 class ShopSystem(Section):
@@ -259,6 +256,6 @@ class Config(Section):
             missing.append("mail.smtp_url")
         if not self.mailbox.imap_url:
             missing.append("mailbox.imap_url")
-        if not self.events.write_keys:
-            missing.append("events.write_keys")
+        if not self.events.known_keys:
+            missing.append("events.keys")
         return missing

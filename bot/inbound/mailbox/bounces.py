@@ -112,5 +112,7 @@ async def _tell(
     what |= {key: row[column] for key, column in (("flow", "flow"), ("step", "step_id"), ("template", "template"))
              if row[column]}  # fmt: skip
     key = f"{name.lower()}:{row['id']}"
-    event = NewEvent("aftercart", key, "track", name, min(at, now), now, {"properties": what}, row["contact_id"])
+    event = NewEvent(
+        "aftercart", key, "track", name, min(at, now), now, {"properties": what}, row["contact_id"], rank="shop"
+    )
     return await events.record(session, event) is not None

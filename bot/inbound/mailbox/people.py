@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
 from bot.base.database import table
+from bot.base.ranks import Rank
 from bot.inbound.mailbox import kinds, our_messages, parsing, quotes
 from bot.inbound.mailbox.kinds import Found
 from bot.inbound.mailbox.parsing import Attachment, Mail
@@ -53,7 +54,7 @@ async def wrote(
         await our_messages.has_arrived(session, about, now)
     known: dict[str, Any] = {
         "kind": found.kind, "sender": person, "subject": mail.subject, "thread": list(mail.thread),
-        "contact_id": contact.id, "about_id": about["id"] if about else None,
+        "contact_id": contact.id, "about_id": about["id"] if about else None, "rank": _rank(contact, about),
     }  # fmt: skip
     # Before the conversation: what it answers at once goes to this address, in this thread.
     await session.execute(sa.update(_MAILS).where(_MAILS.c.id == mail_id).values(known))
@@ -61,6 +62,11 @@ async def wrote(
     await conversation.customer_said(session, desk, said, now)
     known["said_id"] = await session.scalar(sa.select(_LINES.c.id).where(_LINES.c.provider_key == said.provider_key))
     return known
+
+
+def _rank(contact: Contact, about: Mapping[str, Any] | None) -> Rank:
+    """Whoever answers what we sent to this very person has read their mail."""
+    return "person" if about is not None and about["contact_id"] == contact.id else "page"
 
 
 async def _who(session: AsyncSession, mail: Mail, person: str, now: datetime) -> Contact:

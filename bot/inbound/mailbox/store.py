@@ -38,7 +38,8 @@ async def keep(session: AsyncSession, folder: str, uid_validity: int, mail: Fetc
     row = {
         "folder": folder, "uid_validity": uid_validity, "uid": mail.uid, "message_id": message_id, "digest": digest,
         "raw": mail.raw, "size": mail.size, "cut": mail.cut, "received_at": mail.received_at, "stored_at": now,
-        "put_away": not mail.raw, "kind": "", "status": "new", "sender": "", "subject": "", "thread": [], "attempts": 0,
+        "put_away": not mail.raw, "kind": "", "status": "new", "rank": "page",
+        "sender": "", "subject": "", "thread": [], "attempts": 0,
         "due_at": now,
     }  # fmt: skip
     added = insert(session, _ROWS).on_conflict_do_nothing().returning(_ROWS.c.id)

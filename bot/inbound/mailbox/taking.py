@@ -88,7 +88,7 @@ class Taking:
             about_id = our_messages.answered(mail.to, mail.thread, self.desk.ground.secret)
         about = await our_messages.get(session, about_id)
         if about is not None:
-            told |= {"about_id": about["id"], "contact_id": about["contact_id"]}
+            told |= {"about_id": about["id"], "contact_id": about["contact_id"], "rank": "person"}
             await self._reported(session, row, found, about, now)
         elif found.kind not in _QUIET:
             # Not ours, or so changed on its way that nothing signed by us is left: kept for people to look at.

@@ -74,7 +74,7 @@ async def store(session: AsyncSession, updates: Sequence[Mapping[str, Any]], now
 def _row(update: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     body = msgspec.json.encode(update).decode()
     about = {"received_at": now, "status": "new", "attempts": 0}
-    return {"update_id": int(update["update_id"]), "chat_id": chat_of(update), "body": body, **about}
+    return {"update_id": int(update["update_id"]), "chat_id": chat_of(update), "body": body, "rank": "person", **about}
 
 
 def chat_of(update: Mapping[str, Any]) -> int:

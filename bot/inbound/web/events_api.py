@@ -3,21 +3,20 @@
 Hot path: a plain route and msgspec, no pydantic body. The answer comes after the commit of what it acknowledges.
 """
 
-import base64
-import hmac
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
-from hashlib import sha256
 
-from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bot.base import clock, logs
+from bot.base.config.events import EventKey
 from bot.events import Ingest, NewEvent, Overloaded, Rejected
-from bot.inbound.web import each_request, segment_calls
+from bot.inbound.web import each_request, event_keys, segment_calls
+from bot.inbound.web.event_keys import Keys, Sender
 from bot.inbound.web.pace import Pace, is_robot
 
 log = logs.get(__name__)
@@ -29,12 +28,15 @@ _CORS = {
     "access-control-max-age": "86400",
 }
 _ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+LEAKED = "a server key came from a browser"
+"""The reason under which it is listed."""
+
 _OLD = timedelta(hours=24)  # history being loaded starts nothing, so it needs no pace
 
 
-def routes(ingest: Ingest, write_keys: Sequence[SecretStr]) -> list[BaseRoute]:
+def routes(ingest: Ingest, keys: Sequence[EventKey]) -> list[BaseRoute]:
     """POST `/v1/{call}`, below any prefix as well (`https://x/seg/` is a valid host for the clients)."""
-    door = _Door(ingest, [key.get_secret_value() for key in write_keys])
+    door = _Door(ingest, Keys(keys))
     return [
         Route("/v1/{call:path}", door.answer, methods=_ANY_METHOD),
         Route("/{prefix:path}/v1/{call:path}", door.answer, methods=_ANY_METHOD),
@@ -42,11 +44,9 @@ def routes(ingest: Ingest, write_keys: Sequence[SecretStr]) -> list[BaseRoute]:
 
 
 class _Door:
-    def __init__(self, ingest: Ingest, write_keys: Sequence[str]) -> None:
+    def __init__(self, ingest: Ingest, keys: Keys) -> None:
         self.ingest = ingest
-        self.keys = [
-            (sha256(key.encode()).digest(), f"key-{sha256(key.encode()).hexdigest()[:8]}") for key in write_keys
-        ]
+        self.keys = keys
         self.pace = Pace()
 
     async def answer(self, request: Request) -> Response:
@@ -62,23 +62,32 @@ class _Door:
             call = segment_calls.read(kind, body)
         except segment_calls.Unreadable as error:
             return _error(400, error.code, str(error))
-        source = self._source(call.write_key, request.headers.get("authorization", ""))
-        if source is None:
+        sender = self.keys.find(call.write_key, request.headers.get("authorization", ""))
+        if sender is None:
             return _error(401, "invalid_write_key", "the write key is missing or not one of ours")
-        return await self._take(request, call, source)
+        if sender.rank == "shop" and event_keys.from_a_browser(request.headers):
+            return await self._leaked(sender)
+        return await self._take(request, call, sender)
 
-    async def _take(self, request: Request, call: segment_calls.Call, source: str) -> Response:
+    async def _leaked(self, sender: Sender) -> Response:
+        """A secret that came from a page is none any more. The list of refused events says so, and whoever sent it."""
+        log.error("a server key came from a browser: it is no secret any more, take another one", sender=sender.name)
+        with suppress(Overloaded):  # the log has it
+            await self.ingest.add([], [Rejected(sender.name, LEAKED, "", clock.now())])
+        return _error(403, "server_key_in_a_browser", "this key is for servers only; a page needs a page key")
+
+    async def _take(self, request: Request, call: segment_calls.Call, sender: Sender) -> Response:
         received_at = clock.now()
         events: list[NewEvent] = []
         refused: list[Rejected] = []
         too_large = ""
         for item in call.items:
             try:
-                event = segment_calls.event(call, item, source, received_at)
+                event = segment_calls.event(call, item, sender.name, sender.rank, received_at)
                 self._check(event, request)
                 events.append(event)
             except segment_calls.Refused as error:
-                refused.append(segment_calls.rejected(item, str(error), source, received_at))
+                refused.append(segment_calls.rejected(item, str(error), sender.name, received_at))
                 too_large = too_large or (str(error) if error.too_large else "")
         try:
             await self.ingest.add(events, refused)
@@ -97,33 +106,9 @@ class _Door:
         if event.received_at - event.ts < _OLD and not self.pace.allows(_person(event)):
             raise segment_calls.Refused("more than 25 events a second of one person")
 
-    def _source(self, said: object, authorization: str) -> str | None:
-        """The label of the write key that was given, in the body, as Basic user or as Bearer."""
-        given = [said] if isinstance(said, str) else []
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() == "basic":
-            given.append(_basic_user(token))
-        elif scheme.lower() == "bearer":
-            given.append(token.strip())
-        for key in given:
-            digest = sha256(key.encode("utf-8", "replace")).digest()
-            # Every key is compared, so that the time tells nothing.
-            found = [label for known, label in self.keys if hmac.compare_digest(known, digest)]
-            if found:
-                return found[0]
-        return None
-
 
 def _person(event: NewEvent) -> str:
     return str(event.body.get("userId") or event.body.get("anonymousId") or "")
-
-
-def _basic_user(token: str) -> str:
-    """The user of Basic credentials; some clients leave out the colon."""
-    try:
-        return base64.b64decode(token.strip(), validate=False).decode().partition(":")[0]
-    except ValueError:
-        return ""
 
 
 async def _body(request: Request) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from bot.base import clock
+from bot.base.ranks import Rank
 from bot.events import NewEvent, Rejected, names
 
 EVENT_LIMIT = 32 * 1024
@@ -165,7 +166,7 @@ def _check_depth(value: Any, depth: int = 0) -> None:
                 _check_depth(inner, depth + 1)
 
 
-def event(call: Call, item: Item, source: str, received_at: datetime) -> NewEvent:
+def event(call: Call, item: Item, source: str, rank: Rank, received_at: datetime) -> NewEvent:
     """The event of one item. Raises Refused with the reason for the debugger list."""
     given = item.value
     if not isinstance(given, dict):
@@ -183,7 +184,8 @@ def event(call: Call, item: Item, source: str, received_at: datetime) -> NewEven
     flags = ["not_a_number"] if item.mended else []
     message_id = _message_id(given)
     ts = _moment(given, call.sent_at, received_at, flags)
-    return NewEvent(source, message_id, kind, name, ts, received_at, _body(kind, name, given, call.context, flags))
+    body = _body(kind, name, given, call.context, flags)
+    return NewEvent(source, message_id, kind, name, ts, received_at, body, rank=rank)
 
 
 def _name(kind: str, given: Mapping[str, Any]) -> str:

@@ -113,6 +113,7 @@ class _Door:
             "received_at": now,
             "due_at": now,
             "status": "new",
+            "rank": "shop",
             "attempts": 0,
         }
         async with self.database.transaction() as session:

@@ -40,7 +40,9 @@ async def asks(stage: Stage, *, source: str = "aftercart", key: str = "t1", **sa
     async with stage.database.transaction() as session:
         await events.record(
             session,
-            NewEvent(source, key, "track", tasks.EVENT, NOON, NOON, {"properties": properties}, stage.contact.id),
+            NewEvent(
+                source, key, "track", tasks.EVENT, NOON, NOON, {"properties": properties}, stage.contact.id, rank="shop"
+            ),
         )
     applier = Applier(stage.database, [Tasks(stage.desk)], 1, secret=stage.desk.ground.secret, now=lambda: NOON)
     while await applier.apply_due():

@@ -1,0 +1,68 @@
+"""Whose key came with a request for events, and whether it came from where such a key may be."""
+
+import base64
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from starlette.datastructures import Headers
+
+from bot.base.config.events import EventKey
+from bot.base.ranks import Rank
+
+_BROWSER = re.compile(r"\b(?:mozilla|opera)/", re.I)
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sends: the name of the key, how far it is believed, and for which store it speaks."""
+
+    name: str
+    rank: Rank
+    store: str
+
+
+class Keys:
+    """The keys that we know, as digests."""
+
+    def __init__(self, keys: Sequence[EventKey]) -> None:
+        self._known = [
+            (_digest(one.key.get_secret_value()), Sender(one.name, one.rank, one.store)) for one in keys
+        ]  # fmt: skip
+
+    def find(self, said: object, authorization: str) -> Sender | None:
+        """Whose key was given, in the body, as Basic user or as Bearer."""
+        given = [said] if isinstance(said, str) else []
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() == "basic":
+            given.append(_basic_user(token))
+        elif scheme.lower() == "bearer":
+            given.append(token.strip())
+        for key in given:
+            digest = _digest(key)
+            # Every key is compared, so that the time tells nothing.
+            found = [sender for known, sender in self._known if hmac.compare_digest(known, digest)]
+            if found:
+                return found[0]
+        return None
+
+
+def from_a_browser(headers: Headers) -> bool:
+    """Whether a page sent it: then the key stands where everybody can read it."""
+    if "origin" in headers or any(name.startswith("sec-fetch-") for name in headers):
+        return True
+    return _BROWSER.search(headers.get("user-agent", "")) is not None
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode("utf-8", "replace")).digest()
+
+
+def _basic_user(token: str) -> str:
+    """The user of Basic credentials; some clients leave out the colon."""
+    try:
+        return base64.b64decode(token.strip(), validate=False).decode().partition(":")[0]
+    except ValueError:
+        return ""
