@@ -9,7 +9,7 @@ import pytest
 from conftest import NOON
 from jinja2 import TemplateError
 
-from bot.base import paths
+from bot.base import hosts, paths
 from bot.base.config import LANGUAGES
 from bot.base.database import Database, table
 from bot.base.errors import FindingsError
@@ -25,7 +25,8 @@ NAMES = [  # of the flows that ship
     "review_request_2", "tier_change", "win_back", "win_back_2",
 ]  # fmt: skip
 SHIPPED = MailTemplates([paths.templates()])
-LINKS = LinkTokens("https://bot.example", 7, "secret")
+SHOP = hosts.of_shop("https://shop.example", (), (), named=True)
+LINKS = LinkTokens("https://bot.example", 7, "secret", SHOP, "https://shop.example")
 HEAD = 'subject = "Hi {{ customer.first_name }}"\npreheader = "x"\nshows = ["cart"]\n'
 FOOT = '<mj-text><a href="{{ unsubscribe_url }}">Unsubscribe</a></mj-text>'
 
@@ -311,6 +312,6 @@ def test_fields_are_the_values_that_a_template_uses(tmp_path: Path) -> None:
 def test_campaign_tags_are_added_where_they_are_missing(url: str, expected: str) -> None:
     """E20."""
     tags = tracking.utm("Juniper & Oak", "cart", "")
-    domains = tracking.own_domains("https://www.shop.example")
+    domains = hosts.of_shop("https://www.shop.example", (), (), named=True)
     assert tracking.with_utm(url, tags, domains) == expected
     assert tracking.with_utm(expected, tags, domains) == expected

@@ -57,7 +57,7 @@ async def look(
     needs = {"addresses"} | shown.KNOWN[made.about].needs
     person = (await facts.load(session, [reader.contact_id], needs, now))[reader.contact_id]
     language = person.contact["language"] or ground.config.shop.language
-    links = LinkTokens(ground.config.web.url, 0, ground.secret)
+    links = LinkTokens.of(ground, 0)
     written: dict[str, Mail] = {}
     for arm in standing.broadcast.test.weights if standing.broadcast.test else ("",):
         flow = made.for_variant(arm)

@@ -15,7 +15,6 @@ from automations.subjects.writing import Writing
 from bot.base import logs
 from bot.base.errors import FindingsError
 from bot.contacts import zones
-from bot.outbound.email import tracking
 from bot.outbound.email.templates import Mail
 from bot.outbound.email.tracking import LinkTokens
 
@@ -24,7 +23,7 @@ _UNWRITTEN = (TemplateError, FindingsError, LookupError, ValueError, TypeError, 
 
 
 def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
-    links = LinkTokens(means.ground.config.web.url, asked.row["id"], means.ground.secret)
+    links = LinkTokens.of(means.ground, asked.row["id"])
     merged = [case.context for case in fitting.also(means, asked, batch)
               if conditions.first_no(asked.step.check, asked.who, case) is None]  # fmt: skip
     writing = Writing(
@@ -70,7 +69,7 @@ def _mail(means: Means, asked: Asked, batch: Batch, values: dict[str, Any], link
 
 def _payload(means: Means, asked: Asked, mail: Mail, links: LinkTokens) -> dict[str, Any]:
     contact, shop = asked.who.contact, means.ground.config.shop
-    domain = next(iter(tracking.own_domains(shop.url)), "localhost")
+    domain = next(iter(shop.hosts.domains), "localhost")
     return {
         "to": asked.way.address,
         "to_name": f"{contact['first_name']} {contact['last_name']}".strip(),

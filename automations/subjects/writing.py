@@ -32,11 +32,11 @@ class Writing:
     coupon: Mapping[str, str] = field(default_factory=dict)
 
     def link(self, url: object) -> str:
-        """The address with the campaign's tags, if it is one of the shop's."""
+        """The address with the campaign's tags, if it is one of the shop's; else the shop's front page."""
         shop = self.ground.config.shop
-        text = str(url or "") or shop.url
+        text = str(url) if url and shop.hosts.ours(url) else shop.url
         tags = {**tracking.utm(shop.name, self.flow.campaign, self.step.id), "utm_medium": self.medium}
-        return tracking.with_utm(text, tags, tracking.own_domains(shop.url))
+        return tracking.with_utm(text, tags, shop.hosts)
 
 
 @dataclass(frozen=True)

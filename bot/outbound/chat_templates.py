@@ -61,7 +61,8 @@ class ChatTemplate:
         target = tracking.safe(url) if url else ""
         if not button or not target.startswith("http"):
             return Chat(text)
-        return Chat(text, button, links.carrying(_BUTTON, target) if links else target)
+        own = tuple(tracking.named_hosts(f'"{self.parts["url"][0]}"'))
+        return Chat(text, button, links.carrying(_BUTTON, target, own) if links else target)
 
     def _made(self, part: str, given: Mapping[str, Any]) -> str:
         return self.parts[part][1].render(given) if part in self.parts else ""

@@ -14,24 +14,32 @@ from pydantic import (
     model_validator,
 )
 
-from bot.base import clock
+from bot.base import clock, hosts
 from bot.base.config.events import Events
+from bot.base.config.limits import SignUpLimits
 from bot.base.config.mailbox import Mailbox
 from bot.base.config.sending import Hook, Pool, named_once
 from bot.base.config.standing import Rates, Rfm, Tier, in_order
 from bot.base.config.support import Support
 from bot.base.config.topics import SHIPPED, Topic
-from bot.base.config.types import Currency, Duration, HttpUrl, Language, Section, Timezone
+from bot.base.config.types import Currency, Duration, Host, HttpUrl, Language, Network, Section, Timezone
 
 
 class Shop(Section):
     name: str = "My shop"
     url: HttpUrl = "https://shop.example"
+    domains: tuple[Host, ...] = ()
+    image_hosts: tuple[Host, ...] = ()
     timezone: Timezone = "UTC"
     language: Language = "en"
     currency: Currency = "EUR"
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
     exchange_rates: Rates = ()
+
+    @property
+    def hosts(self) -> hosts.Hosts:
+        """Where links and pictures in mails may come from that somebody else named."""
+        return hosts.of_shop(self.url, self.domains, self.image_hosts, named="url" in self.model_fields_set)
 
 
 def _database_url(value: str) -> str:
@@ -50,7 +58,7 @@ class Web(Section):
     public_url: HttpUrl | None = None
     secret: SecretStr | None = None
     api_key: SecretStr | None = None
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
 
     @property
     def url(self) -> str:
@@ -195,6 +203,7 @@ class Automations(Section):
     prior_price: bool = False
     double_opt_in: bool = True
     sign_up_origins: tuple[HttpUrl, ...] = ()
+    sign_up_limits: SignUpLimits = SignUpLimits()
     topics: tuple[Topic, ...] = ()
     coupons: Annotated[tuple[Pool, ...], AfterValidator(named_once)] = ()
     webhooks: Annotated[tuple[Hook, ...], AfterValidator(named_once)] = ()

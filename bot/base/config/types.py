@@ -1,5 +1,6 @@
 """The kinds of values that a configuration has, with their checks."""
 
+import ipaddress
 from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -8,7 +9,7 @@ from babel.core import Locale, UnknownLocaleError
 from babel.numbers import is_currency
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from bot.base import clock
+from bot.base import clock, hosts
 
 LANGUAGES = ("en", "zh_CN")
 
@@ -51,11 +52,29 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _host(value: str) -> str:
+    """A name without scheme and path. `*.example` means the same as `example`: those below count anyway."""
+    name = value.strip().lower().removeprefix("*").strip(".")
+    if not name or hosts.host_of(f"https://{name}") == "" or ("." not in name and name != "localhost"):
+        raise ValueError(f"{value!r} is not a host; write it like cdn.shop.example, without https://")
+    return name
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value.strip()))
+    except ValueError:
+        words = f"{value!r} is neither an address nor a network; write 10.0.0.5 or 10.0.0.0/8"
+        raise ValueError(words) from None
+
+
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Language = Annotated[str, AfterValidator(_language)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Host = Annotated[str, AfterValidator(_host)]
+Network = Annotated[str, AfterValidator(_network)]
 
 
 class Section(BaseModel):

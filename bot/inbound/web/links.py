@@ -35,7 +35,7 @@ _SAID = {"come_back": unsubscribe.come_back, "leave_all": unsubscribe.leave_all}
 def routes(database: Database, ground: Ground, pages: Pages | None = None) -> APIRouter:
     router = APIRouter()
     shown = pages or Pages(ground)
-    own_domains = tracking.own_domains(ground.config.shop.url)
+    shop = ground.config.shop
 
     @router.api_route("/c/{token}", methods=["GET", "HEAD"])
     async def click(token: str, request: Request, u: str | None = None) -> Response:
@@ -47,6 +47,8 @@ def routes(database: Database, ground: Ground, pages: Pages | None = None) -> AP
         if found is None:
             return shown.answer("gone", shown.language(request), 404)
         message, url = found
+        if target.unchecked and not shop.hosts.ours(url):
+            url = shop.url  # of a mail from before hosts were asked about: the reader finds the shop, and nothing else
         if request.method != "HEAD":
             async with database.transaction() as session:
                 seen_as = clicks.label(request.headers)
@@ -54,8 +56,8 @@ def routes(database: Database, ground: Ground, pages: Pages | None = None) -> AP
         if target.number == CANARY:
             return Response(status_code=204)
         campaign = message["flow"] or message["purpose"]
-        tags = tracking.utm(ground.config.shop.name, campaign, message["step_id"] or message["template"] or "")
-        leads_to = tracking.with_utm(url, tags, own_domains)
+        tags = tracking.utm(shop.name, campaign, message["step_id"] or message["template"] or "")
+        leads_to = tracking.with_utm(url, tags, shop.hosts)
         headers = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
         return RedirectResponse(leads_to, 302, headers)
 

@@ -20,7 +20,6 @@ from bot.contacts import profile, topics
 from bot.inbound.web import choosing, each_request, forms
 from bot.inbound.web.pace import Pace
 from bot.inbound.web.pages import Pages
-from bot.outbound.email import tracking
 from bot.outbound.email.templates import MailTemplates
 from bot.tables.people import OptIn
 
@@ -85,7 +84,7 @@ class _Door:
         self.mails = mails
         self.shown = shown
         config = ground.config
-        self._domains = tracking.own_domains(config.shop.url)
+        self._hosts = config.shop.hosts
         most = opt_in.MOST_PER_HOUR  # counted here too: many at once would all find the rows not written yet
         self._pace = Pace(lambda: clock.now().timestamp(), per_second=most / 3600, at_once=most)
         self._origins = {_origin(url) for url in (*config.automations.sign_up_origins, config.web.url)}
@@ -123,9 +122,7 @@ class _Door:
 
     def _may_post(self, origin: str) -> bool:
         """The shop's domain and those below it, and what the shop has named."""
-        host = (urlsplit(origin).hostname or "").lower()
-        ours = any(host == domain or host.endswith("." + domain) for domain in self._domains)
-        return ours or _origin(origin) in self._origins
+        return self._hosts.ours(origin) or _origin(origin) in self._origins
 
     def _answer(self, request: Request, state: str, typed: Typed, language: str) -> Response:
         """A page for a form, JSON for a script. The answer is the same whether we know the address or not."""

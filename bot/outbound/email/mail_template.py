@@ -1,6 +1,6 @@
 """One mail template, compiled once, rendered for many readers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -16,7 +16,7 @@ from bot.outbound.email.tracking import LinkTokens
 
 GIVEN = frozenset({"subject", "preheader", "_l"})
 """Names that a template gets from the program, beside the reader's values."""
-_COMPILER = "1"  # raise it when the same source compiles to other links
+_COMPILER = "2"  # raise it when the same source compiles to other links
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,13 @@ class MailTemplate:
         Raises jinja2's TemplateError: a value that is missing, a forbidden operation, too long a result.
         """
 
-        def link(number: int, url: Any = None) -> str:
+        def link(number: int, url: Any = None, own: Sequence[str] = ()) -> str:
             if url is None:
                 return links.numbered(number) if links else self.links[number] or "#"
             target = tracking.safe(url)
-            return links.carrying(number, target) if links and target.startswith("http") else target
+            if not links or target == "#":
+                return target
+            return links.carrying(number, target, own)
 
         lines = self._lines[variant % len(self._lines)]
         given = {"language": self.language, **values, "_l": link}

@@ -1,16 +1,19 @@
 """Links of a mail: numbered when the template is compiled, signed when it is rendered, resolved when clicked.
 
 A static link carries only its number (its URL stands in `TemplateRevision.links`); a dynamic one carries its target
-in `?u=` under its own signature, so our address never redirects to where somebody else wants.
+in `?u=` under its own signature, so our address never redirects to where somebody else wants. A dynamic target is
+signed only if its host is the shop's or stands in the template itself: what data say leads nowhere else.
 """
 
 import html
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote
 
-from bot.base import ids
+from bot.base import hosts, ids
+from bot.base.ground import Ground
+from bot.base.hosts import Hosts
 from bot.outbound.email.mjml import JINJA, MASK, Masked
 
 CANARY = 0
@@ -18,6 +21,10 @@ CANARY = 0
 _HREF = re.compile(r"(<(?:a|area|mj-button|mj-image|mj-social-element|mj-navbar-link)\b[^>]*?\shref=)\"([^\"]*)\"")
 _VALUE = re.compile(r"\{\{[-+]?\s*(.*?)\s*[-+]?\}\}", re.S)
 _NEVER = ("unsubscribe_url", "preferences_url")
+_LITERAL = re.compile(r"https?://[^\s\"'<>{}]+(?=[\"'])", re.I)
+_FIXED = re.compile(r"https?://[^\s\"'<>{}/?#]+(?=[/?#])", re.I)
+"""The beginning of an address that data may go on with, but not change where it leads."""
+_SIGNED, _SIGNED_BEFORE = "leads to", "click to"
 _HIDDEN = (
     '<div style="display:none;max-height:0;overflow:hidden" aria-hidden="true">'
     '<a href="{{ _l(0) }}" tabindex="-1" rel="nofollow"></a></div>'
@@ -26,17 +33,30 @@ _HIDDEN = (
 
 @dataclass(frozen=True)
 class LinkTokens:
-    """What makes the links of one mail: `base` is `web.url`, `secret` the ground's."""
+    """What makes the links of one mail: `base` is `web.url`, `secret` the ground's.
+
+    `shop` are the hosts to which data may lead; whatever leads elsewhere leads `home`, to the shop's front page.
+    """
 
     base: str
     message_id: int
     secret: str
+    shop: Hosts = field(default_factory=Hosts)
+    home: str = "#"
+
+    @classmethod
+    def of(cls, ground: Ground, message_id: int) -> "LinkTokens":
+        shop = ground.config.shop
+        return cls(ground.config.web.url, message_id, ground.secret, shop.hosts, shop.url)
 
     def numbered(self, number: int) -> str:
         return f"{self.base}/c/{ids.sign('click', self.message_id, self.secret)}.{number}"
 
-    def carrying(self, number: int, url: str) -> str:
-        token = ids.sign("click to", self.message_id, self.secret, f"{number} {url}".encode())
+    def carrying(self, number: int, url: str, own: Collection[str] = ()) -> str:
+        """`own` are hosts that the template itself names for this link."""
+        if not self.shop.ours(url) and hosts.host_of(url) not in own:
+            return self.home
+        token = ids.sign(_SIGNED, self.message_id, self.secret, f"{number} {url}".encode())
         return f"{self.base}/c/{token}.{number}?u={quote(url, safe='')}"
 
     @property
@@ -54,15 +74,19 @@ class LinkTokens:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a click token leads: `url` None means, look link `number` up in the message's template revision."""
+    """Where a click token leads: `url` None means, look link `number` up in the message's template revision.
+
+    `unchecked`: it was signed when any host was, and leads on only if the host is the shop's.
+    """
 
     message_id: int
     number: int
     url: str | None
+    unchecked: bool = False
 
 
 def number_links(masked: Masked) -> tuple[Masked, tuple[str, ...]]:
-    """Every link that we count as a call `_l(n)` or `_l(n, target)`; and the URLs by number, empty where dynamic.
+    """Every link that we count as a call `_l(n)` or `_l(n, target, hosts)`; and the URLs by number, empty if dynamic.
 
     Left alone: mailto, tel, anchors, unsubscribing, and targets put together with statements.
     """
@@ -78,7 +102,8 @@ def number_links(masked: Masked) -> tuple[Masked, tuple[str, ...]]:
             return link[0]
         links.append("" if tags else static)
         number = len(links) - 1
-        kept.append(f"{{{{ _l({number}, {_expression(value, masked)}) }}}}" if tags else f"{{{{ _l({number}) }}}}")
+        target = f"{_expression(value, masked)}, {_own_hosts(value, masked)!r}"
+        kept.append(f"{{{{ _l({number}, {target}) }}}}" if tags else f"{{{{ _l({number}) }}}}")
         return f'{link[1]}"jz{len(kept) - 1}zj"'
 
     text = _HREF.sub(rewritten, masked.text)
@@ -102,6 +127,20 @@ def _expression(value: str, masked: Masked) -> str:
     return " ~ ".join(parts)
 
 
+def _own_hosts(value: str, masked: Masked) -> tuple[str, ...]:
+    """The hosts that stand in the link itself, or in a word that the template sets for later use."""
+    texts = [html.unescape(MASK.sub(lambda word: f"{{{masked.kept[int(word[1])]}}}", value))]
+    texts += [tag for tag in masked.kept if re.match(r"\{%[-+]?\s*set\b", tag)]
+    return tuple(sorted({host for text in texts for host in named_hosts(text)}))
+
+
+def named_hosts(source: str) -> Iterator[str]:
+    """The hosts that a piece of a template names word for word."""
+    for address in (*_FIXED.findall(source), *_LITERAL.findall(source)):
+        if host := hosts.host_of(address):
+            yield host
+
+
 def safe(url: object) -> str:
     """The address if a reader may follow it, else `#`: values come from events, and those from browsers."""
     text = str(url or "").strip()
@@ -116,9 +155,13 @@ def resolve(token: str, url: str | None, secret: str) -> Target | None:
     number = int(last)
     if url is None:
         message_id = ids.unsign("click", signed, secret)
-    else:
-        message_id = ids.unsign("click to", signed, secret, f"{number} {url}".encode("utf-8", "replace"))
-    return None if message_id is None else Target(message_id, number, url)
+        return None if message_id is None else Target(message_id, number, None)
+    said = f"{number} {url}".encode("utf-8", "replace")
+    for purpose in (_SIGNED, _SIGNED_BEFORE):
+        message_id = ids.unsign(purpose, signed, secret, said)
+        if message_id is not None:
+            return Target(message_id, number, url, unchecked=purpose == _SIGNED_BEFORE)
+    return None
 
 
 def utm(shop: str, campaign: str, content: str) -> dict[str, str]:
@@ -127,10 +170,9 @@ def utm(shop: str, campaign: str, content: str) -> dict[str, str]:
     return {"utm_source": source, "utm_medium": "email", "utm_campaign": campaign, "utm_content": content}
 
 
-def with_utm(url: str, tags: Mapping[str, str], own_domains: Sequence[str]) -> str:
+def with_utm(url: str, tags: Mapping[str, str], shop: Hosts) -> str:
     """The address with the campaign tags that it lacks, before its fragment; other people's addresses as they are."""
-    host = (urlsplit(url).hostname or "").lower()
-    if not any(host == domain or host.endswith("." + domain) for domain in own_domains):
+    if not shop.ours(url):
         return url
     rest, mark, fragment = url.partition("#")
     path, _, query = rest.partition("?")
@@ -140,8 +182,3 @@ def with_utm(url: str, tags: Mapping[str, str], own_domains: Sequence[str]) -> s
         return url
     joined = "&".join([*([query.rstrip("&")] if query.rstrip("&") else []), *more])
     return f"{path}?{joined}{mark}{fragment}"
-
-
-def own_domains(shop_url: str) -> tuple[str, ...]:
-    host = (urlsplit(shop_url).hostname or "").lower()
-    return (host.removeprefix("www."),) if host else ()

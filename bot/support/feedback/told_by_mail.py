@@ -21,7 +21,7 @@ def written(
 ) -> Send | Skip:
     """The mail as it leaves. Its unsubscribe link is about the topic `feedback` alone."""
     config = desk.ground.config
-    links = LinkTokens(config.web.url, row["id"], desk.ground.secret)
+    links = LinkTokens.of(desk.ground, row["id"])
     values = {
         "customer": {"first_name": contact.first_name},
         "asked": asked,
