@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -84,6 +85,18 @@ async def test_events_are_applied_in_order_and_know_their_contact(database: Data
     assert first.contact_id == second.contact_id is not None
     assert [row.contact_id for row in await intake.rows(Event)] == [first.contact_id] * 2
     assert await intake.statuses() == ["done", "done"]
+
+
+async def test_events_that_wait_together_are_applied_in_the_order_they_came_whatever_their_due_time(
+    database: Database,
+) -> None:
+    intake = Intake(database)
+    async with database.transaction() as session:
+        for number, earlier in enumerate((1, 3, 2)):  # tried again, or the clock was set back meanwhile
+            told = _event(str(number), f"Step {number}", userId="u1")
+            await events.record(session, dataclasses.replace(told, received_at=NOON - timedelta(seconds=earlier)))
+    await intake.apply()
+    assert intake.names == ["Step 0", "Step 1", "Step 2"]
 
 
 async def test_one_bad_event_stops_nobody_and_comes_again(database: Database) -> None:

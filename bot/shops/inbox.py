@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ log = logs.get(__name__)
 _GIVE_UP = 10
 _BATCH = 100
 _rows = table(WebhookDelivery)
-_CLAIM = due.Claim(_rows, _BATCH, order_by=[_rows.c.id])
+_CLAIM = due.Claim(_rows, _BATCH)
 _TRANSLATE = {"shopify": shopify.translate, "woocommerce": woocommerce.translate}
 _FOR_PEOPLE = ("customers/data_request", "shop/redact", "app/uninstalled")
 
@@ -46,7 +47,7 @@ class Inbox:
         """Work off one batch. Returns how many deliveries were taken."""
         async with self.database.transaction() as session:
             rows = await due.claim(session, _CLAIM, self.worker, clock.now())
-        for row in rows:
+        for row in sorted(rows, key=itemgetter("id")):
             await self._one(row, clock.now())
         return len(rows)
 

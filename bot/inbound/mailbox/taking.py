@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +25,7 @@ log = logs.get(__name__)
 _GIVE_UP = 10
 _BATCH = 5  # a mail may be large, and is in memory while it is looked at
 _ROWS = table(ReceivedMail)
-_CLAIM = due.Claim(_ROWS, _BATCH, lease=timedelta(minutes=5), order_by=[_ROWS.c.id])
+_CLAIM = due.Claim(_ROWS, _BATCH, lease=timedelta(minutes=5))
 _QUIET = frozenset({"automatic", "own", "spam", "delayed"})
 
 
@@ -48,7 +49,7 @@ class Taking:
         """Work off one batch. Returns how many mails were taken."""
         async with self.database.transaction() as session:
             rows = await due.claim(session, _CLAIM, self.worker, self.now())
-        for row in rows:
+        for row in sorted(rows, key=itemgetter("id")):
             await self._one(row, self.now())
         return len(rows)
 
