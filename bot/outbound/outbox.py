@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock, due, logs, work
-from bot.base.database import Database, insert, table
+from bot.base.database import Database, UtcDateTime, insert, table
 from bot.outbound import lanes
 from bot.outbound import stage as stages
 from bot.outbound.sender import DeliveryError, NotNow, Outgoing, Receipt, Sender
+from bot.outbound.side_by_side import send_all
 from bot.outbound.stage import Defer, Outcome, Send, Skip, Stage
 from bot.tables.outbox import Message
 
@@ -230,36 +231,41 @@ class Outbox:
 
     async def _hand_over(self, sender: Sender, messages: Sequence[Outgoing]) -> None:
         try:
-            messages = await self._handed(messages)
-            results = await asyncio.gather(*(_send(sender, message) for message in messages))
-            await self._recorded(list(zip(messages, results, strict=True)))
+            messages = await self._handed(sender, messages)
+            await send_all(sender, messages, self._recorded)
         except Exception:  # our own failure: whoever looks next may have them, there is no lease to wait for
             log.exception("messages could not be seen through", message_ids=[message.id for message in messages])
             await self._let_go(messages)
             if not sender.ordered:
                 raise
 
-    async def _handed(self, messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
+    async def _handed(self, sender: Sender, messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
         """From here on a crash means "unknown" for `once` messages: the row says so before the first byte leaves.
 
-        What was claimed too long ago (those before it took their time) goes back: its stage said yes for that while.
+        What was claimed too long ago (those before it took their time) goes back: its stage said yes for that while,
+        and where several processes send side by side another one may have it by now.
         """
         now = self.now()
-        once = {message.id: message.row for message in messages if message.row["once"]}
-        if not once:
+        rows = {one.id: one.row for one in messages if one.row["once"] or not sender.exclusive}
+        if not rows:
             return messages
-        fresh = [row_id for row_id, row in once.items() if row["lease_until"] > now]
+        fresh = [row_id for row_id, row in rows.items() if row["lease_until"] > now]
         async with self.database.transaction() as session:
             ours = sa.update(_rows).where(_rows.c.status == "claimed", _rows.c.lease_by == self.worker)
-            handing = ours.where(_rows.c.id.in_(fresh), _rows.c.lease_until > now).returning(_rows.c.id)
-            handed = {"status": "handed", "handed_at": now, "lease_until": now + _LEASE}
-            still_ours = set((await session.scalars(handing.values(handed))).all())
-            if late := sorted(once.keys() - still_ours):
+            going = ours.where(_rows.c.id.in_(fresh), _rows.c.lease_until > now).returning(_rows.c.id)
+            once = _rows.c.once.is_(True)
+            handed = {
+                "status": sa.case((once, "handed"), else_=_rows.c.status),
+                "handed_at": sa.case((once, sa.literal(now, UtcDateTime())), else_=_rows.c.handed_at),
+                "lease_until": now + _LEASE,
+            }
+            still_ours = set((await session.scalars(going.values(handed))).all())
+            if late := sorted(rows.keys() - still_ours):
                 back = {"status": "planned", "attempts": _rows.c.attempts - 1, "lease_until": None, "lease_by": None}
                 await session.execute(ours.where(_rows.c.id.in_(late)).values(back))
-                for channel in {once[row_id]["channel"] for row_id in late}:
+                for channel in {rows[row_id]["channel"] for row_id in late}:
                     work.kick(session, f"messages:{channel}")
-        return [message for message in messages if not message.row["once"] or message.id in still_ours]
+        return [message for message in messages if message.id not in rows or message.id in still_ours]
 
     async def _recorded(self, ends: Sequence[tuple[Outgoing, Receipt | Exception]]) -> None:
         """What became of them is known to us alone until it is written: a database that gives way is asked again."""
@@ -307,6 +313,8 @@ class Outbox:
     ) -> None:
         if isinstance(result, Receipt):
             await self._settle(session, row, Outcome("sent", now, receipt=result))
+        elif isinstance(result, DeliveryError) and result.permanent and result.uncertain:
+            await self._settle(session, row, Outcome("unknown", now, UNCERTAIN), error=str(result))
         elif isinstance(result, DeliveryError) and result.permanent:
             await self._settle(session, row, Outcome("failed", now, result.reason or "rejected"), error=str(result))
         elif row["once"] and (not isinstance(result, DeliveryError) or result.uncertain):
@@ -323,7 +331,7 @@ class Outbox:
         log.warning("message not taken, will try again", message_id=row["id"], reason=str(result))
         # Where we were told when to come back nobody gives up: staff may need a long weekend to let us in again.
         counted = row["attempts"] if wait is None else max(0, row["attempts"] - 1)
-        lost = not isinstance(result, DeliveryError) or result.uncertain
+        lost = not isinstance(result, DeliveryError) or result.uncertain or row["skip_reason"] == UNCERTAIN
         why = UNCERTAIN if lost else "provider"
         await _again(session, row, until, why, error=logs.clean(str(result))[:500], attempts=counted)
 
@@ -365,16 +373,6 @@ def _outgoing(row: Mapping[str, Any], word: Send) -> Outgoing:
     uncertain = row["status"] == "claimed" or row["skip_reason"] == UNCERTAIN
     about = (row["id"], row["key"], row["purpose"], row["priority"], row["receiver"])
     return Outgoing(*about, word.payload, row, word.riders, uncertain)
-
-
-async def _send(sender: Sender, message: Outgoing) -> Receipt | Exception:
-    try:
-        return await sender.send(message)
-    except (DeliveryError, NotNow) as error:
-        return error
-    except Exception as error:  # one row of a loop: it alone moves away
-        log.exception("sending failed", message_id=message.id)
-        return error
 
 
 async def _again(session: AsyncSession, row: Mapping[str, Any], until: datetime, reason: str, **values: Any) -> None:

@@ -38,7 +38,7 @@ class DeliveryError(Exception):
 
     `permanent`: never will be; `reason` then says why in one word (`blocked`, `bad_address`, `rejected`, …).
     `retry_after`: seconds that the provider asks us to wait.
-    `uncertain`: the answer was lost after the hand-over, it may have arrived.
+    `uncertain`: the answer was lost after the hand-over, it may have arrived. With `permanent`: and nobody tries again.
     """
 
     def __init__(

@@ -1,23 +1,32 @@
 """The mail channel of the outbox: a payload becomes a letter, the relay's answer becomes a receipt or an error."""
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-import aiosmtplib
-
 from bot.base import clock, logs
 from bot.base.ground import Ground
 from bot.outbound.email import addresses, compose
-from bot.outbound.email.smtp import AnswerLostError, NotHandedOverError, Relay, Utf8Needed
+from bot.outbound.email.smtp import (
+    AnswerLostError,
+    HandOver,
+    NotHandedOverError,
+    Patience,
+    RefusedError,
+    Relay,
+    UnusableError,
+    Utf8Needed,
+)
 from bot.outbound.sender import DeliveryError, NotNow, Outgoing, Receipt
 
 log = logs.get(__name__)
 
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _LONGEST_PAUSE = 300.0  # seconds
+_OUT_OF_STEP = (500, 502, 503)  # said to a command that it does not know or did not expect, not to the mail
 # RFC 3834: what a machine wrote says so, or two machines answer each other for ever.
 _AUTOMATIC = {
     "auto_answer": "auto-replied",
@@ -40,7 +49,7 @@ class EmailSender:
     batch = 8
     claim = 50
 
-    def __init__(self, ground: Ground, *, first_pause: float = 5.0) -> None:
+    def __init__(self, ground: Ground, *, first_pause: float = 5.0, patience: Patience | None = None) -> None:
         server = ground.config.mail.server
         if server is None:
             raise ValueError("mail.smtp_url is not set")
@@ -48,7 +57,7 @@ class EmailSender:
         _, address = compose.split_address(ground.config.mail.sender)
         self.service = compose.checked_address(address)
         self.domain = self.service.partition("@")[2]
-        self.relay = Relay(server, self.domain, most=self.batch)
+        self.relay = Relay(server, self.domain, most=self.batch, patience=patience)
         self._first_pause = first_pause
         self._pause_until = 0.0
         self._pauses = 0
@@ -57,29 +66,48 @@ class EmailSender:
         wait = self._pause_until - time.monotonic()
         if wait > 0:
             raise NotNow(wait)
+        letter, over = self._written(message)
+        try:
+            words = await self.relay.send(over)
+        except Utf8Needed:
+            raise DeliveryError("the relay has no SMTPUTF8", permanent=True, reason="needs_smtputf8") from None
+        except NotHandedOverError as error:
+            raise self._not_taken(error) from None
+        except AnswerLostError as error:
+            raise self._lost(message, error) from None
+        except RefusedError as error:
+            raise self._refused(error) from None
+        except asyncio.CancelledError:
+            if over.dotted:
+                raise
+            raise DeliveryError("the program was stopped before the relay had it", retry_after=0.0) from None
+        self._pauses = 0
+        return Receipt(clock.now(), letter.message_id, {"reply": logs.clean(words)[:200]})
+
+    def _written(self, message: Outgoing) -> tuple[compose.Letter, HandOver]:
+        """What fails here never left us, whatever it is."""
         try:
             letter = self.letter(message)
             receiver, return_path = compose.checked_address(letter.to), self._return_path(message, letter)
             mail = compose.compose(letter)
         except compose.BadAddressError as error:
             raise DeliveryError(str(error), permanent=True, reason="bad_address") from None
-        try:
-            words = await self.relay.send(
-                return_path, receiver, mail, envelope_id=addresses.envelope(message.id, self.ground.secret)
-            )
-        except Utf8Needed:
-            raise DeliveryError("the relay has no SMTPUTF8", permanent=True, reason="needs_smtputf8") from None
-        except NotHandedOverError as error:
-            raise DeliveryError(f"relay: {error}", retry_after=self._pause()) from None
-        except AnswerLostError as error:
-            raise DeliveryError(f"the relay's answer was lost: {error}", uncertain=True) from None
-        except aiosmtplib.SMTPResponseException as error:
-            raise self._refused(error) from None
-        except aiosmtplib.SMTPException as error:  # STARTTLS or AUTH asked for and not offered
+        except Exception as error:  # one row of a loop: it alone moves away
+            log.exception("a mail could not be written", message_id=message.id)
+            raise DeliveryError(f"it could not be written: {type(error).__name__}") from error
+        return letter, HandOver(return_path, receiver, mail, addresses.envelope(message.id, self.ground.secret))
+
+    def _not_taken(self, error: NotHandedOverError) -> DeliveryError:
+        """Who does not even greet us, or take a sender, is left alone for a while; later steps are about one mail."""
+        if isinstance(error, UnusableError):
             log.error("the mail relay cannot be used as configured", reason=str(error))
-            raise DeliveryError(f"relay: {error}", retry_after=self._pause()) from None
-        self._pauses = 0
-        return Receipt(clock.now(), letter.message_id, {"reply": logs.clean(words)[:200]})
+        ours = error.step in ("relay", "MAIL")
+        return DeliveryError(f"relay: {error}", retry_after=self._pause() if ours else None)
+
+    def _lost(self, message: Outgoing, error: AnswerLostError) -> DeliveryError:
+        """A relay that never answers in time would get the same mail for ever: twice is the most."""
+        words = f"the relay's answer was lost: {error}"
+        return DeliveryError(words, uncertain=True, permanent=message.uncertain, reason="answer_lost")
 
     async def close(self) -> None:
         await self.relay.close()
@@ -141,24 +169,23 @@ class EmailSender:
         domain = self.ground.config.mail.bounce_domain
         return addresses.return_path(message.id, self.ground.secret, domain) if domain else letter.sender
 
-    def _refused(self, error: aiosmtplib.SMTPResponseException) -> DeliveryError:
+    def _refused(self, error: RefusedError) -> DeliveryError:
         """4xx comes again, 5xx for the receiver or the content is final, 5xx for us is our operator's to mend."""
-        found = _ENHANCED.search(error.message)
+        found = _ENHANCED.search(error.words)
         status = found[1] if found else ""
-        words = f"{error.code} {error.message}"
-        about_us = isinstance(error, aiosmtplib.SMTPAuthenticationError | aiosmtplib.SMTPConnectResponseError) or (
-            isinstance(error, aiosmtplib.SMTPSenderRefused) and error.code != 552
-        )
+        about_us = error.step == "relay" or (error.step == "MAIL" and error.code != 552)
         if error.code in (530, 535, 538) or (about_us and error.code >= 500):
             log.error("the mail relay refuses us", code=error.code, status=status)
-            return DeliveryError(words, retry_after=self._pause())
+            return DeliveryError(str(error), retry_after=self._pause())
+        if error.code in _OUT_OF_STEP:
+            return DeliveryError(str(error))
         if error.code >= 500:
             return DeliveryError(
-                words, permanent=True, reason="bad_address" if status.startswith("5.1.") else "rejected"
+                str(error), permanent=True, reason="bad_address" if status.startswith("5.1.") else "rejected"
             )
         if error.code in (421, 454) or status.startswith("4.7.") or about_us:
-            return DeliveryError(words, retry_after=self._pause())
-        return DeliveryError(words)
+            return DeliveryError(str(error), retry_after=self._pause())
+        return DeliveryError(str(error))
 
     def _pause(self) -> float:
         """Leave the relay alone for a while, longer each time in a row; returns the seconds."""
