@@ -10,14 +10,15 @@ from sqlmodel import col, select
 
 from bot import contacts
 from bot.support import answers, by_mail, lines, typed
-from bot.support.answers import catalogue, ranking
+from bot.support.answers import catalogue, guards, ranking
 from bot.support.desk import Desk
+from bot.support.escalation import danger
 from bot.support.feedback import comments, complaints, ratings, telling
 from bot.support.self_service import order_status, preferences, proof, ready
 from bot.support.sla import clocks as sla
-from bot.support.tickets import blocking, floods, opening
+from bot.support.tickets import blocking, edits, floods, opening
 from bot.tables.people import Contact
-from bot.tables.support import TicketMessage
+from bot.tables.support import Ticket, TicketMessage
 
 _STILL_ASKING = timedelta(minutes=30)
 
@@ -28,7 +29,8 @@ class Said:
 
     `attachment` is `{kind, file_id, name}` or empty, `provider_key` the name of the original (`telegram:CHAT:MESSAGE`),
     `at` the provider's time of it, `source` where to copy it from. `reply_to_id` is the line that it answers, `quote`
-    the words that it takes up. `to_a_person`: it answers something of ours that only a person can go on with.
+    the words that it takes up, `subject` what their first mail says that it is about. `to_a_person`: it answers
+    something of ours that only a person can go on with.
     """
 
     contact_id: int
@@ -42,6 +44,7 @@ class Said:
     reply_to_id: int | None = None
     quote: str = ""
     to_a_person: bool = False
+    subject: str = ""
 
 
 async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: datetime) -> None:
@@ -65,8 +68,11 @@ async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: date
     )
     if line is None:
         return
+    if guards.in_danger(f"{said.subject}\n{said.text}"):
+        await _in_danger(session, desk, contact, ticket, line, now)
+        return
     chose = await preferences.took(session, desk, contact, line, now)  # also of somebody who was blocked
-    if await blocking.keeps_out(session, desk, contact, ticket, line, now):
+    if await _keeps_out(session, desk, contact, ticket, line, now):
         return
     if ticket is not None:
         await comments.take(session, desk, contact, line, now, ticket=ticket)
@@ -76,6 +82,9 @@ async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: date
     elif await floods.too_much(session, desk, contact, line.at):
         language = await _language(session, desk, contact, said.text)
         await opening.hand_over(session, desk, contact, said.channel, language, line, "flood", now)
+    elif said.subject and guards.wants_human(said.subject):
+        language = await _language(session, desk, contact, said.text)
+        await opening.hand_over(session, desk, contact, said.channel, language, line, "human", now)
     elif said.to_a_person:
         language = await _language(session, desk, contact, said.text)
         await opening.hand_over(session, desk, contact, said.channel, language, line, "reply", now)
@@ -87,6 +96,45 @@ async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: date
         or await comments.take(session, desk, contact, line, now, ticket=None)
     ):
         await _reply(session, desk, contact, line, now)
+
+
+async def customer_changed(session: AsyncSession, desk: Desk, edited: edits.Edited, now: datetime) -> None:
+    """They changed what they had written. Danger that stands there now is heard like danger that is said."""
+    line = await edits.customer_edited(session, desk, edited, now)
+    if line is None or not guards.in_danger(line.text):
+        return
+    contact = await _hold(session, line.contact_id)
+    ticket = await opening.belongs(session, _id(contact), line.channel, edited.at)
+    if line.ticket_id is None or line.held:
+        await _in_danger(session, desk, contact, ticket, line, now)
+    elif ticket is not None and not await danger.was_told_lately(session, contact, now):
+        language = await _language(session, desk, contact, line.text)
+        await danger.alarm(session, desk, contact, ticket, language, f"{line.id}:{edited.update_id}", now)
+
+
+async def _in_danger(
+    session: AsyncSession, desk: Desk, contact: Contact, ticket: Ticket | None, line: TicketMessage, now: datetime
+) -> None:
+    """To people at once, and never to a machine."""
+    language = await _language(session, desk, contact, line.text)
+    urgent = not await danger.was_told_lately(session, contact, now)
+    line.held = False
+    if ticket is None:
+        channel = line.channel
+        ticket = await opening.hand_over(session, desk, contact, channel, language, line, "danger", now, urgent=urgent)
+    else:
+        await opening.into(session, desk, contact, ticket, line, now, urgent=urgent)
+    if urgent:
+        await danger.alarm(session, desk, contact, ticket, language, str(line.id), now)
+
+
+async def _keeps_out(
+    session: AsyncSession, desk: Desk, contact: Contact, ticket: Ticket | None, line: TicketMessage, now: datetime
+) -> bool:
+    """Nobody hears whom staff blocked, unless they told of danger a moment ago and go on about it."""
+    if ticket is not None and contact.blocked_at is not None and await danger.was_told_lately(session, contact, now):
+        return False
+    return await blocking.keeps_out(session, desk, contact, ticket, line, now)
 
 
 async def _hold(session: AsyncSession, contact_id: int) -> Contact:

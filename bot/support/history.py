@@ -30,6 +30,7 @@
     rated             score, cycle   commented  cycle
     asked_fixed       cycle                                  the customer of a complaint was asked whether it is fixed
     fixed             cycle          not_fixed  cycle        what they answered
+    danger            -                                      staff were alarmed: life or health may be at stake
     unconfirmed       cycle                                  nobody answered in time (or can): neither kept nor missed
     noted             said           edited  said, revision  deleted  said
 """

@@ -11,6 +11,7 @@ from bot.base import ids
 from bot.base.surveys import LOW, SCORES
 from bot.events import NewEvent
 from bot.support import by_mail, conversation
+from bot.support.answers import guards
 from bot.support.conversation import Said
 from bot.support.desk import Desk
 from bot.tables.feedback import SurveyAnswer
@@ -87,7 +88,7 @@ async def answered(
         "aftercart", key, "track", "Survey Answered", now, now, {"properties": properties}, contact_id, rank="person"
     )
     await events.record(session, told)
-    if score <= LOW[asked.kind]:
+    if score <= LOW[asked.kind] or guards.in_danger(comment):
         await _case(session, desk, asked, answer, key, now)
     return answer
 

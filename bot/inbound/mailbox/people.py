@@ -93,6 +93,7 @@ def _said(
         attachment=_beside(mail.attachments),
         reply_to_id=about["said_id"] if about is not None and theirs else None,
         to_a_person=about is not None or silent or moment.cut,
+        subject="" if mail.thread else mail.subject[:500],
     )
 
 

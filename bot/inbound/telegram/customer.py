@@ -80,7 +80,7 @@ async def _answers(session: AsyncSession, message: Message) -> tuple[int | None,
 
 
 async def changed(message: Message, event_update: Update, session: AsyncSession, desk: Desk, now: datetime) -> None:
-    await edits.customer_edited(session, desk, edited(message, event_update, now), now)
+    await conversation.customer_changed(session, desk, edited(message, event_update, now), now)
 
 
 def edited(message: Message, update: Update, now: datetime) -> edits.Edited:

@@ -1,15 +1,9 @@
-"""What must not get a ready answer: a person asked for, anger, and words that only sound like a request."""
+"""What must not get a ready answer: danger, a person asked for, anger, and words that only sound like a request."""
 
 import re
 
-_HUMAN = re.compile(
-    r"\b(?:real|actual|live) (?:person|human|agent)\b"
-    r"|\b(?:talk|speak|chat|connect|transfer)\b[^.?!]{0,24}\b(?:human|person|agent|someone|representative|operator"
-    r"|manager|supervisor|staff|somebody)\b"
-    r"|\b(?:customer service )?representative\b|^(?:agent|human|operator|support|person)[.!? ]*$"
-    r"|\bnot a (?:bot|robot|machine)\b|\bhuman (?:please|agent|being|support)\b"
-    r"|人工|真人|活人|转客服|找客服|不要机器人|别用机器人"
-)
+from bot.support.answers import danger, wishes
+
 _ANGER = re.compile(
     r"\b(?:scam(?:mer|med)?s?|fraud|rip ?-?off|lawyer|solicitor|trading standards|consumer protection|charge ?back"
     r"|complain(?:t|ts|ing)?|unacceptable|disgusting|ridiculous|outrageous|furious"
@@ -58,9 +52,14 @@ def only_thanks(raw: str) -> bool:
     return not _POLITE.sub(" ", _NO_LETTER.sub(" ", text)).strip()
 
 
-def wants_human(text: str) -> bool:
-    """`text` is normalised. Somebody asks for a person in so many words."""
-    return _HUMAN.search(text) is not None
+def in_danger(raw: str) -> bool:
+    """Life or health of somebody is at stake: nothing but a person may answer."""
+    return danger.is_told(raw)
+
+
+def wants_human(raw: str) -> bool:
+    """Somebody asks for a person in so many words."""
+    return wishes.is_told(raw)
 
 
 def is_angry(raw: str, text: str) -> bool:

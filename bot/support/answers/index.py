@@ -32,7 +32,8 @@ __all__ = ["Entry", "Index", "Match", "lint", "load"]
 class Match:
     """What to do with a message. `entry` with kind answer, up to three `suggestions` with kind suggest.
 
-    `why` of a hand-over is human, complaint or unsure. `confidence` is 0 to 1 and orders matches of one index only.
+    `why` of a hand-over is danger, human, complaint or unsure. `confidence` is 0 to 1 and orders matches of one index
+    only.
     """
 
     kind: Literal["answer", "suggest", "hand_over"]
@@ -73,7 +74,9 @@ class Index:
     def match(self, text: str, language: str, products: mentions.ProductNames | None = None) -> Match:
         """Answer, suggest or hand over. `language` is that of the shopper: entries without words in it are not used."""
         asked = normalise(text)
-        if guards.wants_human(asked):
+        if guards.in_danger(text):
+            return Match("hand_over", confidence=1.0, why="danger")
+        if guards.wants_human(text):
             return Match("hand_over", confidence=1.0, why="human")
         if guards.is_angry(text, asked):
             return Match("hand_over", confidence=1.0, why="complaint")

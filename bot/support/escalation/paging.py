@@ -1,7 +1,7 @@
 """Whoever leads hears of a promise that nobody keeps: in their own chat with the bot, else in the staff group."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,23 +40,38 @@ async def page(session: AsyncSession, desk: Desk, case: Case, step: str, now: da
     leads = departments.leads(desk, ticket.department)
     started = await _started(session, leads)
     names = await _names(session, leads)
+    key = f"{KEY}{case.timer_id}:{step}"
     words = html.escape(told.promise(desk, ticket, case.clock, now), quote=False)
     text = f"{words}\n{desk.staff('staff.ladder.page', ticket=await pointing.to(session, ticket))}"
     for lead in started:
-        await outbox.queue(
-            session,
-            channel="telegram",
-            purpose="notice",
-            receiver=f"telegram:{lead}",
-            payload={"chat_id": lead, "text": text, "html": True, "timer_id": case.timer_id},
-            key=f"{KEY}{case.timer_id}:{step}:{lead}",
-            now=now,
-            priority=lanes.ALERTS,
-            ticket_id=ticket.id,
-        )
+        await _to_lead(session, ticket, lead, {"text": text, "html": True, "timer_id": case.timer_id}, key, now)
     if not started:
-        await _to_group(session, desk, ticket, case.timer_id, text, leads, f"{KEY}{case.timer_id}:{step}", now)
+        await _to_group(session, desk, ticket, case.timer_id, text, leads, key, now)
     return Told([names.get(lead, desk.staff("staff.ladder.lead")) for lead in started], group=not started)
+
+
+async def alarm(session: AsyncSession, desk: Desk, ticket: Ticket, text: str, key: str, now: datetime) -> None:
+    """`text` (HTML) to the staff group and to every lead in their own chat, at any hour."""
+    leads = departments.leads(desk, ticket.department)
+    for lead in await _started(session, leads):
+        await _to_lead(session, ticket, lead, {"text": text, "html": True}, key, now)
+    await _to_group(session, desk, ticket, None, text, leads, key, now)
+
+
+async def _to_lead(
+    session: AsyncSession, ticket: Ticket, lead: int, content: Mapping[str, object], key: str, now: datetime
+) -> None:
+    await outbox.queue(
+        session,
+        channel="telegram",
+        purpose="notice",
+        receiver=f"telegram:{lead}",
+        payload={"chat_id": lead, **content},
+        key=f"{key}:{lead}",
+        now=now,
+        priority=lanes.ALERTS,
+        ticket_id=ticket.id,
+    )
 
 
 async def refused(

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.support import lines, post
 from bot.support.answers import catalogue, guards, ranking
 from bot.support.desk import Desk
+from bot.support.escalation import danger
 from bot.support.feedback import low_scores
 from bot.support.self_service import ready
 from bot.support.sla import clocks as sla
@@ -62,7 +63,7 @@ async def take(
     if ticket is not None:
         return False
     asked = ranking.normalise(line.text)
-    if guards.is_angry(line.text, asked) or guards.wants_human(asked):
+    if guards.is_angry(line.text, asked) or guards.wants_human(line.text):
         line.ticket_id = None  # it opens the ticket again, and stands in it from there
         return False
     words = desk.say(about.language, "rating.commented")
@@ -81,6 +82,8 @@ async def keep(
         words = desk.staff("staff.comment", score=rating.score, text=text)
         key = f"comment:{rating.id}:{now.isoformat()}"
         await post.to_topic(session, ticket, "notice", {"text": words}, key, now, priority=60)
+    if guards.in_danger(text):
+        await danger.warn_staff(session, desk, ticket, f"rating:{rating.id}:{now.isoformat()}", now)
     await low_scores.heard(session, desk, ticket, rating, now)
 
 
@@ -108,7 +111,7 @@ async def _waiting(
 
 
 async def _is_a_question(session: AsyncSession, desk: Desk, ticket: Ticket, text: str, now: datetime) -> bool:
-    if "?" in text or "？" in text or guards.wants_human(ranking.normalise(text)):
+    if "?" in text or "？" in text or guards.wants_human(text):
         return True
     found = desk.answers.match(text, ticket.language, await catalogue.names(session, desk.catalogue, now))
     return found.kind == "answer"

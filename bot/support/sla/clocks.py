@@ -28,8 +28,8 @@ _TIMERS = table(SlaTimer)
 _OLDEST_BELIEVED = timedelta(hours=24)
 _NO_MATTER = frozenset(
     {
-        "asked_fixed", "commented", "deleted", "edited", "linked", "noted", "rated", "reminded", "tags_changed",
-        "undone", "unlinked",
+        "asked_fixed", "commented", "danger", "deleted", "edited", "linked", "noted", "rated", "reminded",
+        "tags_changed", "undone", "unlinked",
     }
 )  # fmt: skip
 _RELEASING = frozenset({"kind_changed", "merged", "priority_changed", "rated", "spam", "status_changed"})

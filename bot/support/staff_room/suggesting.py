@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from bot.base import ids, render
 from bot.support import answers, post, typed
-from bot.support.answers import catalogue
+from bot.support.answers import catalogue, guards
 from bot.support.desk import Desk
 from bot.support.self_service import ready
 from bot.support.staff_room import drafts, past_answers
@@ -26,6 +26,8 @@ async def offer(session: AsyncSession, said: typed.Typed, ticket: Ticket) -> str
     words, contact = await _asked(session, ticket), await session.get(Contact, ticket.contact_id)
     if not words or contact is None:
         return desk.staff("staff.suggest.nothing")
+    if any(guards.in_danger(text) for text in words):
+        return desk.staff("staff.suggest.danger")
     entries = await _entries(session, desk, ticket, words, now)
     buttons = [
         keyboard.button(desk, ticket, "propose", f"faq.{entry.id}", words=f"📄 {entry.title(desk.staff_language)}")

@@ -34,16 +34,33 @@ class Edited:
     attachment: Mapping[str, Any] = field(default_factory=dict)
 
 
-async def customer_edited(session: AsyncSession, desk: Desk, edited: Edited, now: datetime) -> None:
-    """The copy in the topic changes; staff who had answered already are told what it said before."""
+async def customer_edited(session: AsyncSession, desk: Desk, edited: Edited, now: datetime) -> TicketMessage | None:
+    """The copy in the topic changes; staff who had answered already are told what it said before.
+
+    Returns the line if its words are other ones now.
+    """
     line = await mirrors.by_key(session, edited.provider_key, hold=True)
     if line is None or line.author != "customer" or not await _is_news(session, line, edited, edited.text):
-        return
+        return None
     before, media = line.text, _other_file(line, edited)
     number = await _revise(session, line, edited, edited.text)
     ticket = await _held(session, line)
-    if ticket is None:
-        return  # said to the bot before there was a ticket
+    if ticket is not None:  # else it was said to the bot before there was a ticket
+        await _show(session, desk, ticket, line, before, number, now, media=media)
+    return line if before != line.text else None
+
+
+async def _show(
+    session: AsyncSession,
+    desk: Desk,
+    ticket: Ticket,
+    line: TicketMessage,
+    before: str,
+    number: int,
+    now: datetime,
+    *,
+    media: bool,
+) -> None:
     await sla.happened(session, desk, ticket, "customer", "edited", now, said=line.id, revision=number)
     if line.held or await relay.still_waits(session, relay.relay_key(line), now):
         return  # it arrives in its new words

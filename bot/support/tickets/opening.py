@@ -106,12 +106,22 @@ async def belongs(
 
 
 async def into(
-    session: AsyncSession, desk: Desk, contact: Contact, ticket: Ticket, line: TicketMessage, now: datetime
+    session: AsyncSession,
+    desk: Desk,
+    contact: Contact,
+    ticket: Ticket,
+    line: TicketMessage,
+    now: datetime,
+    *,
+    urgent: bool = False,
 ) -> None:
-    """The customer's words into their ticket: shown in the topic, and it is ours to do again."""
+    """The customer's words into their ticket: shown in the topic, and it is ours to do again.
+
+    `urgent` words are shown however many came before them.
+    """
     if line.ticket_id != ticket.id:
         line.ticket_id = ticket.id
-    if await floods.too_much(session, desk, contact, line.at):
+    if not urgent and await floods.too_much(session, desk, contact, line.at):
         await floods.hold(session, desk, contact, ticket, line, now)
     else:
         await relay.to_topic(session, ticket, line, now)
@@ -149,16 +159,19 @@ async def hand_over(
     line: TicketMessage | None,
     why: str,
     now: datetime,
+    *,
+    urgent: bool = False,
 ) -> Ticket:
     """Give the customer to the staff. `line` is what they just said (None: they pressed the button).
 
-    `why` is human, complaint, unsure, attachment, order, thanks, flood or reply; it stays in the history.
+    `why` is human, complaint, unsure, attachment, order, thanks, flood, reply or danger; it stays in the history.
+    `urgent` words are shown however many came before them, and the caller says to the customer what they hear.
     """
     assert contact.id is not None
     at = line.at if line else now
     last = await last_resolved(session, contact.id, channel)
     if last is not None and (is_fresh(desk, last, at) or await floods.too_many_tickets(session, desk, contact, now)):
-        await _again(session, desk, contact, channel, last, line, why, at, now)
+        await _again(session, desk, contact, channel, last, line, why, at, now, urgent=urgent)
         return last
     ticket = await create(session, contact, channel, language, at)
     await routing.place(session, desk, ticket, now)
@@ -170,8 +183,9 @@ async def hand_over(
         await links.link(session, desk, ticket, last, "earlier", "bot", now)
         text = desk.staff("staff.earlier_ticket", number=last.number)
         await post.to_topic(session, ticket, "notice", {"text": text}, f"earlier:{ticket.id}", now)
-    await _say_earlier(session, desk, contact, channel, ticket, line, now)
-    await _acknowledge(session, desk, contact, ticket, "ticket.opened", now)
+    await _say_earlier(session, desk, contact, channel, ticket, line, now, urgent=urgent)
+    if not urgent:
+        await _acknowledge(session, desk, contact, ticket, "ticket.opened", now)
     await routing.offer(session, desk, ticket, now)
     return ticket
 
@@ -200,15 +214,17 @@ async def _again(
     why: str,
     at: datetime,
     now: datetime,
+    *,
+    urgent: bool,
 ) -> None:
     """A closed ticket is taken up again by what the customer said, or by their button."""
     at = await statuses.counts_at(session, ticket, at, now)
     await statuses.to(session, desk, ticket, "open", "customer", now, at=at, why=why)
-    await _say_earlier(session, desk, contact, channel, ticket, line, now)
+    await _say_earlier(session, desk, contact, channel, ticket, line, now, urgent=urgent)
     if line is not None and guards.only_thanks(line.text):
         verbs = [choices.button(desk, "noreply", "noreply", ticket.id)]
         await choices.ask(session, ticket, desk.staff("staff.only_thanks"), verbs, "thanks", now)
-    else:
+    elif not urgent:
         await _acknowledge(session, desk, contact, ticket, "ticket.reopened", now)
     await routing.heard(session, desk, ticket, now)
 
@@ -241,6 +257,8 @@ async def _say_earlier(
     ticket: Ticket,
     line: TicketMessage | None,
     now: datetime,
+    *,
+    urgent: bool = False,
 ) -> None:
     """The talk with the bot as one recap, then the customer's new words as they stand."""
     assert contact.id is not None
@@ -250,7 +268,7 @@ async def _say_earlier(
         one.ticket_id = ticket.id
     await session.flush()
     text = recap(desk, contact, earlier) if earlier else ""
-    held = line is not None and await floods.too_much(session, desk, contact, line.at)
+    held = line is not None and not urgent and await floods.too_much(session, desk, contact, line.at)
     if text and (line is None or held):
         key = f"recap:{ticket.id}:{earlier[-1].id}"
         await post.to_topic(session, ticket, "notice", {"text": text}, key, now, priority=10)

@@ -1,0 +1,55 @@
+"""Danger to life or health: people hear of it at once, whatever the hour, and the customer gets one careful sentence.
+
+It passes whatever keeps words back: a block, spam, a flood, a dialogue with the bot. Who goes on about it within ten
+minutes is heard like anybody, so that nobody rings the house by repeating a word.
+"""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base.database import table
+from bot.support import hours
+from bot.support.desk import Desk
+from bot.support.escalation import paging
+from bot.support.self_service import ready
+from bot.support.sla import clocks as sla
+from bot.support.tickets import marking, pointing, statuses
+from bot.tables.people import Contact
+from bot.tables.support import PRIORITIES, Ticket, TicketEvent
+
+_LATELY = timedelta(minutes=10)
+_EVENTS, _TICKETS = table(TicketEvent), table(Ticket)
+
+
+async def was_told_lately(session: AsyncSession, contact: Contact, now: datetime) -> bool:
+    """Staff were alarmed about this customer a few minutes ago."""
+    told = (
+        sa.select(_EVENTS.c.id)
+        .join(_TICKETS, _TICKETS.c.id == _EVENTS.c.ticket_id)
+        .where(_TICKETS.c.contact_id == contact.id, _EVENTS.c.name == "danger", _EVENTS.c.at > now - _LATELY)
+    )
+    return await session.scalar(told.limit(1)) is not None
+
+
+async def alarm(
+    session: AsyncSession, desk: Desk, contact: Contact, ticket: Ticket, language: str, key: str, now: datetime
+) -> None:
+    """Top priority, all who lead and the staff group told, and the sentence for the customer."""
+    await warn_staff(session, desk, ticket, key, now)
+    text = desk.say(language, "danger.said", number=ticket.number)
+    opens = hours.opens_at(desk.calendar, now)
+    if opens > now:
+        text += "\n" + desk.say(language, "ticket.closed_now", opens=desk.when(opens, now, language)[:-3])
+    await ready.say(session, contact, ticket.channel, text, f"danger:{key}", now, ticket_id=ticket.id)
+
+
+async def warn_staff(session: AsyncSession, desk: Desk, ticket: Ticket, key: str, now: datetime) -> None:
+    """Everybody hears of the ticket, which is open and before all others from now on."""
+    await marking.prioritise(session, desk, ticket, PRIORITIES[-1], "bot", now, why="danger")
+    await sla.happened(session, desk, ticket, "bot", "danger", now)
+    if ticket.status not in statuses.OURS:
+        await statuses.to(session, desk, ticket, "open", "customer", now, why="danger")
+    text = desk.staff("staff.danger", ticket=await pointing.to(session, ticket))
+    await paging.alarm(session, desk, ticket, text, f"danger:{ticket.id}:{key}", now)
