@@ -57,6 +57,7 @@ from bot.inbound.web import (
     sign_up,
     surveys,
 )
+from bot.inbound.web.connections import Limits
 from bot.inbound.web.pages import Pages
 from bot.jobs import Jobs
 from bot.outbound import practice, staff_group
@@ -151,7 +152,8 @@ class App:
         running: list[_Part] = []
         if "web" in parts:
             listening = stack.enter_context(server.listen(self.config.web.host, self.config.web.port))
-            running.append(partial(server.serve, await _web(stack, house), listening, stop))
+            limits = Limits.of(self.config.web.limits, self.config.web.trusted_proxies)
+            running.append(partial(server.serve, await _web(stack, house), listening, stop, limits))
             if "work" not in parts:
                 running.append(partial(house.segment_watch.follow, stop))
         if "work" in parts:

@@ -13,9 +13,11 @@ from figures import Figure
 from program import free_port
 
 from bot.base.config.events import EventKey
+from bot.base.config.web_limits import WebLimits
 from bot.base.database import Database
 from bot.events import Ingest
 from bot.inbound.web import each_request, events_api, server
+from bot.inbound.web.connections import Limits
 
 EVENTS_IN_BATCH = 100
 BATCHES = 600
@@ -111,7 +113,7 @@ async def _serve(mode: str, port: int, file: str) -> None:
         ingest = Ingest(database)
         ingest.start()
     app = each_request.build([events_api.routes(ingest, [EventKey(key=SecretStr("key"), name="bench", kind="page")])])
-    await server.serve(app, server.listen("127.0.0.1", port), asyncio.Event())
+    await server.serve(app, server.listen("127.0.0.1", port), asyncio.Event(), Limits.of(WebLimits()))
 
 
 if __name__ == "__main__":

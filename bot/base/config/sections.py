@@ -23,6 +23,7 @@ from bot.base.config.standing import Rates, Rfm, Tier, in_order
 from bot.base.config.support import Support
 from bot.base.config.topics import SHIPPED, Topic
 from bot.base.config.types import Currency, Duration, Host, HttpUrl, Language, Network, Section, Timezone
+from bot.base.config.web_limits import WebLimits
 
 
 class Shop(Section):
@@ -59,6 +60,7 @@ class Web(Section):
     secret: SecretStr | None = None
     api_key: SecretStr | None = None
     trusted_proxies: tuple[Network, ...] = ()
+    limits: WebLimits = WebLimits()
 
     @property
     def url(self) -> str:
