@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel
 
 from bot.base.database import BigId, UtcDateTime, insert, table
+from bot.base.personal import NotPersonal
 
 HEARTBEAT = timedelta(seconds=5)
 DEAD_AFTER = timedelta(seconds=30)
@@ -43,6 +44,8 @@ def due_index(table_name: str, *columns: str) -> sa.Index:
 class Worker(SQLModel, table=True):
     """A running process. Its leases are void once it is gone."""
 
+    __personal__ = NotPersonal("our own processes")
+
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
     place: str
     pid: int
@@ -52,6 +55,8 @@ class Worker(SQLModel, table=True):
 
 class Lane(SQLModel, table=True):
     """Work that only one process may do at a time (reading updates, a rate limit): who holds it, until when."""
+
+    __personal__ = NotPersonal("our own work")
 
     name: str = Field(primary_key=True)
     lease_by: int = Field(sa_type=BigId)

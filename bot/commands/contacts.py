@@ -34,12 +34,12 @@ def export(
     from bot.contacts import export as copies
 
     async def make() -> tuple[int, bytes]:
-        async with start.ready(settings.load(config)) as (database, _), database.transaction() as session:
+        async with start.ready(settings.load(config)) as (database, ground), database.transaction() as session:
             contact = await find(session, who)
             assert contact.id is not None
             now = clock.now()
             await audit.write(session, "operator", "export", f"contact:{contact.id}", now)
-            return contact.id, await copies.zipped(session, contact.id, now)
+            return contact.id, await copies.zipped(session, contact.id, ground.secret, now)
 
     number, data = asyncio.run(make())
     file = output or Path(f"contact-{number}.zip")
@@ -84,15 +84,14 @@ def forget(
     from bot import contacts, start
     from bot.base import clock
     from bot.base import config as settings
-    from bot.contacts import audit
-    from bot.contacts import export as copies
+    from bot.contacts import audit, belonging
 
     async def run() -> None:
         async with start.ready(settings.load(config)) as (database, ground):
             async with database.reading() as session:
                 found = await find(session, who)
                 assert found.id is not None
-                whose = await copies.person(session, found.id)
+                whose = await belonging.person(session, found.id)
             told = f"contact {found.id}: {len(whose.tickets)} tickets with {len(whose.lines)} messages"
             if not yes and not typer.confirm(f"Forget {told} for good?"):
                 raise typer.Exit(1)

@@ -1,7 +1,8 @@
 """Two contacts turn out to be one: everything of the one that goes is re-pointed to the one that stays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,34 +10,26 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from bot import tables
+from bot.base import personal
 from bot.base.database import table
-from bot.contacts import standing, wanted
-from bot.tables.automations import Enrolment, FlowVersion, Refusal
-from bot.tables.experiments import Exposure
-from bot.tables.feedback import SurveyAnswer, Voice
+from bot.base.personal import Drop, One
+from bot.contacts import standing, wanted, wishes
+from bot.tables.automations import Enrolment, FlowVersion
 from bot.tables.outbox import Message
-from bot.tables.people import Contact, ContactTag
+from bot.tables.people import Contact
 
-assert tables  # every table must be known before its contact_id can be re-pointed
+assert tables  # every table must be known before the registry is read
 
 _enrolments = table(Enrolment)
 _versions = table(FlowVersion)
 _messages = table(Message)
-_voices = table(Voice)
-_answers = table(SurveyAnswer)
-_refusals = table(Refusal)
-_tags = table(ContactTag)
-_exposures = table(Exposure)
 
 
-def _pointing_here() -> list[sa.Column[Any]]:
+@cache
+def pointing_here(model: type[SQLModel]) -> list[sa.Column[Any]]:
+    """The columns of a table that refer to a contact."""
     contact_id = table(Contact).c.id
-    return [
-        column
-        for one in SQLModel.metadata.sorted_tables
-        for column in one.columns
-        if any(key.column is contact_id for key in column.foreign_keys)
-    ]
+    return [column for column in table(model).columns if any(key.column is contact_id for key in column.foreign_keys)]
 
 
 async def merge(session: AsyncSession, keep_id: int, gone_id: int, now: datetime) -> None:
@@ -47,16 +40,21 @@ async def merge(session: AsyncSession, keep_id: int, gone_id: int, now: datetime
     keep, gone = await session.get_one(Contact, keep_id), await session.get_one(Contact, gone_id)
     if keep is gone or gone.status == "merged":
         return
-    await _join_enrolments(session, keep_id, gone_id, now)
-    await _join_voices(session, keep_id, gone_id)
-    await _join_answers(session, keep_id, gone_id)
-    await wanted.join(session, keep_id, gone_id)
-    await _join_tags(session, keep_id, gone_id)
-    await _join_exposures(session, keep_id, gone_id)
-    await standing.join(session, keep_id, gone_id)
-    await session.execute(sa.delete(_refusals).where(_refusals.c.contact_id == gone_id))
-    for column in _pointing_here():
-        await session.execute(sa.update(column.table).where(column == gone_id).values({column.name: keep_id}))
+    for model, said in personal.registry().items():
+        if isinstance(said.merge, str):
+            await RULES[said.merge](session, keep_id, gone_id, now)
+        elif isinstance(said.merge, Drop):
+            await session.execute(sa.delete(table(model)).where(table(model).c.contact_id == gone_id))
+        elif said.merge.alike:
+            await _keep_one(session, table(model), said.merge, keep_id, gone_id)
+        for column in pointing_here(model):
+            await session.execute(sa.update(column.table).where(column == gone_id).values({column.name: keep_id}))
+    await session.flush()
+
+
+async def _join_profiles(session: AsyncSession, keep_id: int, gone_id: int, _now: datetime) -> None:
+    """What the one who stays does not say of themselves, the other says."""
+    keep, gone = await session.get_one(Contact, keep_id), await session.get_one(Contact, gone_id)
     contacts = table(Contact)
     await session.execute(sa.update(contacts).where(contacts.c.merged_into == gone_id).values(merged_into=keep_id))
     for name in ("first_name", "last_name", "language", "timezone", "country"):
@@ -68,10 +66,24 @@ async def merge(session: AsyncSession, keep_id: int, gone_id: int, now: datetime
     keep.last_seen_at = max(filter(None, (keep.last_seen_at, gone.last_seen_at)), default=None)
     gone.status, gone.merged_into = "merged", keep_id
     gone.first_name, gone.last_name, gone.birthday, gone.traits = "", "", None, {}
-    await session.flush()
 
 
-async def _join_enrolments(session: AsyncSession, keep_id: int, gone_id: int, now: datetime) -> None:
+async def _keep_one(session: AsyncSession, rows: sa.Table, how: One, keep_id: int, gone_id: int) -> None:
+    """Delete those of the two contacts' rows that are alike to a better one."""
+    key = list(rows.primary_key.columns)
+    first: list[Any] = [rows.c[how.first]] if how.first else [rows.c[how.last].desc()] if how.last else []
+    order = [*first, rows.c.contact_id == gone_id, *key]
+    both = sa.select(*key, *(rows.c[name] for name in how.alike)).where(rows.c.contact_id.in_((keep_id, gone_id)))
+    seen, worse = set(), []
+    for row in (await session.execute(both.order_by(*order))).all():
+        if (alike := tuple(row)[len(key) :]) in seen:
+            worse.append(sa.and_(*(column == value for column, value in zip(key, row, strict=False))))
+        seen.add(alike)
+    for one in worse:
+        await session.execute(sa.delete(rows).where(one))
+
+
+async def join_enrolments(session: AsyncSession, keep_id: int, gone_id: int, now: datetime) -> None:
     """Keys that name the person (`browse:7:2026-03-04`) must name the one who stays, or it would start again."""
     theirs = sa.select(_enrolments, _versions.c.definition).join(_versions, _versions.c.id == _enrolments.c.version_id)
     theirs = theirs.where(_enrolments.c.contact_id == gone_id)
@@ -91,57 +103,6 @@ async def _join_enrolments(session: AsyncSession, keep_id: int, gone_id: int, no
         await _end(session, second, now)
         await _change(session, first["id"], dedupe_key=key)
         await _take_messages(session, first["id"], second["id"])
-
-
-async def _join_tags(session: AsyncSession, keep_id: int, gone_id: int) -> None:
-    both = sa.select(_tags.c.tag).where(_tags.c.contact_id == keep_id)
-    await session.execute(sa.delete(_tags).where(_tags.c.contact_id == gone_id, _tags.c.tag.in_(both)))
-
-
-async def _join_exposures(session: AsyncSession, keep_id: int, gone_id: int) -> None:
-    """Of two exposures to one experiment the first one counts."""
-    found = await session.execute(
-        sa.select(_exposures.c.id, _exposures.c.experiment)
-        .where(_exposures.c.contact_id.in_((keep_id, gone_id)))
-        .order_by(_exposures.c.at, _exposures.c.id)
-    )
-    seen, later = set(), []
-    for row in found:
-        if row.experiment in seen:
-            later.append(row.id)
-        seen.add(row.experiment)
-    await session.execute(sa.delete(_exposures).where(_exposures.c.id.in_(later)))
-
-
-async def _join_voices(session: AsyncSession, keep_id: int, gone_id: int) -> None:
-    """Who asked for the same improvement twice asked once; who was told of it is not told again."""
-    mine = {row["improvement_id"]: dict(row) for row in await _voices_of(session, keep_id)}
-    for row in await _voices_of(session, gone_id):
-        known = mine.get(row["improvement_id"])
-        if known is None:
-            continue
-        on_its_way = row["told"] in ("queued", "told", "unknown") and known["told"] in ("", "refused")
-        second = known if on_its_way else row
-        await session.execute(sa.delete(_voices).where(_voices.c.id == second["id"]))
-
-
-async def _voices_of(session: AsyncSession, contact_id: int) -> Sequence[sa.RowMapping]:
-    return (await session.execute(sa.select(_voices).where(_voices.c.contact_id == contact_id))).mappings().all()
-
-
-async def _join_answers(session: AsyncSession, keep_id: int, gone_id: int) -> None:
-    """Of two answers about the same thing the later one counts."""
-    found = await session.execute(
-        sa.select(_answers.c.id, _answers.c.survey, _answers.c.order_id)
-        .where(_answers.c.contact_id.in_((keep_id, gone_id)))
-        .order_by(_answers.c.changed_at.desc(), _answers.c.id.desc())
-    )
-    seen, earlier = set(), []
-    for row in found:
-        if (row.survey, row.order_id) in seen:
-            earlier.append(row.id)
-        seen.add((row.survey, row.order_id))
-    await session.execute(sa.delete(_answers).where(_answers.c.id.in_(earlier)))
 
 
 def _renamed(key: str, pattern: str, keep_id: int, gone_id: int) -> str:
@@ -172,3 +133,13 @@ async def _take_messages(session: AsyncSession, first: int, second: int) -> None
 
 async def _change(session: AsyncSession, enrolment_id: int, **values: Any) -> None:
     await session.execute(sa.update(_enrolments).where(_enrolments.c.id == enrolment_id).values(**values))
+
+
+RULES: Mapping[str, Callable[[AsyncSession, int, int, datetime], Awaitable[None]]] = {
+    "alerts": wanted.join_alerts,
+    "enrolments": join_enrolments,
+    "profile": _join_profiles,
+    "stats": standing.join_stats,
+    "voices": wishes.join_voices,
+}
+"""What tables name as their `merge`: what is to be done before every reference is changed."""

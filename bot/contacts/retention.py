@@ -1,41 +1,35 @@
-"""Every night: the words of what is older than the shop wants to keep go, in batches; counts and times stay."""
+"""Every night: the words of what is older than the shop wants to keep go, in batches; counts and times stay.
 
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+Which words, and from when their time counts, is declared at the tables (`Keeps`).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlmodel import SQLModel
 
-from bot.base import logs
+from bot.base import logs, personal
 from bot.base.config import Config
 from bot.base.database import Database, table
-from bot.contacts import audit
-from bot.tables.events import Event
-from bot.tables.feedback import Rating, SurveyAnswer
-from bot.tables.mail import ReceivedMail
-from bot.tables.outbox import Message
-from bot.tables.staff_room import AuditEntry, Draft
-from bot.tables.support import MessageRevision, Ticket, TicketMessage
+from bot.base.personal import Delete, Keeps
+from bot.contacts import audit, belonging
+from bot.tables.support import Ticket, TicketMessage
 
 log = logs.get(__name__)
 _BATCH = 1000
-
-_Forget = Callable[[Any, datetime], Awaitable[int]]
+_tickets, _lines = table(Ticket), table(TicketMessage)
 
 
 async def run(database: Database, config: Config, now: datetime) -> dict[str, int]:
     """Forget what is due, a batch per transaction. Returns how many rows of each kind lost their words."""
     wanted = config.support.retention
-    plan: tuple[tuple[str, timedelta | None, _Forget], ...] = (
-        ("conversations", wanted.conversations, _conversations),
-        ("messages", wanted.messages, _messages),
-        ("events", wanted.events, _events),
-        ("audit", wanted.audit, _audit),
-    )
-    done = {}
-    for name, keep, forget in plan:
-        if keep is not None:
-            done[name] = await _all(database, forget, now - keep)
+    done: dict[str, int] = {}
+    for model, keeps in _declared():
+        if (kept_for := getattr(wanted, keeps.under)) is not None:
+            count = await _all(database, model, keeps, now - kept_for)
+            done[keeps.under] = done.get(keeps.under, 0) + count
     if any(done.values()):
         async with database.transaction() as session:
             await audit.write(session, "clock", "retention", "everybody", now, **done)
@@ -43,72 +37,47 @@ async def run(database: Database, config: Config, now: datetime) -> dict[str, in
     return done
 
 
-async def _all(database: Database, forget: _Forget, before: datetime) -> int:
-    total = 0
+def _declared() -> Iterator[tuple[type[SQLModel], Keeps]]:
+    for model, said in personal.registry().items():
+        for keeps in said.keeps:
+            yield model, keeps
+
+
+async def _all(database: Database, model: type[SQLModel], keeps: Keeps, before: datetime) -> int:
+    """A row whose words are gone is not found again."""
+    rows, total = table(model), 0
+    old = sa.select(rows.c.id).where(_old(model, keeps, before), _has_words(rows, keeps)).limit(_BATCH)
     while True:
         async with database.transaction() as session:
-            count = await forget(session, before)
-        total += count
-        if count < _BATCH:
+            picked = list((await session.scalars(old)).all())
+            mine = rows.c.id.in_(picked)
+            if isinstance(keeps.gone, Delete):
+                await session.execute(sa.delete(rows).where(mine))
+            else:
+                await session.execute(sa.update(rows).where(mine).values(**keeps.gone.values))
+        total += len(picked)
+        if len(picked) < _BATCH:
             return total
 
 
-async def _conversations(session: Any, before: datetime) -> int:
-    """Lines of tickets resolved before then, talks with the bot from before then that opened none, and what
-    was written to surveys.
-    """
-    lines, tickets = table(TicketMessage), table(Ticket)
-    over = sa.select(tickets.c.id).where(tickets.c.status == "resolved", tickets.c.resolved_at < before)
-    old = sa.or_(lines.c.ticket_id.in_(over), sa.and_(lines.c.ticket_id.is_(None), lines.c.at < before))
-    # An attachment is JSON: what it holds is compared as text on both databases.
-    words = sa.or_(lines.c.text != "", lines.c.quote != "", sa.cast(lines.c.attachment, sa.Text) != "{}")
-    picked = list((await session.scalars(sa.select(lines.c.id).where(old, words).limit(_BATCH))).all())
-    if picked:
-        await session.execute(sa.update(lines).where(lines.c.id.in_(picked)).values(text="", attachment={}, quote=""))
-        revisions, drafts, ratings = table(MessageRevision), table(Draft), table(Rating)
-        await session.execute(sa.delete(revisions).where(revisions.c.said_id.in_(picked)))
-        await session.execute(sa.delete(drafts).where(drafts.c.ticket_id.in_(over)))
-        said = sa.update(ratings).where(ratings.c.ticket_id.in_(over), ratings.c.comment != "")
-        await session.execute(said.values(comment=""))
-        mails = table(ReceivedMail)
-        theirs = sa.update(mails).where(mails.c.said_id.in_(picked))
-        await session.execute(theirs.values(raw=b"", sender="", subject="", thread=[]))
-    answers = table(SurveyAnswer)
-    asked = answers.c.changed_at < before, answers.c.comment != ""
-    written = list((await session.scalars(sa.select(answers.c.id).where(*asked).limit(_BATCH))).all())
-    if written:
-        await session.execute(sa.update(answers).where(answers.c.id.in_(written)).values(comment=""))
-    return max(len(picked), len(written))
+def _old(model: type[SQLModel], keeps: Keeps, before: datetime) -> sa.ColumnElement[bool]:
+    columns = table(model).c
+    if keeps.over is None:
+        return sa.and_(columns[keeps.since] < before, belonging.only(model, keeps.only))
+    over = sa.select(_tickets.c.id).where(_tickets.c.status == "resolved", _tickets.c.resolved_at < before)
+    if keeps.over.of == "lines":
+        alone = sa.and_(_lines.c.ticket_id.is_(None), _lines.c.at < before)
+        over = sa.select(_lines.c.id).where(sa.or_(_lines.c.ticket_id.in_(over), alone))
+    return columns[keeps.over.column].in_(over)
 
 
-async def _messages(session: Any, before: datetime) -> int:
-    """Contents of what left (or did not) before then; that it did, when and why stays."""
-    rows = table(Message)
-    old = rows.c.due_at.is_(None), rows.c.settled_at < before, sa.cast(rows.c.payload, sa.Text) != "{}"
-    picked = list((await session.scalars(sa.select(rows.c.id).where(*old).limit(_BATCH))).all())
-    if picked:
-        await session.execute(sa.update(rows).where(rows.c.id.in_(picked)).values(payload={}, error=None))
-    mails = table(ReceivedMail)
-    reports = mails.c.said_id.is_(None), mails.c.due_at.is_(None), mails.c.stored_at < before, mails.c.raw != b""
-    about = list((await session.scalars(sa.select(mails.c.id).where(*reports).limit(_BATCH))).all())
-    if about:
-        nameless = sa.update(mails).where(mails.c.id.in_(about))
-        await session.execute(nameless.values(raw=b"", sender="", subject="", thread=[]))
-    return max(len(picked), len(about))
+def _has_words(rows: sa.Table, keeps: Keeps) -> sa.ColumnElement[bool]:
+    if isinstance(keeps.gone, Delete):
+        return sa.true()
+    return sa.or_(*(_differs(rows.c[name], value) for name, value in keeps.gone.values.items()))
 
 
-async def _events(session: Any, before: datetime) -> int:
-    rows = table(Event)
-    old = rows.c.due_at.is_(None), rows.c.received_at < before, sa.cast(rows.c.body, sa.Text) != "{}"
-    picked = list((await session.scalars(sa.select(rows.c.id).where(*old).limit(_BATCH))).all())
-    if picked:
-        await session.execute(sa.update(rows).where(rows.c.id.in_(picked)).values(body={}))
-    return len(picked)
-
-
-async def _audit(session: Any, before: datetime) -> int:
-    rows = table(AuditEntry)
-    picked = list((await session.scalars(sa.select(rows.c.id).where(rows.c.at < before).limit(_BATCH))).all())
-    if picked:
-        await session.execute(sa.delete(rows).where(rows.c.id.in_(picked)))
-    return len(picked)
+def _differs(column: sa.Column[Any], value: Any) -> sa.ColumnElement[bool]:
+    if isinstance(column.type, sa.JSON):  # what it holds is compared as text on both databases
+        return sa.cast(column, sa.Text) != ("[]" if value == [] else "{}")
+    return column.is_not(None) if value is None else column != value

@@ -1,19 +1,20 @@
-"""What two people who turn out to be one have bought together, and the segments that they are in."""
+"""What two people who turn out to be one have bought together."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base.database import table
-from bot.tables.audiences import CustomerStats, SegmentMember
+from bot.tables.audiences import CustomerStats
 
-_stats, _members = table(CustomerStats), table(SegmentMember)
+_stats = table(CustomerStats)
 _SUMS = ("orders", "paid_orders", "orders_365", "revenue", "revenue_365")
 _TIER = ("tier", "tier_since", "tier_until")
 
 
-async def join(session: AsyncSession, keep_id: int, gone_id: int) -> None:
+async def join_stats(session: AsyncSession, keep_id: int, gone_id: int, _now: datetime) -> None:
     """Call it before everything is re-pointed. Sums add up at once; scores and tier follow with the next count."""
     found = await session.execute(sa.select(_stats).where(_stats.c.contact_id.in_((keep_id, gone_id))))
     rows = {row["contact_id"]: dict(row) for row in found.mappings()}
@@ -27,5 +28,3 @@ async def join(session: AsyncSession, keep_id: int, gone_id: int) -> None:
         await session.execute(sa.delete(_stats).where(_stats.c.contact_id == gone_id))
         await session.execute(sa.update(_stats).where(_stats.c.contact_id == keep_id).values(**values))
     await session.execute(sa.update(_stats).where(_stats.c.contact_id.in_((keep_id, gone_id))).values(stale=True))
-    both = sa.select(_members.c.segment).where(_members.c.contact_id == keep_id)
-    await session.execute(sa.delete(_members).where(_members.c.contact_id == gone_id, _members.c.segment.in_(both)))

@@ -47,8 +47,9 @@ class StaffTopicSender:
     """The staff group. Keys of the payload beside those of `telegram_actions.put`:
 
     `ticket_id` (None: General, or the topic `thread_id` that a ticket left), `card` (pinned at first, edited
-    afterwards), `topic` (close or reopen), `in_chat` (where the messages stand that it names: numbers of messages mean
-    others in another group), `spare` (left out in a busy group, or `instead` done, which costs nothing).
+    afterwards), `topic` (close, reopen, delete, or again: deleted, and made anew for what comes
+    next), `in_chat` (where the messages stand that it names: numbers of messages mean others in another group), `spare`
+    (left out in a busy group, or `instead` done, which costs nothing).
     `title` is that of the topic, with `state` (one of
     `topic_icons.STATES`, shown by the icon) and `sign` (ahead of it where there are no icons); of anything but a card
     they only serve to make the topic.
@@ -177,6 +178,10 @@ class StaffTopicSender:
         if payload.get("topic") == "delete":
             await self._turn(DeleteForumTopic(chat_id=place.chat_id, message_thread_id=found.thread_id))
             await self.topics.deleted(found)
+            return telegram_actions.receipt(place, payload, [], clock.now())
+        if payload.get("topic") == "again":
+            await self._turn(DeleteForumTopic(chat_id=place.chat_id, message_thread_id=found.thread_id))
+            await self.topics.lost(found)
             return telegram_actions.receipt(place, payload, [], clock.now())
         if payload.get("topic") == "reopen":
             await self._turn(ReopenForumTopic(chat_id=place.chat_id, message_thread_id=found.thread_id))

@@ -277,7 +277,9 @@ def _said(ticket_id: int) -> sa.Select[Any]:
     waiting = sa.exists().where(
         queued.c.said_id == said.c.id, queued.c.channel == "staff_topic", queued.c.due_at.is_not(None)
     )
+    words = sa.or_(said.c.text != "", sa.cast(said.c.attachment, sa.Text) != "{}")  # of somebody forgotten: none
     newest = sa.select(said.c.author, said.c.text, said.c.attachment).where(said.c.ticket_id == ticket_id, ~waiting)
+    newest = newest.where(words)
     return newest.order_by(said.c.at.desc(), said.c.id.desc()).limit(_RECAP_LINES)
 
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.database import BigId
+from bot.base.personal import By, Delete, One, Personal
 from bot.tables.columns import moment, reference, row_id
 
 _STALE = sa.text("stale")
@@ -26,6 +27,8 @@ class CustomerStats(SQLModel, table=True):
     those; their distance is the sum of the gaps between them. `r`, `f`, `m` are 1 to 5, or 0 for who never paid.
     `tier_until` is when a tier that is no longer earned ends. `stale`: count again (two people turned out to be one).
     """
+
+    __personal__ = Personal("standing", (By("contact_id"),), ours="rfm tier", merge="stats")
 
     __table_args__ = (sa.Index("ix_customerstats_stale", "contact_id", sqlite_where=_STALE, postgresql_where=_STALE),)
 
@@ -52,6 +55,8 @@ class CustomerStats(SQLModel, table=True):
 class StandingChange(SQLModel, table=True):
     """What somebody was and became: `kind` is rfm or tier. `why` is order, refund, reverted, merged or nightly."""
 
+    __personal__ = Personal("earlier standings", (By("contact_id"),), ours="kind before after why")
+
     __table_args__ = (
         sa.Index("ix_standingchange_contact", "contact_id", "kind", "at"),
         sa.Index("ix_standingchange_kind", "kind", "at"),
@@ -68,6 +73,8 @@ class StandingChange(SQLModel, table=True):
 
 class SegmentMember(SQLModel, table=True):
     """Who is in a segment that something waits for: a flow, a broadcast. Others are worked out when asked for."""
+
+    __personal__ = Personal("segments", (By("contact_id"),), Delete(), merge=One(("segment",)))
 
     __table_args__ = (sa.Index("ix_segmentmember_contact", "contact_id"),)
 

@@ -7,11 +7,14 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.due import DueRow, due_index
+from bot.base.personal import By, Delete, Drop, NotPersonal, Personal, blank
 from bot.tables.columns import json_value, moment, reference, row_id
 
 
 class FlowVersion(SQLModel, table=True):
     """A published flow, never changed afterwards. `status` is active, draining (people finish it) or stopped."""
+
+    __personal__ = NotPersonal("flows as the shop wrote them")
 
     __table_args__ = (sa.UniqueConstraint("flow", "digest"),)
 
@@ -27,6 +30,8 @@ class FlowVersion(SQLModel, table=True):
 class FlowPause(SQLModel, table=True):
     """A flow that rests until it is told to go on: nobody enters it, nobody moves, and its mails wait."""
 
+    __personal__ = NotPersonal("the shop's own switch")
+
     flow: str = Field(primary_key=True)
     paused_at: datetime = moment()
 
@@ -38,6 +43,11 @@ class Enrolment(DueRow, table=True):
     when the row is due; while a message of it is on its way nothing is due. `context` is what the event said.
     `variant` is the arm of the flow's experiment.
     """
+
+    __personal__ = Personal(
+        "automations", (By("contact_id"),), blank(context={}), rule="stop_enrolments", merge="enrolments",
+        ours="flow dedupe_key status step_id exit_reason variant",
+    )  # fmt: skip
 
     __table_args__ = (
         sa.UniqueConstraint("flow", "dedupe_key"),
@@ -72,6 +82,8 @@ class Refusal(SQLModel, table=True):
     machine, resting.
     """
 
+    __personal__ = Personal("flows that did not want them", (By("contact_id"),), Delete(), merge=Drop())
+
     __table_args__ = (sa.UniqueConstraint("contact_id", "flow"),)
 
     id: int | None = row_id()
@@ -86,6 +98,8 @@ class Refusal(SQLModel, table=True):
 class Click(SQLModel, table=True):
     """A visit to a link of a message. `label` is human, or why we think that it was a machine."""
 
+    __personal__ = Personal("clicks", (By("contact_id"), By("message_id", "messages")), blank(url=""), ours="label")
+
     __table_args__ = (sa.Index("ix_click_contact", "contact_id", "at"),)
 
     id: int | None = row_id()
@@ -99,6 +113,8 @@ class Click(SQLModel, table=True):
 
 class Credit(SQLModel, table=True):
     """An order credited to the message that brought it. `amount` follows the order: refunds take it back."""
+
+    __personal__ = Personal("credits", (By("order_ref", "orders"),), ours="flow currency touches", inside=True)
 
     __table_args__ = (sa.UniqueConstraint("order_ref"),)
 

@@ -8,6 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from bot.base.database import BigId
 from bot.base.due import DueRow, due_index
+from bot.base.personal import NotPersonal
 from bot.tables.columns import json_value, long_text, moment, reference, row_id
 
 
@@ -21,6 +22,8 @@ class Broadcast(DueRow, table=True):
     the last mail planned so far is due. `decision` says which arm of a test went to the rest and why. `counts` are
     those of `counted_at`.
     """
+
+    __personal__ = NotPersonal("mails to segments; its people are enrolments")
 
     __table_args__ = (sa.UniqueConstraint("name"), due_index("broadcast"))
 
@@ -48,6 +51,8 @@ class Broadcast(DueRow, table=True):
 
 class FlowTurn(SQLModel, table=True):
     """When the next mail of a flow with a throttle may leave."""
+
+    __personal__ = NotPersonal("the pace of a flow")
 
     flow: str = Field(primary_key=True)
     next_at: datetime = moment()

@@ -7,11 +7,14 @@ from sqlmodel import Field, SQLModel
 
 from bot.base.database import BigId
 from bot.base.due import DueRow, due_index
+from bot.base.personal import By, Delete, NotPersonal, One, Personal
 from bot.tables.columns import moment, reference, row_id
 
 
 class PriceChange(SQLModel, table=True):
     """A price of a product or variant as the shop told it: it holds from `at` until the next one."""
+
+    __personal__ = NotPersonal("the shop's prices")
 
     __table_args__ = (sa.Index("ix_pricechange_variant", "product_id", "variant_id", "at"),)
 
@@ -25,6 +28,10 @@ class PriceChange(SQLModel, table=True):
 
 class SeenPrice(SQLModel, table=True):
     """The price at which a person last saw something: in a view, in their cart, on their wish list."""
+
+    __personal__ = Personal(
+        "prices seen", (By("contact_id"),), Delete(), merge=One(("product_id", "variant_id"), last="at"),
+    )  # fmt: skip
 
     __table_args__ = (
         sa.UniqueConstraint("contact_id", "product_id", "variant_id"),
@@ -47,6 +54,10 @@ class StockAlert(DueRow, table=True):
     leave); or expired, or cancelled. Asking again after `sent` makes a new row. `releases` counts, `event_id` is the
     event that told the flows of the last one. Due when it expires, or when what became of its mail is looked at.
     """
+
+    __personal__ = Personal(
+        "stock alerts", (By("contact_id"),), rule="end_alerts", merge="alerts", ours="product_id variant_id status",
+    )  # fmt: skip
 
     __table_args__ = (
         due_index("stockalert"),
@@ -72,6 +83,8 @@ class CatalogueWatch(DueRow, table=True):
     `since` is when it changed, `rounds` how many batches of people were told, `after` the last contact of the batch
     before (of a price).
     """
+
+    __personal__ = NotPersonal("changes of the catalogue")
 
     __table_args__ = (sa.UniqueConstraint("kind", "product_id", "variant_id"), due_index("cataloguewatch"))
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.due import DueRow, due_index
+from bot.base.personal import By, NotPersonal, Personal, blank
 from bot.tables.columns import json_value, long_text, moment, reference, row_id, source_rank
 
 
@@ -15,6 +16,11 @@ class TelegramUpdate(SQLModel, table=True):
 
     `rank`: Telegram says who wrote it.
     """
+
+    __personal__ = Personal(
+        "telegram updates", (By("chat_id", "chats"),), ours="rank status", hidden="error",
+        forget=blank(body="", error=None), spare={"status": "new"},
+    )  # fmt: skip
 
     __table_args__ = (sa.Index("ix_telegramupdate_chat", "chat_id", "status", "update_id"),)
 
@@ -31,6 +37,8 @@ class TelegramUpdate(SQLModel, table=True):
 class TelegramChat(DueRow, table=True):
     """A chat with updates to run is due; the lease keeps its updates in order over any number of workers."""
 
+    __personal__ = Personal("telegram chats", (By("chat_id", "chats"),), inside=True)
+
     __table_args__ = (due_index("telegramchat"),)
 
     chat_id: int = Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
@@ -44,6 +52,10 @@ class Topic(SQLModel, table=True):
     it was last shown (at `card_at`), `title` the name of the topic, `icon` the state that its icon shows (changed at
     `icon_at`).
     """
+
+    __personal__ = Personal(
+        "topics", (By("ticket_id", "tickets"),), blank(card={}, title=""), ours="icon state", inside=True
+    )
 
     __table_args__ = (
         sa.UniqueConstraint("ticket_id"),
@@ -68,6 +80,8 @@ class Topic(SQLModel, table=True):
 class FormerTopic(SQLModel, table=True):
     """A topic that a ticket left for another group: who writes there still is told where it went."""
 
+    __personal__ = Personal("former topics", (By("ticket_id", "tickets"),), inside=True)
+
     __table_args__ = (sa.UniqueConstraint("chat_id", "thread_id"),)
 
     id: int | None = row_id()
@@ -82,6 +96,8 @@ class StaffMember(SQLModel, table=True):
 
     `last_given_at` is when the round last came to them.
     """
+
+    __personal__ = NotPersonal("colleagues, not customers")
 
     id: int | None = row_id()
     telegram_id: int = Field(unique=True, sa_type=sa.BigInteger)

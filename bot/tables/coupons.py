@@ -5,6 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from bot.base.personal import By, Personal
 from bot.tables.columns import moment, reference, row_id
 
 
@@ -13,6 +14,8 @@ class CouponCode(SQLModel, table=True):
 
     Released codes go out again. `expires_at` counts from the message that has the code.
     """
+
+    __personal__ = Personal("coupons", (By("contact_id"),), ours="pool code status")
 
     __table_args__ = (
         sa.UniqueConstraint("pool", "code"),

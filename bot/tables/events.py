@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.due import DueRow, due_index
+from bot.base.personal import By, Delete, Keeps, Personal, blank
 from bot.tables.columns import json_value, long_text, moment, reference, row_id, source_rank
 
 
@@ -19,6 +20,12 @@ class Event(DueRow, table=True):
     new, done, known (told before by another source), refused (`error` says why), erased (of a forgotten person) or
     failed.
     """
+
+    __personal__ = Personal(
+        "events", (By("contact_id"),), blank(body={}, error=None), raw="body", raw_if={"contact_id": None},
+        ours="source rank message_id kind name status",
+        keeps=(Keeps("events", blank(body={}), "received_at", only={"due_at": None}),),
+    )  # fmt: skip
 
     __table_args__ = (
         sa.UniqueConstraint("source", "message_id"),
@@ -43,6 +50,10 @@ class Event(DueRow, table=True):
 class RejectedEvent(SQLModel, table=True):
     """An event that we answered 200 and could not take: the debugger list."""
 
+    __personal__ = Personal(
+        "events refused", (), Delete(), raw="body", keeps=(Keeps("events", Delete(), "received_at"),)
+    )
+
     id: int | None = row_id()
     source: str
     reason: str
@@ -56,6 +67,12 @@ class WebhookDelivery(DueRow, table=True):
     `delivery_key` names the delivery, `event_key` the event behind it where the shop tells (several subscriptions
     deliver one event): neither comes twice. `rank` is that of a door that checks signatures.
     """
+
+    __personal__ = Personal(
+        "webhooks", (), blank(body="", error=None), raw="body", hidden="headers",
+        ours="system rank topic delivery_key event_key headers status",
+        keeps=(Keeps("events", blank(body="", error=None), "received_at", only={"due_at": None}),),
+    )  # fmt: skip
 
     __table_args__ = (
         sa.UniqueConstraint("system", "delivery_key"),

@@ -6,11 +6,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from bot.base.personal import By, NotPersonal, One, Personal
 from bot.tables.columns import json_value, moment, reference, row_id
 
 
 class Exposure(SQLModel, table=True):
     """The first time that a person came to a step that differs; written once for each person and experiment."""
+
+    __personal__ = Personal(
+        "experiments", (By("contact_id"),), ours="experiment variant flow", merge=One(("experiment",), first="at")
+    )
 
     __table_args__ = (sa.UniqueConstraint("experiment", "contact_id"),)
 
@@ -30,6 +35,8 @@ class ExperimentLook(SQLModel, table=True):
     `against` has a dict for each treated variant: variant, difference, z, low, high. `bound` is what |z| had to pass.
     `winner` is empty while nothing is decided.
     """
+
+    __personal__ = NotPersonal("numbers of an experiment")
 
     __table_args__ = (sa.UniqueConstraint("experiment", "number"),)
 

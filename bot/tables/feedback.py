@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from bot.base.personal import By, Keeps, One, Personal, blank
 from bot.tables.columns import json_value, long_text, moment, reference, row_id
 
 
@@ -15,6 +16,11 @@ class Rating(SQLModel, table=True):
     `staff_id` and `department` are who had the ticket when it was asked. `withdrawn`: never put to the customer,
     because the ticket was taken up again before the question left.
     """
+
+    __personal__ = Personal(
+        "ratings", (By("contact_id"),), blank(comment=""), ours="department",
+        keeps=(Keeps("conversations", blank(comment=""), over=By("ticket_id", "tickets")),),
+    )  # fmt: skip
 
     __table_args__ = (sa.UniqueConstraint("ticket_id", "cycle"), sa.Index("ix_rating_asked", "asked_at"))
 
@@ -37,6 +43,8 @@ class Confirmation(SQLModel, table=True):
     `answer` is empty, yes, no, unconfirmed (nobody answered in time) or reopened (taken up again before an answer).
     """
 
+    __personal__ = Personal("confirmations", (By("contact_id"),), ours="answer")
+
     __table_args__ = (
         sa.UniqueConstraint("ticket_id", "cycle"),
         sa.Index("ix_confirmation_answer", "answer", "asked_at"),
@@ -57,6 +65,12 @@ class SurveyAnswer(SQLModel, table=True):
 
     `kind` is nps (0 to 10) or csat (1 to 5). `answered_at` is the first answer; for a day the last one counts.
     """
+
+    __personal__ = Personal(
+        "surveys", (By("contact_id"),), blank(comment=""), ours="survey kind order_id",
+        merge=One(("survey", "order_id"), last="changed_at"),
+        keeps=(Keeps("conversations", blank(comment=""), "changed_at"),),
+    )  # fmt: skip
 
     __table_args__ = (
         sa.UniqueConstraint("survey", "contact_id", "order_id"),
@@ -79,8 +93,14 @@ class Improvement(SQLModel, table=True):
     """One card of the board: a suggestion or a complaint of a department, and what became of it.
 
     `status` is noted, planned, in_progress, shipped or declined. `outcome` is what customers are told at the end, by
-    language; `note` stays inside. `merged_into` has the voices of one that was like another.
+    language; `note` stays inside. `merged_into` has the voices of one that was like another. `words_of` is whose words
+    the title repeats, or who they were said about; None once a colleague found other ones.
     """
+
+    __personal__ = Personal(
+        "cards of the board", (By("words_of"),), blank(title="…", note="", words_of=None), rule="forget_titles",
+        ours="kind department status outcome made_by", hidden="note made_by outcome department merged_into",
+    )  # fmt: skip
 
     __table_args__ = (sa.Index("ix_improvement_status", "status", "department"),)
 
@@ -93,6 +113,7 @@ class Improvement(SQLModel, table=True):
     note: str = long_text()
     outcome: dict[str, str] = json_value()
     merged_into: int | None = Field(default=None, sa_type=sa.BigInteger)
+    words_of: int | None = reference("contact.id", null=True)
     made_by: str
     made_at: datetime = moment()
     changed_at: datetime = moment()
@@ -103,6 +124,10 @@ class Voice(SQLModel, table=True):
 
     `told` is empty, queued, told, refused (`why`: opted_out, blocked, unreachable, …) or unknown (it may have arrived).
     """
+
+    __personal__ = Personal(
+        "wishes", (By("contact_id"),), rule="tell_no_more", merge="voices", ours="channel language told why"
+    )
 
     __table_args__ = (sa.UniqueConstraint("improvement_id", "contact_id"),)
 
@@ -120,7 +145,11 @@ class Voice(SQLModel, table=True):
 
 
 class ImprovementEvent(SQLModel, table=True):
-    """The history of a card of the board."""
+    """The history of a card of the board. `words_of`: whose words stand in `data` (an earlier title)."""
+
+    __personal__ = Personal(
+        "history of cards", (By("words_of"),), blank(data={}, words_of=None), ours="actor name", inside=True
+    )
 
     id: int | None = row_id()
     improvement_id: int = reference("improvement.id")
@@ -128,3 +157,4 @@ class ImprovementEvent(SQLModel, table=True):
     actor: str
     name: str
     data: dict[str, Any] = json_value()
+    words_of: int | None = reference("contact.id", null=True)

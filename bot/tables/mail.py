@@ -6,7 +6,10 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.due import DueRow, due_index
+from bot.base.personal import By, Keeps, NotPersonal, Personal, blank
 from bot.tables.columns import json_value, moment, reference, row_id, source_rank
+
+_NO_WORDS = blank(raw=b"", sender="", subject="", thread=[], error=None)
 
 
 class TemplateRevision(SQLModel, table=True):
@@ -14,6 +17,8 @@ class TemplateRevision(SQLModel, table=True):
 
     An empty URL: the link's target differs from mail to mail and travels in the link itself, under its own signature.
     """
+
+    __personal__ = NotPersonal("templates as the shop wrote them")
 
     id: int | None = row_id()
     template: str
@@ -35,6 +40,17 @@ class ReceivedMail(DueRow, table=True):
     `about_id` the message of ours that it answers or reports on, `said_id` the line that it became. `rank` is person if
     it answers a message that went to this very person, by a mark that we signed: the line From proves nothing.
     """
+
+    __personal__ = Personal(
+        "mails received",
+        (By("contact_id"), By("sender", "addresses"), By("said_id", "lines"), By("about_id", "messages")),
+        _NO_WORDS,
+        ours="folder message_id digest rank kind status", hidden="raw digest",
+        keeps=(
+            Keeps("conversations", _NO_WORDS, over=By("said_id", "lines")),
+            Keeps("messages", _NO_WORDS, "stored_at", only={"said_id": None, "due_at": None}),
+        ),
+    )  # fmt: skip
 
     __table_args__ = (
         sa.UniqueConstraint("folder", "uid_validity", "uid"),

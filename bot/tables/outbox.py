@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from bot.base.due import DueRow, due_index
+from bot.base.personal import By, Keeps, Personal, blank
 from bot.tables.columns import json_value, moment, reference, row_id
 
 
@@ -20,6 +21,14 @@ class Message(DueRow, table=True):
     `verdicts` keeps the answers of the gate by reason, and what is still to be counted when the payload is emptied (the
     channel, the kind of a survey); `skip_reason` is the first that said no.
     """
+
+    __personal__ = Personal(
+        "messages sent", (By("contact_id"), By("ticket_id", "tickets"), By("said_id", "lines")),
+        blank(payload={}, receiver="erased", error=None), rule="stop_messages",
+        ours="key channel purpose flow step_id template revision status skip_reason verdicts provider_id",
+        apart={"channel": ("staff_topic",)}, shown=(By("contact_id"),),
+        keeps=(Keeps("messages", blank(payload={}, error=None), "settled_at", only={"due_at": None}),),
+    )  # fmt: skip
 
     __table_args__ = (
         sa.UniqueConstraint("key"),

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from bot.base.personal import By, Delete, One, Personal, blank
 from bot.tables.columns import json_value, moment, reference, row_id
 
 
@@ -15,6 +16,15 @@ class Contact(SQLModel, table=True):
     `birthday` is kept as `--MM-DD` when the year is unknown. `language` is one of ours or None. `blocked_at`: staff
     want to hear no more of them; what they write is kept and opens nothing.
     """
+
+    __personal__ = Personal(
+        "profile", (By("id"),),
+        blank(
+            first_name="", last_name="", language=None, timezone=None, country=None, birthday=None,
+            birthday_known_at=None, traits={}, status="erased",
+        ),
+        merge="profile",
+    )  # fmt: skip
 
     id: int | None = row_id()
     status: str = Field(default="active")
@@ -39,6 +49,8 @@ class Identity(SQLModel, table=True):
     `unreachable_at`: the channel refused us for good (blocked, no such mailbox).
     """
 
+    __personal__ = Personal("addresses", (By("contact_id"),), Delete())
+
     __table_args__ = (sa.UniqueConstraint("kind", "value"),)
 
     id: int | None = row_id()
@@ -58,6 +70,8 @@ class Proof(SQLModel, table=True):
     order number that it began with, or empty. Rows go after a day.
     """
 
+    __personal__ = Personal("proofs", (By("contact_id"), By("address", "addresses")), Delete(), inside=True)
+
     id: int | None = row_id()
     contact_id: int = reference("contact.id")
     address: str = Field(index=True)
@@ -72,6 +86,8 @@ class Proof(SQLModel, table=True):
 class DeviceUser(SQLModel, table=True):
     """A user_id that signed in on a device (anonymous_id): many in a week, and the device is a shared one."""
 
+    __personal__ = Personal("devices", (By("anonymous_id", "devices"), By("user_id", "devices")), Delete(), inside=True)
+
     anonymous_id: str = Field(primary_key=True)
     user_id: str = Field(primary_key=True)
     seen_at: datetime = moment()
@@ -83,6 +99,11 @@ class Consent(SQLModel, table=True):
     `action` is granted, withdrawn, or requested (asked for and not confirmed: it changes nothing yet). `topic` is a
     subject of mail such as `marketing`; about a topic without a word of its own `marketing` decides.
     """
+
+    __personal__ = Personal(
+        "consent", (By("contact_id"), By("address_hash", "hashes")), blank(contact_id=None, ip=None, user_agent=None),
+        ours="address_hash channel topic action source text_version", hidden="address_hash",
+    )  # fmt: skip
 
     id: int | None = row_id()
     contact_id: int | None = reference("contact.id", null=True)
@@ -102,6 +123,8 @@ class OptIn(SQLModel, table=True):
 
     `mailed`: they were asked by mail (not if they had it already, or were asked a short time ago).
     """
+
+    __personal__ = Personal("sign-ups", (By("contact_id"), By("address", "addresses")), Delete())
 
     id: int | None = row_id()
     address: str = Field(index=True)
@@ -124,6 +147,11 @@ class Suppression(SQLModel, table=True):
     Survives a forgotten person as a hash.
     """
 
+    __personal__ = Personal(
+        "suppressions", (By("address_hash", "hashes"),), ours="channel address_hash topic reason",
+        hidden="address_hash",
+    )  # fmt: skip
+
     __table_args__ = (sa.UniqueConstraint("channel", "address_hash", "topic"),)
 
     id: int | None = row_id()
@@ -137,6 +165,8 @@ class Suppression(SQLModel, table=True):
 
 class ContactTag(SQLModel, table=True):
     """A word that is stuck to a contact; `by` is `flow:NAME` or who of the staff did it."""
+
+    __personal__ = Personal("tags", (By("contact_id"),), Delete(), merge=One(("tag",)))
 
     __table_args__ = (sa.UniqueConstraint("contact_id", "tag"),)
 

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from bot.base.personal import By, NotPersonal, Personal, blank
 from bot.tables.columns import json_value, moment, reference, row_id
 
 _UNVALUED = sa.text("net IS NULL")
@@ -13,6 +14,8 @@ _UNVALUED = sa.text("net IS NULL")
 
 class Product(SQLModel, table=True):
     """A product, or one variant of it (`variant_id` not empty). `stock` None: not counted, so it is available."""
+
+    __personal__ = NotPersonal("the shop's goods")
 
     __table_args__ = (sa.UniqueConstraint("product_id", "variant_id"), sa.Index("ix_product_variant", "variant_id"))
 
@@ -40,6 +43,8 @@ class Cart(SQLModel, table=True):
     told whole: single additions and removals from before are in it already.
     """
 
+    __personal__ = Personal("carts", (By("contact_id"),), blank(url=""), ours="kind cart_id currency items")
+
     __table_args__ = (sa.UniqueConstraint("kind", "cart_id"), sa.Index("ix_cart_contact", "contact_id", "changed_at"))
 
     id: int | None = row_id()
@@ -66,6 +71,11 @@ class Order(SQLModel, table=True):
     `rate` is what one of `currency` was worth in the shop's own when the order came, and `net` what is left of
     `revenue` in the smallest unit of that; both are None while the rate is not known.
     """
+
+    __personal__ = Personal(
+        "orders", (By("contact_id"),), blank(tracking_number="", tracking_url=""),
+        ours="order_id number cart_id checkout_id status parcel carrier currency items told",
+    )  # fmt: skip
 
     __tablename__ = "orders"
     __table_args__ = (

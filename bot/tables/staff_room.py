@@ -6,11 +6,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from bot.base.personal import By, Delete, Keeps, NotPersonal, Personal
 from bot.tables.columns import json_value, long_text, moment, reference, row_id
 
 
 class Drill(SQLModel, table=True):
     """One practice ticket of a colleague. `said` are the script's lines that were played, `made` the points found."""
+
+    __personal__ = Personal("drills", (By("ticket_id", "tickets"),), ours="scenario language points", inside=True)
 
     id: int | None = row_id()
     staff_id: int = reference("staffmember.id")
@@ -27,6 +30,8 @@ class Drill(SQLModel, table=True):
 class MacroUse(SQLModel, table=True):
     """How often a macro was used."""
 
+    __personal__ = NotPersonal("how often a macro was used")
+
     name: str = Field(primary_key=True)
     used: int = 0
     last_used_at: datetime = moment()
@@ -38,6 +43,11 @@ class Draft(SQLModel, table=True):
     `source` is `macro:NAME`, `faq:ID` or `past:LINE`. `actions` run when the customer has the words (`said_id`).
     `warned`: the colleague was told that somebody else is answering.
     """
+
+    __personal__ = Personal(
+        "drafts", (By("ticket_id", "tickets"),), Delete(), rule="forget_drafts", inside=True,
+        keeps=(Keeps("conversations", Delete(), over=By("ticket_id", "tickets")),),
+    )  # fmt: skip
 
     id: int | None = row_id()
     ticket_id: int = reference("ticket.id")
@@ -53,6 +63,11 @@ class Draft(SQLModel, table=True):
 
 class AuditEntry(SQLModel, table=True):
     """Who looked into or changed what: exports, erasures, blocks, settings made in chat. No personal data in `data`."""
+
+    __personal__ = Personal(
+        "who looked", (By("subject", "subjects"),), ours="actor action subject data",
+        keeps=(Keeps("audit", Delete(), "at"),),
+    )  # fmt: skip
 
     __table_args__ = (sa.Index("ix_auditentry_at", "at"),)
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.due import DueRow, due_index
+from bot.base.personal import By, Delete, Keeps, NotPersonal, Personal, blank
 from bot.tables.columns import json_value, long_text, moment, reference, row_id
 
 STATUSES = ("new", "open", "waiting_customer", "waiting_supplier", "snoozed", "resolved")
@@ -21,6 +22,10 @@ class Ticket(DueRow, table=True):
     the oldest message of the customer that nobody answered. `snooze_keeps`: the customer's words do not end a snooze.
     `merged_into` has the rest of a merged ticket.
     """
+
+    __personal__ = Personal(
+        "tickets", (By("contact_id"),), blank(tags=[]), ours="channel kind status priority language department tier",
+    )  # fmt: skip
 
     __table_args__ = (
         sa.Index("ix_ticket_contact", "contact_id", "status"),
@@ -56,6 +61,10 @@ class TicketLink(SQLModel, table=True):
     `moved` keeps what a merge needs to be taken back: `{"lines": [ids], "events": [ids], "status": ...}`.
     """
 
+    __personal__ = Personal(
+        "links", (By("ticket_id", "tickets"), By("other_id", "tickets")), ours="kind moved made_by", inside=True
+    )
+
     __table_args__ = (sa.UniqueConstraint("ticket_id", "other_id", "kind"),)
 
     id: int | None = row_id()
@@ -78,6 +87,12 @@ class TicketMessage(SQLModel, table=True):
     is meant for the customer; only such a note may still be sent. `reply_to_id` is the line that it answers, `quote`
     the words out of that line (or of one that we do not know) that it takes up.
     """
+
+    __personal__ = Personal(
+        "conversation", (By("contact_id"),), blank(text="", attachment={}, quote=""), rule="forget_quotes",
+        ours="channel author provider_key", apart={"author": ("note",)},
+        keeps=(Keeps("conversations", blank(text="", attachment={}, quote=""), over=By("id", "lines")),),
+    )  # fmt: skip
 
     __table_args__ = (
         sa.UniqueConstraint("provider_key"),
@@ -111,6 +126,11 @@ class MessageRevision(SQLModel, table=True):
     `update_id` is the update that changed it: an older one comes too late.
     """
 
+    __personal__ = Personal(
+        "earlier wordings", (By("said_id", "lines"),), Delete(), shown=(By("said_id", "said"),),
+        keeps=(Keeps("conversations", Delete(), over=By("said_id", "lines")),),
+    )  # fmt: skip
+
     __table_args__ = (sa.UniqueConstraint("said_id", "number"),)
 
     id: int | None = row_id()
@@ -129,6 +149,8 @@ class Mirror(SQLModel, table=True):
     `form` says what can be changed there: text, caption or nothing. `thread_id` is the topic as it was then.
     """
 
+    __personal__ = Personal("mirrors", (By("said_id", "lines"),), ours="side form", inside=True)
+
     __table_args__ = (sa.UniqueConstraint("chat_id", "message_id", "said_id"),)
 
     id: int | None = row_id()
@@ -143,6 +165,10 @@ class Mirror(SQLModel, table=True):
 class TicketEvent(SQLModel, table=True):
     """The history of a ticket: every change with its actor and time; clocks can be computed again from it."""
 
+    __personal__ = Personal(
+        "ticket history", (By("ticket_id", "tickets"),), ours="actor name data", rule="forget_tags", inside=True
+    )
+
     __table_args__ = (sa.Index("ix_ticketevent_ticket", "ticket_id", "at"),)
 
     id: int | None = row_id()
@@ -155,6 +181,8 @@ class TicketEvent(SQLModel, table=True):
 
 class CalendarVersion(SQLModel, table=True):
     """Opening hours as they once were: `body` rebuilds the calendar, `version` is its hash."""
+
+    __personal__ = NotPersonal("opening hours")
 
     version: str = Field(primary_key=True)
     name: str
@@ -174,6 +202,11 @@ class SlaTimer(DueRow, table=True):
     `auto_answered_at` the first answer of the bot. `settled_at` is empty while the history may still change it.
     Everything but `due_at`, its lease and `attempts` comes out of the history and is never changed by hand.
     """
+
+    __personal__ = Personal(
+        "clocks", (By("ticket_id", "tickets"),), inside=True,
+        ours="metric policy channel calendar calendar_version pauses warned climbed state reason cause",
+    )  # fmt: skip
 
     __table_args__ = (
         sa.UniqueConstraint("ticket_id", "metric", "cycle"),

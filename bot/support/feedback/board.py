@@ -44,13 +44,24 @@ class Said:
     ticket_id: int | None = None
 
 
-async def put_up(session: AsyncSession, kind: str, department: str, words: str, by: str, now: datetime) -> Improvement:
-    """A new card. The next number is taken by whoever commits it first; the other looks again."""
+async def put_up(
+    session: AsyncSession,
+    kind: str,
+    department: str,
+    words: str,
+    by: str,
+    now: datetime,
+    words_of: int | None = None,
+) -> Improvement:
+    """A new card; `words_of` is the contact whose words these are, or about whom.
+
+    The next number is taken by whoever commits it first; the other looks again.
+    """
     assert kind in KINDS
     highest = sa.select(sa.func.coalesce(sa.func.max(_CARDS.c.number), 0) + 1).scalar_subquery()
     row = insert(session, _CARDS).values(
         number=highest, kind=kind, department=department, status="noted", note="", outcome={}, made_by=by, made_at=now,
-        changed_at=now, title=wishes.title(words),
+        changed_at=now, title=wishes.title(words), words_of=words_of,
     )  # fmt: skip
     made = None
     while made is None:
@@ -192,8 +203,18 @@ async def part(session: AsyncSession, card: Improvement, by: str, now: datetime)
     return True
 
 
+async def retitle(session: AsyncSession, card: Improvement, words: str, by: str, now: datetime) -> None:
+    """In the words of a colleague; the earlier ones stay in the history as whose they were."""
+    old, whose = card.title, card.words_of
+    card.title, card.words_of = wishes.title(words), None
+    assert card.id is not None
+    event = ImprovementEvent(improvement_id=card.id, at=now, actor=by, name="title", data={"old": old}, words_of=whose)
+    session.add(event)
+    await session.flush()
+
+
 async def wrote(session: AsyncSession, card: Improvement, by: str, name: str, now: datetime, **data: Any) -> None:
-    """A line of the card's history: noted, voice, moved, note, words, title, joined, joined_by, parted, told."""
+    """A line of the card's history: noted, voice, moved, note, words, joined, joined_by, parted, told (and title)."""
     assert card.id is not None
     session.add(ImprovementEvent(improvement_id=card.id, at=now, actor=by, name=name, data=data))
     await session.flush()

@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import ids
-from bot.contacts import wishes
 from bot.support import post, typed
 from bot.support.answers import ranking
 from bot.support.desk import Desk
@@ -82,8 +81,7 @@ async def _note(session: AsyncSession, said: typed.Typed, card: Improvement, wor
 async def _title(session: AsyncSession, said: typed.Typed, card: Improvement, words: str) -> str:
     if not words:
         return said.desk.staff("staff.idea.how")
-    old, card.title = card.title, wishes.title(words)
-    await board.wrote(session, card, said.by, "title", said.now, old=old)
+    await board.retitle(session, card, words, said.by, said.now)
     return said.desk.staff("staff.idea.titled", number=card.number, title=card.title)
 
 

@@ -27,12 +27,14 @@ async def take_down(
     line: TicketMessage | None,
     by: str,
     now: datetime,
+    words_of: int | None,
 ) -> Improvement:
     """A card with this customer's voice; staff are asked whether it is the same as one of its like.
 
-    `line` is the customer's own message behind it, if there is one: nothing else is ever quoted to them.
+    `line` is the customer's own message behind it, if there is one: nothing else is ever quoted to them. `words_of`
+    is the contact whose conversation the words come from, None for a colleague's own words.
     """
-    card = await board.put_up(session, kind, department or ticket.department, words, by, now)
+    card = await board.put_up(session, kind, department or ticket.department, words, by, now, words_of)
     said = Said(ticket.contact_id, ticket.channel, ticket.language, line.id if line else None, ticket.id)
     await board.raise_voice(session, card, said, by, now)
     text = desk.staff(f"staff.idea.noted.{kind}", number=card.number, title=card.title)
@@ -77,7 +79,8 @@ async def _feedback(session: AsyncSession, said: typed.Typed) -> str | None:
     if not text.strip():
         return desk.staff("staff.feedback.nothing")
     own = line if line is not None and line.author == "customer" else None
-    await take_down(session, desk, ticket, kind, department, text, own, said.by, said.now)
+    whose = line.contact_id if line is not None and not words else None
+    await take_down(session, desk, ticket, kind, department, text, own, said.by, said.now, whose)
     return None
 
 
@@ -123,7 +126,9 @@ async def _said_pressed(session: AsyncSession, press: typed.Pressed) -> str | No
     ticket = await session.get(Ticket, line.ticket_id) if line is not None and line.ticket_id else None
     if line is None or ticket is None or press.extra not in board.KINDS:
         return press.desk.staff("pressed.gone")
-    card = await take_down(session, press.desk, ticket, press.extra, "", line.text, line, press.by, press.now)
+    card = await take_down(
+        session, press.desk, ticket, press.extra, "", line.text, line, press.by, press.now, line.contact_id
+    )
     words = press.desk.staff(f"staff.idea.noted.{press.extra}", number=card.number, title=_short(card.title))
     await choices.done(session, ticket, press, words)
     return None

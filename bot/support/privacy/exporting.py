@@ -42,7 +42,7 @@ class Exports:
         contact = await contacts.current(session, int(row["payload"].get("export") or 0))
         if ticket is None or contact is None or contact.id is None or contact.status == "erased":
             return Skip("erased")
-        data = await export.zipped(session, contact.id, now)
+        data = await export.zipped(session, contact.id, self.desk.ground.secret, now)
         document = {"name": f"contact-{contact.id}-{now:%Y%m%d}.zip", "data": data}
         kept = {key: value for key, value in row["payload"].items() if key in ("ticket_id", "reply_to")}
         return Send({**kept, "text": self.desk.staff("staff.privacy.export"), "document": document})

@@ -1,13 +1,18 @@
 """`/forget`: after a question, everything that names the customer goes, here and in the topics of their tickets."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
 from bot.base.database import table
-from bot.contacts import audit, export
+from bot.contacts import audit, belonging
+from bot.contacts.elsewhere import Notice
 from bot.outbound import staff_group
 from bot.support import post, typed
+from bot.support.desk import Desk
 from bot.support.routing import departments
 from bot.support.tickets import choices, statuses
 from bot.tables.chat import FormerTopic
@@ -19,7 +24,7 @@ async def _ask(session: AsyncSession, said: typed.Typed) -> str | None:
     contact = await contacts.current(session, said.case.contact_id)
     if contact is None or contact.id is None or contact.status == "erased":
         return said.desk.staff("staff.privacy.forgotten_already")
-    whose = await export.person(session, contact.id)
+    whose = await belonging.person(session, contact.id)
     mine = sa.select(sa.func.count()).where(table(Order).c.contact_id.in_(whose.contacts))
     text = said.desk.staff(
         "staff.privacy.forget_ask",
@@ -42,30 +47,57 @@ async def _pressed(session: AsyncSession, press: typed.Pressed) -> str | None:
     contact = await contacts.current(session, ticket.contact_id)
     if contact is None or contact.id is None or contact.status == "erased":
         return press.desk.staff("staff.privacy.forgotten_already")
-    whose = await export.person(session, contact.id)
-    for ticket_id in whose.tickets:
-        one = await session.get(Ticket, ticket_id, with_for_update=True, populate_existing=True)
-        if one is not None and one.status != "resolved":
-            await statuses.to(session, press.desk, one, "resolved", press.by, press.now, why="forgotten")
-    await contacts.erase(session, press.desk.ground.secret, contact.id, press.now)
-    await audit.write(session, press.by, "forget", f"contact:{contact.id}", press.now, tickets=len(whose.tickets))
-    for ticket_id in whose.tickets:
-        one = await session.get(Ticket, ticket_id)
-        if one is not None:
-            key = f"forgotten:{ticket_id}:{press.now.isoformat()}"
-            await post.to_topic(session, one, "notice", {"topic": "delete"}, key, press.now, priority=30)
-    await _delete_former(session, whose, press)
+    await forget(session, press.desk, contact.id, press.by, press.now)
     await _tell(session, press, ticket)
     return press.desk.staff("staff.privacy.forgotten")
 
 
-async def _delete_former(session: AsyncSession, whose: export.Person, press: typed.Pressed) -> None:
+async def forget(session: AsyncSession, desk: Desk, contact_id: int, by: str, now: datetime) -> belonging.Person:
+    """Erase the contact, resolve their tickets, and have deleted what stands of them in the staff groups.
+
+    A topic of somebody else that retells their words is made anew: it repeats what is still there.
+    """
+    whose = await belonging.person(session, contact_id)
+    for ticket_id in whose.tickets:
+        one = await session.get(Ticket, ticket_id, with_for_update=True, populate_existing=True)
+        if one is not None and one.status != "resolved":
+            await statuses.to(session, desk, one, "resolved", by, now, why="forgotten")
+    shown = await contacts.erase(session, desk.ground.secret, contact_id, now)
+    await audit.write(session, by, "forget", f"contact:{contact_id}", now, tickets=len(whose.tickets))
+    for ticket_id in (*whose.tickets, *shown.tickets):
+        if (one := await session.get(Ticket, ticket_id)) is not None:
+            mine = ticket_id in whose.tickets
+            key = f"forgotten:{ticket_id}:{now.isoformat()}"
+            turn = {"topic": "delete" if mine else "again"}
+            await post.to_topic(session, one, "notice", turn, key, now, priority=30)
+            if not mine:
+                await post.card(session, one, "forgotten", now, topic="close" if one.status == "resolved" else None)
+    await _delete_former(session, [*whose.tickets, *shown.tickets], now)
+    for notice in shown.notices:
+        await _delete_notice(session, notice, now)
+    return whose
+
+
+async def _delete_former(session: AsyncSession, tickets: Sequence[int], now: datetime) -> None:
     """The topics that their tickets left for another group still show every word."""
     rows = table(FormerTopic)
-    asked = sa.select(rows.c.chat_id, rows.c.thread_id).where(rows.c.ticket_id.in_(whose.tickets))
+    asked = sa.select(rows.c.chat_id, rows.c.thread_id).where(rows.c.ticket_id.in_(tickets))
     for chat_id, thread_id in (await session.execute(asked)).all():
-        key = f"forgotten:{chat_id}:{thread_id}:{press.now.isoformat()}"
-        await post.to_staff(session, chat_id, {"thread_id": thread_id, "topic": "delete"}, key, press.now)
+        key = f"forgotten:{chat_id}:{thread_id}:{now.isoformat()}"
+        await post.to_staff(session, chat_id, {"thread_id": thread_id, "topic": "delete"}, key, now)
+
+
+async def _delete_notice(session: AsyncSession, notice: Notice, now: datetime) -> None:
+    """A list in General, a card of the board shown in another topic."""
+    if not (notice.provider_id or "").isdigit():
+        return
+    content = {"delete": [int(notice.provider_id or 0)]}
+    key = f"forgotten:notice:{notice.id}"
+    ticket = await session.get(Ticket, notice.ticket_id) if notice.ticket_id else None
+    if ticket is not None:
+        await post.to_topic(session, ticket, "notice", content, key, now, priority=30)
+    elif notice.receiver.startswith("staff:"):
+        await post.to_staff(session, int(notice.receiver.partition(":")[2]), content, key, now)
 
 
 async def _tell(session: AsyncSession, press: typed.Pressed, ticket: Ticket) -> None:

@@ -1,0 +1,95 @@
+"""Which rows of a table are a person's, as the table declares it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel
+
+from bot import tables
+from bot.base import ids
+from bot.base.database import table
+from bot.base.personal import By
+from bot.tables.outbox import Message
+from bot.tables.people import Contact, Identity
+from bot.tables.shop import Cart, Order
+from bot.tables.support import Ticket, TicketMessage
+
+assert tables  # every table must be known before the registry is read
+
+_contacts, _known = table(Contact), table(Identity)
+_tickets, _lines = table(Ticket), table(TicketMessage)
+_orders, _messages, _carts = table(Order), table(Message), table(Cart)
+
+
+@dataclass(frozen=True)
+class Person:
+    """What a person's rows hang on: the contact with whoever was merged into it, and what they are known by.
+
+    `lines` are what was said to and by them, without notes of staff. `hashes` are those of their addresses; without a
+    secret there are none.
+    """
+
+    contacts: Sequence[int]
+    tickets: Sequence[int]
+    lines: Sequence[int]
+    known: Sequence[tuple[str, str]] = ()
+    hashes: Sequence[str] = ()
+    orders: frozenset[str] = field(default=frozenset())
+    carts: frozenset[str] = field(default=frozenset())
+
+    def values(self, *kinds: str) -> list[str]:
+        return [value for kind, value in self.known if kind in kinds]
+
+
+async def person(session: AsyncSession, contact_id: int, secret: str = "") -> Person:
+    whole = sa.or_(_contacts.c.id == contact_id, _contacts.c.merged_into == contact_id)
+    people = list((await session.scalars(sa.select(_contacts.c.id).where(whole))).all())
+    mine = sa.select(_tickets.c.id).where(_tickets.c.contact_id.in_(people))
+    said = sa.select(_lines.c.id).where(_lines.c.contact_id.in_(people), _lines.c.author != "note")
+    names = sa.select(_known.c.kind, _known.c.value).where(_known.c.contact_id.in_(people))
+    known = [(kind, value) for kind, value in (await session.execute(names)).all()]
+    orders = sa.select(_orders.c.order_id).where(_orders.c.contact_id.in_(people))
+    carts = sa.select(_carts.c.cart_id).where(_carts.c.contact_id.in_(people))
+    return Person(
+        people,
+        list((await session.scalars(mine)).all()),
+        list((await session.scalars(said)).all()),
+        known,
+        [ids.hash_address(value, secret) for _, value in known] if secret else (),
+        frozenset((await session.scalars(orders)).all()),
+        frozenset((await session.scalars(carts)).all()),
+    )
+
+
+def theirs(model: type[SQLModel], whose: Sequence[By], who: Person) -> sa.ColumnElement[bool]:
+    """The rows that are theirs by any of these columns."""
+    columns = table(model).c
+    return sa.or_(sa.false(), *(columns[by.column].in_(_of(by, who)) for by in whose))
+
+
+def only(model: type[SQLModel], values: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    """The rows with these values; None: with nothing there."""
+    columns = table(model).c
+    return sa.and_(sa.true(), *(columns[name].is_not_distinct_from(value) for name, value in values.items()))
+
+
+def _of(by: By, who: Person) -> Any:
+    """What `by` may hold for this person: a list, or a selection where it may be too long for one."""
+    contacts = list(who.contacts)
+    every: dict[str, Any] = {
+        "contacts": contacts,
+        "tickets": sa.select(_tickets.c.id).where(_tickets.c.contact_id.in_(contacts)),
+        "lines": sa.select(_lines.c.id).where(_lines.c.contact_id.in_(contacts)),
+        "said": sa.select(_lines.c.id).where(_lines.c.contact_id.in_(contacts), _lines.c.author != "note"),
+        "orders": sa.select(_orders.c.id).where(_orders.c.contact_id.in_(contacts)),
+        "messages": sa.select(_messages.c.id).where(_messages.c.contact_id.in_(contacts)),
+        "addresses": who.values("email"),
+        "devices": who.values("user_id", "anonymous_id"),
+        "chats": [int(value) for value in who.values("telegram")],
+        "hashes": list(who.hashes),
+        "subjects": [f"contact:{one}" for one in contacts],
+    }
+    return every[by.of]

@@ -1,0 +1,132 @@
+"""Words as they came in (webhooks, events of nobody, what was refused) that tell of a person: found by their ids.
+
+A search through whole columns, but a rare one. Whoever is asked for a copy gets only what names them beyond doubt;
+whoever is forgotten leaves every row in which an id of theirs is written.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel
+
+from bot.base.database import table
+from bot.base.personal import Personal
+from bot.contacts import belonging
+from bot.contacts.belonging import Person
+from bot.contacts.identity import normalise
+
+_SHORTEST = 5
+"""Shorter ids are parts of too many other words."""
+
+AT_ONCE = 50
+_CUSTOMERS = frozenset({"customer_id", "customerid", "user_id", "userid"})
+_ORDERS = frozenset({"order_id", "orderid", "orders_to_redact", "orders_requested"})
+_CARTS = frozenset({"cart_id", "checkout_id", "cart_token", "checkout_token"})
+_SHOPS = ("shopify", "woocommerce")
+_PLAIN = re.compile(r'["\\\r\n\t<>&]+')
+
+
+@dataclass(frozen=True)
+class Found:
+    """A row with an id of the person in it. `certain`: the id stands where it names somebody."""
+
+    id: int
+    certain: bool
+
+
+async def find(session: AsyncSession, model: type[SQLModel], said: Personal, who: Person) -> list[Found]:
+    """Rows of a table with raw words that seem to tell of the person."""
+    rows = table(model)
+    words = sa.cast(rows.c[said.raw], sa.Text)
+    where, topic = belonging.only(model, said.raw_if), rows.c.get("topic", sa.literal(""))
+    names = _Names.of(who)
+    found: dict[int, bool] = {}
+    for part in parts(sorted(names.searched)):
+        there = sa.or_(*(sa.func.lower(words).contains(word, autoescape=True) for word in part))
+        asked = sa.select(rows.c.id, words, topic).where(where, there)
+        for row_id, text, about in (await session.execute(asked)).all():
+            found[row_id] = found.get(row_id, False) or names.certain(text, about)
+    return [Found(row_id, certain) for row_id, certain in sorted(found.items())]
+
+
+def parts(words: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many as one statement may look for."""
+    for start in range(0, len(words), AT_ONCE):
+        yield words[start : start + AT_ONCE]
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What names the person: in itself (`words`), or as the id of a customer, an order, a cart."""
+
+    words: frozenset[str]
+    phones: frozenset[str]
+    customers: frozenset[str]
+    orders: frozenset[str]
+    carts: frozenset[str]
+
+    @classmethod
+    def of(cls, who: Person) -> "_Names":
+        own = {value.lower() for value in who.values("email", "anonymous_id", "user_id")}
+        numbers = {_last(value) for value in who.values(*_SHOPS)} | {one for one in own if one.isdigit()}
+        return cls(
+            frozenset(one for one in own if not one.isdigit()),
+            frozenset(who.values("phone")),
+            frozenset(numbers),
+            frozenset(_last(one) for one in who.orders),
+            frozenset(_last(one).lower() for one in who.carts),
+        )
+
+    @property
+    def searched(self) -> frozenset[str]:
+        every = self.words | self.phones | self.customers | self.orders | self.carts
+        return frozenset(one for one in every if len(one) >= _SHORTEST)
+
+    def certain(self, text: str, topic: str) -> bool:
+        """Whether the words are JSON in which one of these stands where it names somebody. `topic` is a webhook's."""
+        try:
+            value = msgspec.json.decode(text)
+        except ValueError:
+            return False
+        about = topic.replace(".", "/").partition("/")[0].removesuffix("s")
+        return any(self._names(*one) for one in _scalars(value, "", about))
+
+    def _names(self, value: object, name: str, inside: str) -> bool:
+        text = str(value).strip().lower()
+        if text in self.words:
+            return True
+        if "phone" in name and normalise("phone", value) in self.phones:
+            return True
+        if name in _CUSTOMERS or (name == "id" and inside in ("customer", "user")):
+            return text in self.customers
+        if name in _ORDERS or (name == "id" and inside == "order"):
+            return text in self.orders
+        return name in _CARTS and text in self.carts
+
+
+def _last(value: str) -> str:
+    """The id itself: what the shop calls it, without the store before it."""
+    return value.rpartition(":")[2]
+
+
+def _scalars(value: object, name: str, inside: str) -> Iterator[tuple[object, str, str]]:
+    """Each value with its own name and that of what it stands in, both in lower case."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _scalars(one, key.lower(), name or inside)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _scalars(one, name, inside)
+    elif isinstance(value, str | int | float):
+        yield value, name, inside
+
+
+def plain(text: Any, shortest: int) -> str:
+    """A piece of the text that reads the same in JSON, in HTML and cut short; empty if none is long enough."""
+    found = max(_PLAIN.split(str(text)[:59]), key=len).strip()
+    return found if len(found) >= shortest else ""
