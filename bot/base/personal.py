@@ -140,7 +140,11 @@ def words(model: type[SQLModel]) -> set[str]:
     """Columns that can hold words: text, JSON, bytes."""
     kinds = (sa.String, sa.JSON, sa.LargeBinary)
     columns: sa.Table = model.__table__  # type: ignore[attr-defined]
-    return {column.name for column in columns.columns if isinstance(column.type, kinds)}
+    return {column.name for column in columns.columns if isinstance(_bare(column.type), kinds)}
+
+
+def _bare(kind: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
+    return kind.impl_instance if isinstance(kind, sa.types.TypeDecorator) else kind
 
 
 def _below(model: type[SQLModel]) -> Iterator[type[SQLModel]]:

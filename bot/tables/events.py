@@ -24,7 +24,7 @@ class Event(DueRow, table=True):
     __personal__ = Personal(
         "events", (By("contact_id"),), blank(body={}, error=None), raw="body", raw_if={"contact_id": None},
         ours="source rank message_id kind name status",
-        keeps=(Keeps("events", blank(body={}), "received_at", only={"due_at": None}),),
+        keeps=(Keeps("events", blank(body={}, error=None), "received_at", only={"due_at": None}),),
     )  # fmt: skip
 
     __table_args__ = (

@@ -32,7 +32,7 @@ async def office(database: Database, texts: Texts) -> AsyncIterator[MailOffice]:
 async def test_the_copy_has_the_mails_as_they_came(office: MailOffice) -> None:
     (mail,) = await office.rows(ReceivedMail)
     async with office.here.database.reading() as session:
-        data = await export.zipped(session, mail.contact_id, clock.now())
+        data = await export.zipped(session, mail.contact_id, "", clock.now())
     archive = zipfile.ZipFile(io.BytesIO(data))
     assert archive.read(f"mails/received-{mail.id}.eml") == mail.raw
     assert b"Broken lamp" in archive.read("mails_received.json")
