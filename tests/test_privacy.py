@@ -24,6 +24,7 @@ from bot.tables.support import Ticket, TicketMessage
 
 SECRET_WORDS = "my parcel was left at number 12"
 
+
 @pytest.fixture
 async def stage(database: Database, texts: Texts) -> Stage:
     return await Stage.set(database, texts)
