@@ -314,7 +314,7 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
     ]
     if config.telegram.token and config.telegram.webhook_secret and config.telegram.mode == "webhook":
         doors.append(webhook.routes(house.database, config.telegram.webhook_secret.get_secret_value()))
-    doors.append(events_api.routes(ingest, config.events.known_keys))
+    doors.append(events_api.routes(ingest, config.events.known_keys, config.shop.hosts))
     return each_request.build(doors, trusted_proxies=config.web.trusted_proxies)
 
 

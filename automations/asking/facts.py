@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base.database import table
+from bot.events import page_words
 from bot.tables.automations import Click, Enrolment
 from bot.tables.events import Event
 from bot.tables.outbox import Message
@@ -65,6 +66,17 @@ class Person:
         """The newest address that still takes mail."""
         return next((one["value"] for one in self.emails if one["unreachable_at"] is None), None)
 
+    @property
+    def is_claimed(self) -> bool:
+        """Whether what we know of them is only what a page said."""
+        return bool(self.contact.get("claimed"))
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """First and last name as they may be written to; one that a page claimed only if it looks like a name."""
+        first, last = str(self.contact["first_name"]), str(self.contact["last_name"])
+        return (page_words.first_name(first), page_words.last_name(last)) if self.is_claimed else (first, last)
+
     def cart(self, kind: str, cart_id: str | None) -> Row | None:
         """That cart, or the newest of the kind where the event did not name one."""
         mine = [cart for cart in self.carts if cart["kind"] == kind]
@@ -88,10 +100,13 @@ class Products:
         return self._rows.get((product_id, variant_id)) or self._rows.get((product_id, ""))
 
     def available(self, item: Row) -> bool:
-        """In stock and published; a variant that is gone while its product is known is not."""
+        """In stock and published, and we can say what it is; a variant that is gone while its product is known is not.
+
+        Of goods that nobody ever told us of, what a page calls them may not be shown: then it has no name.
+        """
         found = self.find(item)
         if found is None:
-            return str(item.get("product_id") or "") not in self._ids
+            return bool(item.get("name")) and str(item.get("product_id") or "") not in self._ids
         return bool(found["published"]) and (found["stock"] is None or found["stock"] > 0)
 
 
@@ -165,7 +180,7 @@ async def _addresses(session: AsyncSession, people: dict[int, Person], ids: Sequ
 
 async def _views(session: AsyncSession, people: dict[int, Person], ids: Sequence[int], now: datetime) -> None:
     events = table(Event)
-    viewed = sa.select(events.c.id, events.c.contact_id, events.c.ts, events.c.body).where(
+    viewed = sa.select(events.c.id, events.c.contact_id, events.c.ts, events.c.body, events.c.rank).where(
         among(events.c.contact_id, ids), events.c.name == "Product Viewed", events.c.ts > now - _VIEW_AGE
     )
     newest = viewed.order_by(events.c.ts.desc(), events.c.id.desc()).limit(_VIEWS_EACH * len(ids))
@@ -173,7 +188,8 @@ async def _views(session: AsyncSession, people: dict[int, Person], ids: Sequence
         properties = row["body"].get("properties") or {}
         people[row["contact_id"]].views.append({**properties, "product_id": _text(properties, "product_id", "sku"),
                                                 "variant_id": _text(properties, "variant_id"),
-                                                "event_id": row["id"], "ts": row["ts"]})  # fmt: skip
+                                                "event_id": row["id"], "ts": row["ts"],
+                                                "rank": row["rank"]})  # fmt: skip
 
 
 def _text(properties: Row, *names: str) -> str:
@@ -208,7 +224,8 @@ async def _products(session: AsyncSession, people: dict[int, Person]) -> None:
     products, found = table(Product), list[Row]()
     for start in range(0, len(ids), 10_000):
         part = ids[start : start + 10_000]
-        found += await _rows(session, sa.select(products).where(among(products.c.product_id, part)))
+        told = sa.select(products).where(among(products.c.product_id, part), products.c.rank != "page")
+        found += await _rows(session, told)
     shared = Products(found)
     for person in people.values():
         person.products = shared

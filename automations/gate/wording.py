@@ -32,7 +32,7 @@ def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
     )  # fmt: skip
     try:
         values = shown.build(writing)
-        asked.written = (_chat if asked.way.channel == "telegram" else _mail)(means, asked, batch, values, links)
+        asked.written = (_chat if asked.way.channel == "telegram" else _mail)(means, asked, batch, writing, values)
     except _UNWRITTEN as error:
         return No("render_error", detail={"error": logs.clean(f"{type(error).__name__}: {error}")[:300]})
     return None
@@ -58,9 +58,11 @@ def _coupon(means: Means, asked: Asked) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _mail(means: Means, asked: Asked, batch: Batch, values: dict[str, Any], links: LinkTokens) -> Written:
+def _mail(means: Means, asked: Asked, batch: Batch, writing: Writing, values: dict[str, Any]) -> Written:
+    links = writing.links
     template = batch.template(means.mails, asked.step.send or "", asked.case.language)
-    mail = template.render(values, links, subject=asked.step.subject)
+    above = shown.heading(writing, values)
+    mail = template.render(values, links, subject=asked.step.subject, heading=above)
     kept = {"template": asked.step.send, "revision": template.revision, "receiver": asked.way.address}
     payload = _payload(means, asked, mail, links)
     # The mail itself is not kept; its list names the topic that the unsubscribe link is about.
@@ -68,11 +70,11 @@ def _mail(means: Means, asked: Asked, batch: Batch, values: dict[str, Any], link
 
 
 def _payload(means: Means, asked: Asked, mail: Mail, links: LinkTokens) -> dict[str, Any]:
-    contact, shop = asked.who.contact, means.ground.config.shop
+    shop = means.ground.config.shop
     domain = next(iter(shop.hosts.domains), "localhost")
     return {
         "to": asked.way.address,
-        "to_name": f"{contact['first_name']} {contact['last_name']}".strip(),
+        "to_name": "" if asked.who.is_claimed else " ".join(asked.who.names).strip(),
         "from": "marketing",
         "subject": mail.subject,
         "text": mail.text,
@@ -84,7 +86,8 @@ def _payload(means: Means, asked: Asked, mail: Mail, links: LinkTokens) -> dict[
     }
 
 
-def _chat(means: Means, asked: Asked, _batch: Batch, values: dict[str, Any], links: LinkTokens) -> Written:
+def _chat(means: Means, asked: Asked, _batch: Batch, writing: Writing, values: dict[str, Any]) -> Written:
+    links = writing.links
     chat = means.chats.find(asked.step.send or "", asked.case.language).render(values, links)
     way_out = means.ground.texts.say(asked.case.language, "marketing.chat.way_out")
     payload: dict[str, Any] = {"chat_id": int(asked.way.address), "text": f"{chat.text}\n\n{way_out}"}

@@ -20,7 +20,7 @@ def show(writing: Writing) -> dict[str, Any]:
     viewed = matter.viewed_items(writing.person, writing.case.now, bought_within)
     # What a browser told of a price is not believed: the catalogue's price, or none.
     shown = [show_item(writing, {**view, "price": None, "quantity": 1}, shop.currency) for view in viewed]
-    return {"products": shown}
+    return {"products": [item for item in shown if item["name"]]}
 
 
 SUBJECT = Subject(frozenset({"views", "products", "orders"}), show, gives={"products": [ITEM]})

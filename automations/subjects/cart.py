@@ -10,7 +10,9 @@ def show(writing: Writing) -> dict[str, Any]:
     cart = matter.the_cart(writing.person, writing.case)
     currency = (cart["currency"] if cart else "") or writing.ground.config.shop.currency
     there = [item for item in (cart["items"] if cart else []) if writing.person.products.available(item)]
-    items = [show_item(writing, line, currency) for line in there]
+    # A line from before ranks were kept may be anybody's.
+    shown_items = [show_item(writing, {"rank": "page", **line}, currency) for line in there]
+    items = [item for item in shown_items if item["name"]]
     if writing.ground.config.automations.prior_price:  # a reduction without the price to compare it with is not told
         items = [{**item, "price_dropped": False} for item in items]
     unknown = any(item["total"] is None for item in items)

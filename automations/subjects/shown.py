@@ -11,7 +11,7 @@ currency; of a price drop also prior_price, the lowest of the weeks before, or 0
 Money is in the smallest unit of its currency.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from automations.subjects import (
@@ -83,16 +83,36 @@ def remembered(values: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def heading(writing: Writing, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for subject and preheader, which say nothing that only a page said: no name of the reader, and for goods
+    that the catalogue does not know the shop's own name.
+    """
+    found = dict(values)
+    if writing.person.is_claimed:
+        found["customer"] = {**values["customer"], "first_name": "", "last_name": "", "name": ""}
+    for key in ("cart", "checkout"):
+        if key in values:
+            found[key] = {**values[key], "items": _by_the_shop(writing, values[key]["items"])}
+    if "products" in values:
+        found["products"] = _by_the_shop(writing, values["products"])
+    return found
+
+
+def _by_the_shop(writing: Writing, items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    shop = writing.ground.config.shop.name
+    return [{**item, "name": shop, "variant": "", "category": ""} if item["by_page"] else item for item in items]
+
+
 def build(writing: Writing) -> dict[str, Any]:
     """Everything a template of this flow may use."""
-    shop, contact = writing.ground.config.shop, writing.person.contact
-    language = writing.case.language
+    shop, language = writing.ground.config.shop, writing.case.language
+    first, last = writing.person.names
     return {
         "language": language,
         "customer": {
-            "first_name": contact["first_name"],
-            "last_name": contact["last_name"],
-            "name": f"{contact['first_name']} {contact['last_name']}".strip(),
+            "first_name": first,
+            "last_name": last,
+            "name": f"{first} {last}".strip(),
             "email": writing.address,
             "language": language,
         },

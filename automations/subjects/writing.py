@@ -11,6 +11,8 @@ from automations.care import Care
 from automations.definition.flow import Flow
 from automations.definition.step import Step
 from bot.base.ground import Ground
+from bot.base.hosts import Hosts
+from bot.events import page_words
 from bot.outbound.email import tracking
 from bot.outbound.email.tracking import LinkTokens
 
@@ -59,7 +61,7 @@ class Subject:
 ITEM: Mapping[str, Any] = {
     "product_id": "1002", "variant_id": "1", "name": "Desk lamp", "variant": "Brass", "url": "https://shop.example/1002",
     "image_url": "https://shop.example/1002.png", "category": "Lamps", "quantity": 2, "price": 8900, "old_price": 9900,
-    "price_dropped": True, "total": 17800, "currency": "EUR",
+    "price_dropped": True, "total": 17800, "currency": "EUR", "by_page": False,
 }  # fmt: skip
 """A possible line, with every key that `show_item` gives."""
 
@@ -74,6 +76,8 @@ def show_item(writing: Writing, line: Row, currency: str) -> dict[str, Any]:
     were the old one.
     """
     known = writing.person.products.find(line)
+    if line.get("rank") == "page":
+        line = _of_a_page(line, known, currency, writing.ground.config.shop.hosts)
     then = amount(line.get("price"))
     now = known["price"] if known and known["price"] is not None and known["currency"] in ("", currency) else then
     quantity = max(1, amount(line.get("quantity")) or 1)
@@ -91,7 +95,20 @@ def show_item(writing: Writing, line: Row, currency: str) -> dict[str, Any]:
         "price_dropped": now is not None and then is not None and 0 < now < then,
         "total": None if now is None else now * quantity,
         "currency": currency,
+        "by_page": line.get("rank") == "page" and known is None,
     }
+
+
+def _of_a_page(line: Row, known: Row | None, currency: str, hosts: Hosts) -> Row:
+    """What anybody may have told: the catalogue's words, link, picture and price; of goods that it does not know what
+    `page_words` lets through (also of rows that are older than that).
+    """
+    if known is None:
+        return page_words.goods(line, hosts)
+    names = ("name", "url", "image_url", "category")
+    price = line.get("price") if line.get("listed") else known["price"]
+    there = {name: known[name] for name in names}
+    return {**line, **there, "variant": "", "price": price if known["currency"] in ("", currency) else None}
 
 
 def text(value: object) -> str:

@@ -63,6 +63,8 @@ class Happened:
     user_id: str | None
     anonymous_id: str | None
     rank: Rank
+    network: str = ""
+    """From which network a page's event came, see `inbound.web.peers`."""
 
 
 def values(event: NewEvent) -> dict[str, Any]:
@@ -108,6 +110,7 @@ def of_row(row: Mapping[str, Any] | sa.RowMapping, contact_id: int | None) -> Ha
         user_id=_text(body.get("userId")),
         anonymous_id=_text(body.get("anonymousId")),
         rank=row["rank"],
+        network=str(body.get("network") or ""),
     )
 
 

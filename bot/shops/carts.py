@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from bot.base.database import insert, table
 from bot.events import Happened
-from bot.shops import lines
+from bot.shops import lines, page_lines
 from bot.tables.shop import Cart, Order
 
 CART_EVENTS = ("Product Added", "Product Removed", "Cart Viewed", "Cart Updated", "Wishlist Product Added to Cart")
@@ -34,11 +34,12 @@ async def apply(session: AsyncSession, happened: Happened, currency: str) -> boo
     cart.currency = lines.currency(said, cart.currency or currency)
     whole = lines.items(said, cart.currency)
     if whole is not None:
+        whole = await page_lines.with_rank(session, whole, happened.rank, cart.currency)
         if cart.stated_at is not None and at < cart.stated_at:
             return False
         cart.items = whole
         cart.stated_at = at
-    elif not _change(cart, happened, at):
+    elif not await _change(session, cart, happened, at):
         return None
     _sum_up(cart, said, at, told_total=whole is not None)
     await _known_order(session, cart, lines.moment(said.get("completed_at")))
@@ -61,14 +62,14 @@ def _begin_again(cart: Cart, at: datetime) -> None:
         cart.ordered_at, cart.items, cart.stated_at = None, [], None
 
 
-def _change(cart: Cart, happened: Happened, at: datetime) -> bool:
+async def _change(session: AsyncSession, cart: Cart, happened: Happened, at: datetime) -> bool:
     """One line more or less. False if there is nothing to change or the last whole state has it already."""
     said = happened.properties
     if cart.stated_at is not None and at <= cart.stated_at:
         return False
     if happened.name not in ("Product Added", "Product Removed", "Wishlist Product Added to Cart"):
         return happened.name.startswith("Checkout ")  # a step without lines is still activity
-    line = lines.item(said, cart.currency)
+    (line,) = await page_lines.with_rank(session, [lines.item(said, cart.currency)], happened.rank, cart.currency)
     if not (line["product_id"] or line["variant_id"] or line["sku"]):
         return False
     kept = [dict(one) for one in cart.items]
@@ -81,7 +82,7 @@ def _change(cart: Cart, happened: Happened, at: datetime) -> bool:
         kept.append(line)
     else:
         mine["quantity"] += line["quantity"]
-        mine["price"] = line["price"] or mine["price"]
+        mine |= {name: line[name] for name in ("price", "listed") if line["price"]} | {"rank": line["rank"]}
     cart.items = [one for one in kept if one["quantity"] > 0]
     return True
 

@@ -1,4 +1,4 @@
-"""Products as the shop tells them; what a page says about one counts only until the shop itself has told.
+"""Products as the shop tells them; what a cart of it says about one counts only until it has told of the product.
 
 A price or a stock that changed becomes an event of ours, `Product Price Changed` or `Product Stock Changed`, of nobody.
 """
@@ -20,6 +20,9 @@ from bot.tables.shop import Product
 
 SOURCE = "aftercart"
 _rows, _prices, _alerts = table(Product), table(PriceChange), table(StockAlert)
+
+TOLD = _rows.c.rank != "page"
+"""Rows that the shop told of; others are what pages said before their rank was asked for."""
 
 
 async def apply(session: AsyncSession, happened: Happened, now: datetime, currency: str) -> bool | None:
@@ -152,6 +155,7 @@ def _values(said: Mapping[str, Any], product_id: str, variant_id: str, currency:
     return {
         "product_id": product_id,
         "variant_id": variant_id,
+        "rank": "shop",
         **{name: lines.text(said.get(name)) for name in ("sku", "name", "category", "brand", "url", "image_url")},
         "price": lines.amount(said.get("price"), currency),
         "currency": currency,
@@ -167,7 +171,12 @@ def _variant(whole: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, Any]
 
 
 async def learn(session: AsyncSession, happened: Happened, currency: str) -> None:
-    """Products that we never heard of, from what a page tells; a known one is left as the shop told it."""
+    """Products that we never heard of, from what somebody put into a cart or looked at; a known one is left as it is.
+
+    A page adds nothing to the catalogue: everybody's mails would show what one stranger said.
+    """
+    if happened.rank == "page":
+        return
     said = happened.properties
     of = lines.currency(said, currency)
     listed = said.get("products")
@@ -185,7 +194,7 @@ async def with_categories(session: AsyncSession, items: Sequence[Mapping[str, An
     known: dict[str, str] = {}
     if unknown:
         asked = sa.select(_rows.c.product_id, _rows.c.category).where(
-            _rows.c.product_id.in_(sorted(unknown)), _rows.c.category != ""
+            _rows.c.product_id.in_(sorted(unknown)), _rows.c.category != "", TOLD
         )
         known = {row.product_id: row.category for row in await session.execute(asked)}
     return [{**line, "category": line["category"] or known.get(line["product_id"], "")} for line in items]

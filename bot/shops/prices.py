@@ -108,7 +108,7 @@ async def note(session: AsyncSession, happened: Happened, currency: str) -> None
 
 
 _HELD = sa.select(_products.c.product_id, _products.c.variant_id, _products.c.price, _products.c.currency).where(
-    _products.c.product_id.in_(sa.bindparam("ids", expanding=True))
+    _products.c.product_id.in_(sa.bindparam("ids", expanding=True)), _products.c.rank != "page"
 )
 
 

@@ -13,7 +13,10 @@ _UNVALUED = sa.text("net IS NULL")
 
 
 class Product(SQLModel, table=True):
-    """A product, or one variant of it (`variant_id` not empty). `stock` None: not counted, so it is available."""
+    """A product, or one variant of it (`variant_id` not empty). `stock` None: not counted, so it is available.
+
+    `rank` page: a row of before pages were kept out, and nobody else ever told of it; it is no word of the catalogue.
+    """
 
     __personal__ = NotPersonal("the shop's goods")
 
@@ -22,6 +25,7 @@ class Product(SQLModel, table=True):
     id: int | None = row_id()
     product_id: str
     variant_id: str = ""
+    rank: str = Field(default="shop", sa_column_kwargs={"server_default": "shop"})
     sku: str = Field(default="", index=True)
     name: str = ""
     category: str = ""

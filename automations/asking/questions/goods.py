@@ -93,6 +93,7 @@ async def _rows_of(session: AsyncSession, product_ids: set[str]) -> list[Row]:
     ids = sorted(product_ids)
     for start in range(0, len(ids), 10_000):
         part = sa.select(_products).where(_products.c.product_id.in_(ids[start : start + 10_000]))
+        part = part.where(_products.c.rank != "page")
         found += [dict(row) for row in (await session.execute(part)).mappings()]
     return found
 

@@ -3,6 +3,7 @@
 Hot path: a plain route and msgspec, no pydantic body. The answer comes after the commit of what it acknowledges.
 """
 
+import dataclasses
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,8 +15,9 @@ from starlette.routing import BaseRoute, Route
 
 from bot.base import clock, logs
 from bot.base.config.events import EventKey
-from bot.events import Ingest, NewEvent, Overloaded, Rejected
-from bot.inbound.web import each_request, event_keys, segment_calls
+from bot.base.hosts import Hosts
+from bot.events import Ingest, NewEvent, Overloaded, Rejected, page_words
+from bot.inbound.web import each_request, event_keys, peers, segment_calls
 from bot.inbound.web.event_keys import Keys, Sender
 from bot.inbound.web.pace import Pace, is_robot
 
@@ -34,9 +36,12 @@ LEAKED = "a server key came from a browser"
 _OLD = timedelta(hours=24)  # history being loaded starts nothing, so it needs no pace
 
 
-def routes(ingest: Ingest, keys: Sequence[EventKey]) -> list[BaseRoute]:
-    """POST `/v1/{call}`, below any prefix as well (`https://x/seg/` is a valid host for the clients)."""
-    door = _Door(ingest, Keys(keys))
+def routes(ingest: Ingest, keys: Sequence[EventKey], hosts: Hosts | None = None) -> list[BaseRoute]:
+    """POST `/v1/{call}`, below any prefix as well (`https://x/seg/` is a valid host for the clients).
+
+    `hosts` are the shop's own; without them no words of a page are kept.
+    """
+    door = _Door(ingest, Keys(keys), hosts or Hosts())
     return [
         Route("/v1/{call:path}", door.answer, methods=_ANY_METHOD),
         Route("/{prefix:path}/v1/{call:path}", door.answer, methods=_ANY_METHOD),
@@ -44,8 +49,9 @@ def routes(ingest: Ingest, keys: Sequence[EventKey]) -> list[BaseRoute]:
 
 
 class _Door:
-    def __init__(self, ingest: Ingest, keys: Keys) -> None:
+    def __init__(self, ingest: Ingest, keys: Keys, hosts: Hosts) -> None:
         self.ingest = ingest
+        self.hosts = hosts
         self.keys = keys
         self.pace = Pace()
 
@@ -85,7 +91,7 @@ class _Door:
             try:
                 event = segment_calls.event(call, item, sender.name, sender.rank, received_at)
                 self._check(event, request)
-                events.append(event)
+                events.append(self._of_a_page(event, request) if event.rank == "page" else event)
             except segment_calls.Refused as error:
                 refused.append(segment_calls.rejected(item, str(error), sender.name, received_at))
                 too_large = too_large or (str(error) if error.too_large else "")
@@ -105,6 +111,11 @@ class _Door:
             raise segment_calls.Refused("sent by a robot")
         if event.received_at - event.ts < _OLD and not self.pace.allows(_person(event)):
             raise segment_calls.Refused("more than 25 events a second of one person")
+
+    def _of_a_page(self, event: NewEvent, request: Request) -> NewEvent:
+        """With its words held, and the network that it came from: limits ask for it, and never for `context.ip`."""
+        body = {**page_words.hold(event.body, self.hosts), "network": peers.network(request)}
+        return dataclasses.replace(event, body=body)
 
 
 def _person(event: NewEvent) -> str:

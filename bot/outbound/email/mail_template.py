@@ -75,9 +75,15 @@ class MailTemplate:
         return frozenset(found)
 
     def render(
-        self, values: Mapping[str, Any], links: LinkTokens | None, variant: int = 0, subject: str | None = None
+        self,
+        values: Mapping[str, Any],
+        links: LinkTokens | None,
+        variant: int = 0,
+        subject: str | None = None,
+        heading: Mapping[str, Any] | None = None,
     ) -> Mail:
         """The mail for one reader. `links` None leaves every link as it is (preview). `subject` stands in for its own.
+        `heading` are the values for subject and preheader, if they are not to say all that the mail says.
 
         Raises jinja2's TemplateError: a value that is missing, a forbidden operation, too long a result.
         """
@@ -93,8 +99,9 @@ class MailTemplate:
         lines = self._lines[variant % len(self._lines)]
         given = {"language": self.language, **values, "_l": link}
         own = lines.subject if subject is None else _of_its_own(subject)
-        subject = " ".join(_capped(own, given).split())
-        preheader = " ".join(_capped(lines.preheader, given).split())
+        above = {**given, **heading} if heading is not None else given
+        subject = " ".join(_capped(own, above).split())
+        preheader = " ".join(_capped(lines.preheader, above).split())
         given |= {"subject": subject, "preheader": preheader}
         text = textpart.tidy(_capped(self._text, given))
         return Mail(subject, preheader, _capped(self._html, given), text)

@@ -26,7 +26,7 @@ async def names(session: AsyncSession, kept: Catalogue, now: datetime) -> Produc
     """The names as of a few minutes ago; None when the shop has told us of no product."""
     if kept.looked_at is not None and now - kept.looked_at < _LOOK_AGAIN:
         return kept.names
-    shown = (_ROWS.c.variant_id == "", _ROWS.c.name != "", _ROWS.c.published.is_(True))
+    shown = (_ROWS.c.variant_id == "", _ROWS.c.name != "", _ROWS.c.published.is_(True), _ROWS.c.rank != "page")
     row = (await session.execute(sa.select(sa.func.count(), sa.func.max(_ROWS.c.updated_at)).where(*shown))).one()
     if (row[0], row[1]) != kept.stand:
         newest = sa.select(_ROWS.c.name).where(*shown).order_by(_ROWS.c.updated_at.desc()).limit(_MOST)
