@@ -3,6 +3,7 @@
 import typer
 
 from bot.commands import (
+    aside,
     audience_reports,
     broadcasts,
     checking,
@@ -49,6 +50,8 @@ reports.cli.command("improvements")(feedback_reports.improvements)
 reports.cli.command("experiments")(experiment_report.experiments)
 cli.add_typer(contacts.cli, name="contact")
 cli.add_typer(mails.cli, name="mail")
+cli.add_typer(aside.events, name="events")
+cli.add_typer(aside.webhooks, name="webhooks")
 cli.add_typer(reports.cli, name="report")
 
 

@@ -43,6 +43,7 @@ from bot.inbound.mailbox.taking import Taking
 from bot.inbound.telegram import inbox, webhook
 from bot.inbound.web import (
     api,
+    aside_api,
     broadcasts_api,
     each_request,
     events_api,
@@ -301,6 +302,7 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
         health.routes(house.database),
         metrics.routes(house.database),
         api.routes(house.database, house.ground),
+        aside_api.routes(house.database, house.ground),
         segments_api.routes(house.database, house.ground, house.segments),
         broadcasts_api.routes(house.database, house.ground, house.segments),
         links.routes(house.database, house.ground, pages),

@@ -1,6 +1,7 @@
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -213,3 +214,23 @@ def test_run_serves_and_stops_cleanly_when_asked(tmp_path: Path) -> None:
 def test_on_postgresql_run_asks_for_migrate_first(database_url: str, aftercart: Shell) -> None:
     _, told = aftercart("run", status=1, AFTERCART_DATABASE__URL=database_url)
     assert "run `aftercart migrate` first" in told
+
+
+def test_what_had_no_effect_is_listed_and_retried_and_cannot_steer_the_terminal(aftercart: Shell) -> None:
+    assert "no event was refused, rejected or failed" in aftercart("events", "list")[0]
+    assert "no webhook was ignored or failed" in aftercart("webhooks", "list", "--since", "3d")[0]
+    database = sqlite3.connect(aftercart.folder / "aftercart.db")
+    kept = "INSERT INTO event (source, message_id, kind, name, ts, received_at, body, status, error, rank, attempts)"
+    moment = "2026-11-30 12:00:00.000000"
+    body = json.dumps({"userId": "u1", "properties": {"title": "\x1b[2Jgone\x9b31m"}})
+    row = ("shop", "m1", "track", "Order \x1b]0;x\x07Completed", moment, moment, body, "refused", "rank", "page", 1)
+    database.execute(f"{kept} VALUES ({','.join('?' * len(row))})", row)
+    database.commit()
+    database.close()
+    shown = aftercart("events", "list")[0] + aftercart("events", "show", "1")[0]
+    assert "refused" in shown and '"userId": "u1"' in shown
+    assert not {"\x1b", "\x9b", "\x07"} & set(shown)
+    assert "as soon as the program runs" in aftercart("events", "retry", "1", "--as-shop", "we sent it")[0]
+    assert "only failed and refused" in aftercart("events", "retry", "1", status=1)[1]
+    assert "none with this id" in aftercart("webhooks", "show", "7", status=1)[1]
+    assert "neither a while" in aftercart("webhooks", "list", "--since", "soon", status=1)[1]

@@ -10,6 +10,9 @@ from bot.base.due import DueRow, due_index
 from bot.base.personal import By, Delete, Keeps, Personal, blank
 from bot.tables.columns import json_value, long_text, moment, reference, row_id, source_rank
 
+ASIDE = "status IN ('failed', 'refused')"
+"""Events that somebody should look at, in the words of their index."""
+
 
 class Event(DueRow, table=True):
     """One event under its Segment name (`Order Completed`). Due until it was applied, in the order of ids.
@@ -31,6 +34,7 @@ class Event(DueRow, table=True):
         sa.UniqueConstraint("source", "message_id"),
         due_index("event"),
         sa.Index("ix_event_contact", "contact_id", "name", "ts"),
+        sa.Index("ix_event_aside", "id", sqlite_where=sa.text(ASIDE), postgresql_where=sa.text(ASIDE)),
     )
 
     id: int | None = row_id()
