@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -16,12 +17,15 @@ from bot.outbound.email.source import Source
 CLIPPED_AT = 102 * 1024
 """Bytes of HTML after which Gmail hides the rest, unsubscribe link included."""
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)((?:\"[^\"]*\"|'[^']*'|[^>\"'])*?)(/?)>", re.S)
-_ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
-_VOID = frozenset({"br", "img", "hr", "meta", "link", "input", "col"})
+_ATTRIBUTE = re.compile(r"(?<![\w:-])([\w:-]++)\s*+=\s*(?:\"[^\"]*\"|'[^']*')")
 
 
 def of(source: Source) -> list[Finding]:
     """Everything found in one template; warnings are marked as such."""
+    try:
+        mjml.check(mjml.blank(source.mjml))
+    except mjml.MjmlError as error:
+        return [source.finding(f"not valid MJML: {error}", error.line)]
     found = list(_elements(source))
     if broken := mail_template.syntax_finding(source):
         return [*found, broken]
@@ -56,7 +60,7 @@ def _elements(source: Source) -> Iterator[Finding]:
         given = {match[1].lower() for match in _ATTRIBUTE.finditer(attributes)}
         defaults = any(open_name == "mj-attributes" for open_name, _ in still_open)
         yield from _one_element(source, name, given | {"alt"} if defaults and name == "mj-image" else given, line)
-        if not closed and name.lower() not in _VOID:
+        if not closed and name.lower() not in mjml.VOID:
             still_open.append((name, line))
     for name, line in still_open:
         yield source.finding(f"<{name}> is never closed", line)
@@ -103,11 +107,10 @@ def _lost(source: Source, tag: str) -> Finding:
 def _rendered(source: Source, template: MailTemplate) -> Iterator[Finding]:
     """The mail that the sample gets: that it renders at all, its size, its way out."""
     for n, _name in enumerate(template.variants):
-        try:
-            mail = template.render(source.sample, None, n)
-        except Exception as error:  # whatever a template does with its sample, it is a finding
-            yield source.finding(f"does not render with its sample: {type(error).__name__}: {error}", 1)
+        if complaint := template.complaint(n):
+            yield replace(complaint, message=f"with its sample it {complaint.message}")
             return
+        mail = template.render(source.sample, None, n)
         if not mail.subject:
             yield source.head_finding("subject", "empty with the sample")
     yield from _looked_at(source, mail)

@@ -10,12 +10,14 @@ from jinja2 import Template
 
 from bot.base import render
 from bot.base.errors import Finding, FindingsError
+from bot.base.render import TemplateError
 from bot.outbound.email import fields, mjml, textpart, tracking
 from bot.outbound.email.source import Source
 from bot.outbound.email.tracking import LinkTokens
 
 GIVEN = frozenset({"subject", "preheader", "_l"})
 """Names that a template gets from the program, beside the reader's values."""
+_NO_LINES = {"subject": "", "preheader": ""}
 _COMPILER = "2"  # raise it when the same source compiles to other links
 
 
@@ -47,11 +49,12 @@ class MailTemplate:
         self.kind = source.kind
         if broken := syntax_finding(source):
             raise FindingsError(broken)
-        masked, self.links = tracking.number_links(mjml.mask(source.mjml))
         try:
+            mjml.check(mjml.blank(source.mjml))  # before any other pattern looks at it
+            masked, self.links = tracking.number_links(mjml.mask(source.mjml))
             html, self.lost = mjml.compiled(masked)
         except mjml.MjmlError as error:
-            raise FindingsError(source.finding(f"not valid MJML: {error}", 1)) from None
+            raise FindingsError(source.finding(f"not valid MJML: {error}", error.line)) from None
         self._html = _compile(source, tracking.with_canary(html), html=True)
         self._text = _compile(source, textpart.text_template(masked), html=False)
         self._lines = tuple(
@@ -85,9 +88,32 @@ class MailTemplate:
         """The mail for one reader. `links` None leaves every link as it is (preview). `subject` stands in for its own.
         `heading` are the values for subject and preheader, if they are not to say all that the mail says.
 
-        Raises jinja2's TemplateError: a value that is missing, a forbidden operation, too long a result.
+        Raises jinja2's TemplateError: a value that is missing, a forbidden operation, too much of anything. Its text
+        names file and line.
         """
+        try:
+            return self._rendered(values, links, variant, subject, heading)
+        except render.TemplateError as error:
+            above = {**values, **heading} if heading is not None else values
+            error.args = (str(self._place_of(error, values, above, variant, subject)),)
+            raise
 
+    def complaint(self, variant: int = 0) -> Finding | None:
+        """What keeps the sample from being written, with its place."""
+        try:
+            self._rendered(self.source.sample, None, variant, None, None)
+        except render.TemplateError as error:
+            return self._place_of(error, self.source.sample, self.source.sample, variant, None)
+        return None
+
+    def _rendered(
+        self,
+        values: Mapping[str, Any],
+        links: LinkTokens | None,
+        variant: int,
+        subject: str | None,
+        heading: Mapping[str, Any] | None,
+    ) -> Mail:
         def link(number: int, url: Any = None, own: Sequence[str] = ()) -> str:
             if url is None:
                 return links.numbered(number) if links else self.links[number] or "#"
@@ -100,11 +126,32 @@ class MailTemplate:
         given = {"language": self.language, **values, "_l": link}
         own = lines.subject if subject is None else _of_its_own(subject)
         above = {**given, **heading} if heading is not None else given
-        subject = " ".join(_capped(own, above).split())
-        preheader = " ".join(_capped(lines.preheader, above).split())
+        subject = " ".join(own.render(above).split())
+        preheader = " ".join(lines.preheader.render(above).split())
         given |= {"subject": subject, "preheader": preheader}
-        text = textpart.tidy(_capped(self._text, given))
-        return Mail(subject, preheader, _capped(self._html, given), text)
+        text = textpart.tidy(self._text.render(given))
+        return Mail(subject, preheader, self._html.render(given), text)
+
+    def _place_of(
+        self,
+        error: TemplateError,
+        values: Mapping[str, Any],
+        heading: Mapping[str, Any],
+        variant: int,
+        subject: str | None,
+    ) -> Finding:
+        """Where a person mends it: asked of the lines before the mail, then of the source that the person wrote."""
+        words = f"cannot be written: {error}"
+        one = self.source.variants[variant % len(self.source.variants)]
+        given = {"language": self.language, **values, **_NO_LINES}
+        above = {"language": self.language, **heading, **_NO_LINES}
+        lines = [("preheader", one.preheader), *([("subject", one.subject)] if subject is None else [])]
+        for key, text in lines:
+            if _failed_at(text, above, html=False):
+                return self.source.head_finding(key, words)
+        if subject is not None and _failed_at(subject, above, html=False):
+            return Finding(f"its subject {words}")
+        return self.source.finding(words, _failed_at(self.source.mjml, given, html=True) or 1)
 
 
 @cache
@@ -112,6 +159,15 @@ def environment(*, html: bool) -> render.Environment:
     made = render.environment(html=html)
     made.trim_blocks = made.lstrip_blocks = False  # textpart places statements itself; a lost newline joins two lines
     return made
+
+
+def _failed_at(text: str, values: Mapping[str, Any], *, html: bool) -> int | None:
+    """The line at which a text breaks with these values."""
+    try:
+        environment(html=html).from_string(text).render(values)
+    except render.TemplateError as error:
+        return render.line_of(error) or 1
+    return None
 
 
 @lru_cache(maxsize=500)
@@ -140,14 +196,3 @@ def _line(source: Source, text: str, key: str) -> Template:
         return environment(html=False).from_string(text)
     except render.TemplateSyntaxError as error:
         raise FindingsError(source.head_finding(key, f"{error.message}")) from None
-
-
-def _capped(template: Template, values: Mapping[str, Any]) -> str:
-    """The rendered text, given up as soon as it is longer than any mail."""
-    out, size = [], 0
-    for piece in template.generate(values):
-        size += len(piece)
-        if size > render.LONGEST:
-            raise render.TemplateError(f"longer than {render.LONGEST} characters")
-        out.append(piece)
-    return "".join(out)

@@ -4,13 +4,31 @@ mrml alone breaks on `<` inside a tag and loses tags between elements; authors n
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import mrml
 
-JINJA = re.compile(r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}|\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.S)
 MASK = re.compile(r"jz(\d+)zj")
 ELEMENT = re.compile(r"<!--.*?-->|<(/?)([a-zA-Z][\w-]*)((?:\"[^\"]*\"|'[^']*'|[^>\"'])*?)(/?)>|jz\d+zj", re.S)
+LONGEST = 200_000
+"""Characters of a source. A mail of more than 102 KB is cut by its readers' programs anyway."""
+_MOST_ELEMENTS = 3_000
+_DEEPEST = 60  # mrml's stack does not end at a thousand, but it ends
+_LONGEST_HTML = 600_000
+_CAROUSEL = "<mj-carousel-image"
+_MOST_PICTURES = 30  # of carousels, whose styles grow with the square of them
+_INLINE = re.compile(r"<mj-style[^<>]*\sinline\b")
+_MOST_INLINED = 200_000  # rules times elements
+_MOST_REPEATED = 3_000_000  # characters of the longest tag times elements: a default of <mj-all> stands in each
+_OPENING = re.compile(r"\{[{%#]")
+_CLOSING = {"{{": "}}", "{%": "%}", "{#": "#}"}
+_RAW = re.compile(r"\{%-?\s*raw\s*-?%\}")
+_ENDRAW = re.compile(r"\{%-?\s*endraw\s*-?%\}")
+# As ELEMENT reads them, but never back: where a tag does not end, the other patterns would look for its end for ever.
+_ONE_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*+)(?:\"[^\"<]*+\"|'[^'<]*+'|[^<>\"'])*+>")
+_ENDS_IN_SLASH = re.compile(r"/\s*>\Z")
+VOID = frozenset({"br", "img", "hr", "meta", "link", "input", "col"})
 # Elements whose content MJML passes through: a masked tag may stand there as it is.
 PASSED_THROUGH = frozenset({
     "mj-text", "mj-button", "mj-table", "mj-raw", "mj-style", "mj-title", "mj-preview", "mj-navbar-link",
@@ -18,11 +36,15 @@ PASSED_THROUGH = frozenset({
 })  # fmt: skip
 _STARTS = re.compile(r"<(?!/|!)[a-zA-Z][^<>]*>")
 _BREAKABLE = re.compile(r" (?=(?:style|class|href|src)=\")")
-_STYLE = re.compile(r"<style.*?</style>", re.S)
+_STYLE = re.compile(r"<style(?:(?!<style).)*?</style>", re.S)
 
 
 class MjmlError(ValueError):
-    """mrml refused the source; the text is its reason."""
+    """mrml refused the source, or we did before; the text is the reason, `line` where it is known."""
+
+    def __init__(self, message: str, line: int = 1) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 @dataclass(frozen=True)
@@ -41,27 +63,104 @@ class Masked:
         return [self.kept[n] for n in sorted(gone) if not self.kept[n].startswith("{#")]
 
 
+def jinja_tags(source: str) -> Iterator[tuple[int, int]]:
+    """Where Jinja's tags stand, `{% raw %}` with all it holds as one. Each kind's end is sought once, not for ever."""
+    position, absent = 0, set[str]()
+    while opening := _OPENING.search(source, position):
+        start, kind = opening.start(), opening[0]
+        position, closing = start + 2, _CLOSING[kind]
+        raw = _RAW.match(source, start) if kind == "{%" and "raw" not in absent else None
+        if raw and (ends := _ENDRAW.search(source, raw.end())):
+            position = ends.end()
+            yield start, position
+            continue
+        if raw:
+            absent.add("raw")
+        end = -1 if closing in absent else source.find(closing, position)
+        if end < 0:
+            absent.add(closing)
+            continue
+        position = end + 2
+        yield start, position
+
+
 def mask(source: str) -> Masked:
     kept: list[str] = []
-
-    def word(tag: re.Match[str]) -> str:
-        kept.append(tag[0])
-        return f"jz{len(kept) - 1}zj"
-
-    return Masked(JINJA.sub(word, source), tuple(kept))
+    out: list[str] = []
+    position = 0
+    for start, end in jinja_tags(source):
+        out += (source[position:start], f"jz{len(kept)}zj")
+        kept.append(source[start:end])
+        position = end
+    return Masked("".join((*out, source[position:])), tuple(kept))
 
 
 def blank(source: str) -> str:
     """The source with every Jinja tag painted over, each character in its old place: for reading positions."""
-    return JINJA.sub(lambda tag: re.sub(r"[^\n]", "z", tag[0]), source)
+    out: list[str] = []
+    position = 0
+    for start, end in jinja_tags(source):
+        out += (source[position:start], re.sub(r"[^\n]", "z", source[start:end]))
+        position = end
+    return "".join((*out, source[position:]))
+
+
+def check(text: str) -> None:
+    """Raises MjmlError for what mrml and our own patterns would take too long over, or die of. Takes linear time."""
+    if len(text) > LONGEST:
+        raise MjmlError(f"longer than {LONGEST:,} characters; readers see 102 KB of a mail")
+    if text.count(_CAROUSEL) > _MOST_PICTURES:
+        raise MjmlError(f"more than {_MOST_PICTURES} pictures in a carousel; use fewer")
+    position, count, longest, still_open = 0, 0, 0, list[str]()
+    while (position := text.find("<", position)) >= 0:
+        if text.startswith("<!--", position):
+            end = text.find("-->", position)
+            if end < 0:
+                raise MjmlError("a comment is never closed", _line(text, position))
+            position = end + 3
+            continue
+        tag = _ONE_TAG.match(text, position)
+        if tag is None and text[position + 1 : position + 3].strip("/")[:1].isalpha():
+            raise MjmlError("a tag is never closed with >, or holds < in its quotes", _line(text, position))
+        if tag is None and text[position + 1 : position + 2] in ("!", "?"):
+            raise MjmlError("<! and <? are not allowed here, only <!-- comments -->", _line(text, position))
+        position = tag.end() if tag else position + 1
+        if tag:
+            count, longest = count + 1, max(longest, len(tag[0]))
+            _count(tag, count, still_open, text)
+    if count * longest > _MOST_REPEATED:
+        raise MjmlError("a very long tag in a very long mail; shorten the tag (a picture in it belongs on a server)")
+    if _INLINE.search(text) and count * text.count("{") > _MOST_INLINED:
+        raise MjmlError("too many inline styles for so many elements; use <mj-style> without inline")
+
+
+def _count(tag: re.Match[str], count: int, still_open: list[str], text: str) -> None:
+    if count > 2 * _MOST_ELEMENTS:
+        raise MjmlError(f"more than {_MOST_ELEMENTS:,} elements; no mail has as many", _line(text, tag.start()))
+    if tag[1]:
+        if tag[2] in still_open:
+            while still_open.pop() != tag[2]:
+                pass
+    elif not _ENDS_IN_SLASH.search(tag[0], max(0, len(tag[0]) - 20)) and tag[2].lower() not in VOID:
+        still_open.append(tag[2])
+        if len(still_open) > _DEEPEST:
+            words = f"elements inside elements, more than {_DEEPEST} deep; write it flatter"
+            raise MjmlError(words, _line(text, tag.start()))
+
+
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
 
 
 def compiled(masked: Masked) -> tuple[str, list[str]]:
     """The HTML template and the Jinja tags that were lost on the way. Raises MjmlError."""
+    check(masked.text)
     try:
         output = mrml.to_html(_between_elements_raw(masked.text))
     except Exception as error:  # mrml raises its own kind, which it does not export
         raise MjmlError(str(error)) from None
+    if len(output.content) > _LONGEST_HTML:
+        raise MjmlError(f"becomes more than {_LONGEST_HTML // 1000} KB of HTML; readers see 102 KB of a mail")
     # MJML's hidden preview is white on white, which SpamAssassin counts as hidden text; it is hidden anyway.
     html = output.content.replace("font-size:1px;color:#ffffff;", "font-size:1px;", 1)
     return masked.unmask(_foldable(html)), masked.lost(html)

@@ -23,6 +23,8 @@ _FENCE = re.compile(r"\s*\+\+\+[ \t]*\n(.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.S | re.M
 _INCLUDE = re.compile(r"<mj-include\s+path=\"([^\"]*)\"\s*/?>(?:\s*</mj-include>)?")
 _ALWAYS_SHOWN = ("customer", "shop", "coupon", "unsubscribe_url", "preferences_url")
 _DEEPEST = 5
+_MOST_PARTS = 100
+_LARGEST = 400_000  # bytes of one file, characters of all parts together
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,10 @@ class _Reader:
         self.files = files
         self.lines: list[str] = []
         self.origins: list[tuple[Path, int]] = []
+        self.length = 0
 
     def add(self, file: Path, text: str, first_line: int, inside: PurePosixPath, depth: int) -> None:
+        self.length += len(text)
         for number, line in enumerate(text.splitlines(), first_line):
             position = 0
             for include in _INCLUDE.finditer(line):
@@ -142,6 +146,10 @@ class _Reader:
             raise FindingsError(Finding(f"includes {path}, which is not there", paths.shown(file), number))
         if depth >= _DEEPEST:
             raise FindingsError(Finding(f"includes {path}: parts inside parts, too deep", paths.shown(file), number))
+        if len(self.files) > _MOST_PARTS or self.length > _LARGEST:
+            raise FindingsError(
+                Finding(f"includes {path}: too many parts, or too long ones", paths.shown(file), number)
+            )
         self.files.append((found, _changed_at(found)))
         self.add(found, _text(found), 1, wanted.parent, depth + 1)
 
@@ -172,6 +180,8 @@ def _changed_at(file: Path) -> int:
 
 def _text(file: Path) -> str:
     try:
+        if file.stat().st_size > _LARGEST:
+            raise FindingsError(Finding(f"larger than {_LARGEST // 1000} KB: no mail is", paths.shown(file)))
         return file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
@@ -186,6 +196,9 @@ def _toml(file: Path, text: str, first_line: int) -> dict[str, Any]:
         message = re.sub(r" \(at .*\)$", "", str(error))
         at = first_line - 1 + int(line[1]) if line else first_line
         raise FindingsError(Finding(f"front matter is not valid TOML: {message}", paths.shown(file), at)) from None
+    except RecursionError:
+        words = "front matter has lists inside lists, too deep"
+        raise FindingsError(Finding(words, paths.shown(file), first_line)) from None
 
 
 def _check(file: Path, head: Mapping[str, Any], lines: Mapping[str, int]) -> None:

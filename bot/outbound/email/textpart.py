@@ -22,7 +22,7 @@ def text_template(masked: Masked) -> str:
     writer.feed(masked.text)
     writer.close()
     text = "".join(writer.out)
-    text = re.sub(r" *\n *", "\n", text)
+    text = "\n".join(line.strip(" ") for line in text.split("\n"))
     text = re.sub(r" {3,}", "  ", text)
     text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
     return masked.unmask(_STATEMENTS_ALONE.sub(lambda line: _without_line(line, masked), text))
@@ -30,7 +30,8 @@ def text_template(masked: Masked) -> str:
 
 def tidy(rendered: str) -> str:
     """What loops and conditions left: no blanks around line ends, never more than one empty line."""
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]*\n[ \t]*", "\n", rendered)).strip() + "\n"
+    lines = (line.strip(" \t") for line in rendered.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
 def _without_line(line: re.Match[str], masked: Masked) -> str:

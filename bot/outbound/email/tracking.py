@@ -14,15 +14,15 @@ from urllib.parse import quote, unquote
 from bot.base import hosts, ids
 from bot.base.ground import Ground
 from bot.base.hosts import Hosts
-from bot.outbound.email.mjml import JINJA, MASK, Masked
+from bot.outbound.email.mjml import MASK, Masked
 
 CANARY = 0
 """The number of the hidden link that only a machine follows."""
 _HREF = re.compile(r"(<(?:a|area|mj-button|mj-image|mj-social-element|mj-navbar-link)\b[^>]*?\shref=)\"([^\"]*)\"")
-_VALUE = re.compile(r"\{\{[-+]?\s*(.*?)\s*[-+]?\}\}", re.S)
 _NEVER = ("unsubscribe_url", "preferences_url")
-_LITERAL = re.compile(r"https?://[^\s\"'<>{}]+(?=[\"'])", re.I)
-_FIXED = re.compile(r"https?://[^\s\"'<>{}/?#]+(?=[/?#])", re.I)
+_SET = re.compile(r"\{%[-+]?\s*set\b")
+_LITERAL = re.compile(r"https?://[^\s\"'<>{}]++(?=[\"'])", re.I)
+_FIXED = re.compile(r"https?://[^\s\"'<>{}/?#]++(?=[/?#])", re.I)
 """The beginning of an address that data may go on with, but not change where it leads."""
 _SIGNED, _SIGNED_BEFORE = "leads to", "click to"
 _HIDDEN = (
@@ -91,6 +91,7 @@ def number_links(masked: Masked) -> tuple[Masked, tuple[str, ...]]:
     Left alone: mailto, tel, anchors, unsubscribing, and targets put together with statements.
     """
     kept, links = list(masked.kept), [""]
+    set_aside = {host for tag in masked.kept if _SET.match(tag) for host in named_hosts(tag)}
 
     def rewritten(link: re.Match[str]) -> str:
         value = link[2]
@@ -102,7 +103,7 @@ def number_links(masked: Masked) -> tuple[Masked, tuple[str, ...]]:
             return link[0]
         links.append("" if tags else static)
         number = len(links) - 1
-        target = f"{_expression(value, masked)}, {_own_hosts(value, masked)!r}"
+        target = f"{_expression(value, masked)}, {_own_hosts(value, masked, set_aside)!r}"
         kept.append(f"{{{{ _l({number}, {target}) }}}}" if tags else f"{{{{ _l({number}) }}}}")
         return f'{link[1]}"jz{len(kept) - 1}zj"'
 
@@ -119,19 +120,17 @@ def _expression(value: str, masked: Masked) -> str:
     parts = []
     for n, part in enumerate(MASK.split(value)):
         if n % 2:
-            found = _VALUE.fullmatch(masked.kept[int(part)])
-            assert found is not None and JINJA.fullmatch(masked.kept[int(part)])
-            parts.append(f"({found[1]})")
+            value = masked.kept[int(part)].removeprefix("{{").removesuffix("}}")
+            parts.append(f"({value.strip().strip('+-').strip()})")
         elif part:
             parts.append(repr(html.unescape(part)))
     return " ~ ".join(parts)
 
 
-def _own_hosts(value: str, masked: Masked) -> tuple[str, ...]:
+def _own_hosts(value: str, masked: Masked, set_aside: Collection[str]) -> tuple[str, ...]:
     """The hosts that stand in the link itself, or in a word that the template sets for later use."""
-    texts = [html.unescape(MASK.sub(lambda word: f"{{{masked.kept[int(word[1])]}}}", value))]
-    texts += [tag for tag in masked.kept if re.match(r"\{%[-+]?\s*set\b", tag)]
-    return tuple(sorted({host for text in texts for host in named_hosts(text)}))
+    text = html.unescape(MASK.sub(lambda word: f"{{{masked.kept[int(word[1])]}}}", value))
+    return tuple(sorted({*named_hosts(text), *set_aside}))
 
 
 def named_hosts(source: str) -> Iterator[str]:
