@@ -31,6 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 _MOST_TAGS = 5_000
+_LONGEST_TAGS = 40_000  # characters of all tags: it takes longer to read them than to render them
 _OF_WORDS = frozenset({
     "capitalize", "casefold", "count", "endswith", "find", "isalnum", "isalpha", "isdecimal", "isdigit", "islower",
     "isnumeric", "isspace", "istitle", "isupper", "lower", "lstrip", "partition", "removeprefix", "removesuffix",
@@ -132,7 +133,7 @@ class Environment(ImmutableSandboxedEnvironment):
             raise UndefinedError(obj._undefined_message)
         if isinstance(obj, str | list | tuple | int | float | None) and not attribute.startswith("_"):
             return self.undefined(obj=obj, name=attribute)
-        return self.unsafe_undefined(obj, attribute)
+        raise SecurityError(f"{attribute} of {type(obj).__name__} cannot be used here")
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(argument, str):
@@ -168,6 +169,8 @@ class Environment(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         if source.count("{{") + source.count("{%") + source.count("{#") > _MOST_TAGS:
             raise TemplateSyntaxError(f"more than {_MOST_TAGS:,} tags; write several templates", 1)
+        if sum(end - start for start, end in render_code.tags(source) if source[start + 1] != "#") > _LONGEST_TAGS:
+            raise TemplateSyntaxError(f"more than {_LONGEST_TAGS:,} characters in its tags; write less code", 1)
         tree = super()._parse(source, name, filename)
         render_code.check(tree, alone=self.loader is None)
         return tree

@@ -14,10 +14,10 @@ from jinja2 import TemplateRuntimeError
 
 LONGEST = 300_000
 """Characters of one rendered part, and of every text on the way to it."""
-STEPS = 500_000
+STEPS = 300_000
 CHARACTERS = 2_000_000
 """Of all texts that one rendering makes."""
-SECONDS = 0.5
+SECONDS = 0.3
 """Of processor time: a busy machine does not make a template wrong."""
 DEEPEST = 30
 """Macros inside macros, pages inside pages."""

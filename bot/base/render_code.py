@@ -1,5 +1,6 @@
 """How a template becomes code that counts: every block pays when it runs, every dear expression goes through us."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from jinja2 import TemplateSyntaxError, nodes
@@ -15,6 +16,11 @@ _WITHOUT_FOLDER: dict[type[nodes.Node], str] = {
     nodes.Include: 'include is not allowed here; in a mail write <mj-include path="…" />',
     nodes.Extends: "extends is not allowed here",
 }
+
+_OPENING = re.compile(r"\{[{%#]")
+_CLOSING = {"{{": "}}", "{%": "%}", "{#": "#}"}
+_RAW = re.compile(r"\{%-?\s*raw\s*-?%\}")
+_ENDRAW = re.compile(r"\{%-?\s*endraw\s*-?%\}")
 
 
 class CountingGenerator(CodeGenerator):
@@ -85,6 +91,27 @@ class CountingGenerator(CodeGenerator):
 _OPERATORS = {
     "eq": "==", "ne": "!=", "gt": ">", "gteq": ">=", "lt": "<", "lteq": "<=", "in": "in", "notin": "not in",
 }  # fmt: skip
+
+
+def tags(source: str) -> Iterator[tuple[int, int]]:
+    """Where Jinja's tags stand, `{% raw %}` with all it holds as one. Each kind's end is sought once, not for ever."""
+    position, absent = 0, set[str]()
+    while opening := _OPENING.search(source, position):
+        start, kind = opening.start(), opening[0]
+        position, closing = start + 2, _CLOSING[kind]
+        raw = _RAW.match(source, start) if kind == "{%" and "raw" not in absent else None
+        if raw and (ends := _ENDRAW.search(source, raw.end())):
+            position = ends.end()
+            yield start, position
+            continue
+        if raw:
+            absent.add("raw")
+        end = -1 if closing in absent else source.find(closing, position)
+        if end < 0:
+            absent.add(closing)
+            continue
+        position = end + 2
+        yield start, position
 
 
 def check(tree: nodes.Template, *, alone: bool) -> None:

@@ -4,10 +4,11 @@ mrml alone breaks on `<` inside a tag and loses tags between elements; authors n
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import mrml
+
+from bot.base import render_code
 
 MASK = re.compile(r"jz(\d+)zj")
 ELEMENT = re.compile(r"<!--.*?-->|<(/?)([a-zA-Z][\w-]*)((?:\"[^\"]*\"|'[^']*'|[^>\"'])*?)(/?)>|jz\d+zj", re.S)
@@ -21,10 +22,6 @@ _MOST_PICTURES = 30  # of carousels, whose styles grow with the square of them
 _INLINE = re.compile(r"<mj-style[^<>]*\sinline\b")
 _MOST_INLINED = 200_000  # rules times elements
 _MOST_REPEATED = 3_000_000  # characters of the longest tag times elements: a default of <mj-all> stands in each
-_OPENING = re.compile(r"\{[{%#]")
-_CLOSING = {"{{": "}}", "{%": "%}", "{#": "#}"}
-_RAW = re.compile(r"\{%-?\s*raw\s*-?%\}")
-_ENDRAW = re.compile(r"\{%-?\s*endraw\s*-?%\}")
 # As ELEMENT reads them, but never back: where a tag does not end, the other patterns would look for its end for ever.
 _ONE_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*+)(?:\"[^\"<]*+\"|'[^'<]*+'|[^<>\"'])*+>")
 _ENDS_IN_SLASH = re.compile(r"/\s*>\Z")
@@ -63,32 +60,11 @@ class Masked:
         return [self.kept[n] for n in sorted(gone) if not self.kept[n].startswith("{#")]
 
 
-def jinja_tags(source: str) -> Iterator[tuple[int, int]]:
-    """Where Jinja's tags stand, `{% raw %}` with all it holds as one. Each kind's end is sought once, not for ever."""
-    position, absent = 0, set[str]()
-    while opening := _OPENING.search(source, position):
-        start, kind = opening.start(), opening[0]
-        position, closing = start + 2, _CLOSING[kind]
-        raw = _RAW.match(source, start) if kind == "{%" and "raw" not in absent else None
-        if raw and (ends := _ENDRAW.search(source, raw.end())):
-            position = ends.end()
-            yield start, position
-            continue
-        if raw:
-            absent.add("raw")
-        end = -1 if closing in absent else source.find(closing, position)
-        if end < 0:
-            absent.add(closing)
-            continue
-        position = end + 2
-        yield start, position
-
-
 def mask(source: str) -> Masked:
     kept: list[str] = []
     out: list[str] = []
     position = 0
-    for start, end in jinja_tags(source):
+    for start, end in render_code.tags(source):
         out += (source[position:start], f"jz{len(kept)}zj")
         kept.append(source[start:end])
         position = end
@@ -99,7 +75,7 @@ def blank(source: str) -> str:
     """The source with every Jinja tag painted over, each character in its old place: for reading positions."""
     out: list[str] = []
     position = 0
-    for start, end in jinja_tags(source):
+    for start, end in render_code.tags(source):
         out += (source[position:start], re.sub(r"[^\n]", "z", source[start:end]))
         position = end
     return "".join((*out, source[position:]))
