@@ -26,9 +26,8 @@ async def follow(session: AsyncSession, ground: Ground, happened: Happened, now:
     Only a paid order is credited; refunds, cancellation and a changed total change the credit.
     """
     order_id = str(happened.properties.get("order_id") or "")
-    # A page may know the order by the number that the customer reads.
-    same = sa.or_(_orders.c.order_id == order_id, _orders.c.number.in_((order_id, f"#{order_id}")))
-    found = (await session.execute(sa.select(_orders).where(same).limit(1))).mappings().first()
+    same = _orders.c.order_id == order_id, _orders.c.store == happened.store
+    found = (await session.execute(sa.select(_orders).where(*same))).mappings().first()
     if not order_id or found is None:
         return
     order = dict(found)

@@ -68,7 +68,7 @@ from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import Sender
 from bot.shops import inbox as webhooks
-from bot.shops import record, worth
+from bot.shops import record, stores, worth
 from bot.support import stages
 from bot.support.desk import Desk
 from bot.support.escalation.timers import Timers
@@ -222,8 +222,10 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
     stack.push_async_callback(outbox.landed, _LANDING)
     secret, double_opt_in = house.ground.secret, house.config.automations.double_opt_in
     kinds = [
-        webhooks.Inbox(house.database, house.worker, secret=secret).kind(),
-        Applier(house.database, handlers, house.worker, secret=secret, double_opt_in=double_opt_in).kind(),
+        webhooks.Inbox(house.database, house.worker, secret=secret, shops=house.config.shops).kind(),
+        Applier(
+            house.database, handlers, house.worker, secret=secret, double_opt_in=double_opt_in, settle=stores.settle
+        ).kind(),
         Shelves(house.database, house.flows, house.worker).kind(),
         Enrolments(house.database, house.ground, house.worker, house.versions, house.care).kind(),
         Broadcasts(
@@ -316,7 +318,7 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
     ]
     if config.telegram.token and config.telegram.webhook_secret and config.telegram.mode == "webhook":
         doors.append(webhook.routes(house.database, config.telegram.webhook_secret.get_secret_value()))
-    doors.append(events_api.routes(ingest, config.events.known_keys, config.shop.hosts))
+    doors.append(events_api.routes(ingest, config.event_keys, config.shop.hosts))
     return each_request.build(doors, trusted_proxies=config.web.trusted_proxies)
 
 

@@ -21,6 +21,7 @@ from bot.base.texts import Texts
 from bot.inbound.mailbox import setup as mailbox
 from bot.outbound.chat_templates import ChatTemplates
 from bot.outbound.email.templates import MailTemplates
+from bot.shops import parting, stores
 from bot.support import answers, hours, macros, scripts
 
 _ANSWER_WITHIN = 10.0
@@ -107,6 +108,7 @@ async def _database(config: Config) -> list[Finding]:
     try:
         async with asyncio.timeout(_ANSWER_WITHIN):
             todo = await migrations.pending(database)
+            unclear = [] if todo else await _stores(database, config)
     except FindingsError as error:
         return list(error.findings)
     except Exception as error:  # whatever keeps the driver from answering: that is what we are asked
@@ -115,7 +117,26 @@ async def _database(config: Config) -> list[Finding]:
         await database.close()
     if todo and not database.is_sqlite:
         return [Finding(f"run `aftercart migrate`: {len(todo)} changes wait", key="database.url")]
-    return []
+    return unclear
+
+
+async def _stores(database: Database, config: Config) -> list[Finding]:
+    """Rows of which nobody can tell the store, and senders who do not say theirs though there are several."""
+    async with database.reading() as session:
+        unclear, known = await parting.left(session), await stores.every(session)
+    found = [
+        Finding(f"not told by anything in the database: {line}", key="shops.stores", warning=True) for line in unclear
+    ]
+    if len(known) > 1:
+        words = (
+            "there are several stores ({}), and the key {} names none: what it tells is of whichever alone has the id"
+        )
+        found += [
+            Finding(words.format(", ".join(known), one.name), config.source, key="events.keys", warning=True)
+            for one in config.event_keys
+            if not one.store
+        ]
+    return found
 
 
 async def _relay(config: Config) -> list[Finding]:

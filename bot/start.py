@@ -12,6 +12,7 @@ from bot.base.database import Database, insert, table
 from bot.base.errors import Finding, FindingsError
 from bot.base.ground import Ground
 from bot.base.texts import Texts
+from bot.shops import parting, stores
 from bot.tables.settings import Setting
 
 _SECRET = "secret"  # noqa: S105 - the name of the row
@@ -28,13 +29,14 @@ async def ready(config: Config) -> AsyncIterator[tuple[Database, Ground]]:
     database = Database(config.database.url)
     try:
         await _prepare(database)
+        await _settle_stores(database, config)
         yield database, Ground(config, spoken, await _secret(database, config))
     finally:
         await database.close()
 
 
-async def migrate(config: Config) -> list[str]:
-    """Bring the database up to date. Returns what was done."""
+async def migrate(config: Config) -> tuple[list[str], list[str]]:
+    """Bring the database up to date. Returns what was done, and what nobody could tell of rows from before."""
     database = Database(config.database.url)
     try:
         done = await migrations.upgrade(database)
@@ -43,9 +45,17 @@ async def migrate(config: Config) -> list[str]:
 
             done += [] if await work_postgres.installed(database) else ["the job queue"]
             await work_postgres.install(database)
-        return done
+        return done, await _settle_stores(database, config)
     finally:
         await database.close()
+
+
+async def _settle_stores(database: Database, config: Config) -> list[str]:
+    """Rows of a release that knew no stores get theirs; returns what nobody can tell."""
+    left = await parting.once(database, config.shop, config.shops, clock.now())
+    async with database.transaction() as session:
+        await stores.declare(session, config.shops, clock.now())
+    return left
 
 
 async def _prepare(database: Database) -> None:

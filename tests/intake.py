@@ -13,11 +13,12 @@ from bot import events
 from bot.base.database import Database, table
 from bot.base.ranks import Rank
 from bot.events import Applier, Happened, NewEvent
-from bot.shops import record
+from bot.shops import record, stores
 from bot.shops.inbox import Inbox
 from bot.tables.events import Event, WebhookDelivery
 
 SECRET = "a secret of the tests"
+_SAYS = {"shopify": "x-shopify-shop-domain", "woocommerce": "x-wc-webhook-source"}
 PAYLOADS = Path(__file__).parent / "shops" / "payloads"
 
 
@@ -33,7 +34,9 @@ class Intake:
         self.heard: list[Happened] = []
         self.refusing: set[str] = set()
         self.count = 0
-        self.applier = Applier(database, [record.apply, self._hear], 1, secret=SECRET, now=lambda: NOON)
+        self.applier = Applier(
+            database, [record.apply, self._hear], 1, secret=SECRET, settle=stores.settle, now=lambda: NOON
+        )
         self.inbox = Inbox(database, 1, secret=SECRET)
 
     async def _hear(self, _session: AsyncSession, happened: Happened, _now: datetime) -> None:
@@ -53,6 +56,7 @@ class Intake:
         source: str = "web",
         rank: Rank = "shop",
         ts: datetime = NOON,
+        store: str = "",
         **body: Any,
     ) -> None:
         """One event, written down and applied. `name` of another kind than track: "identify"."""
@@ -67,12 +71,13 @@ class Intake:
             NOON,
             {**body, "properties": properties or {}},
             rank=rank,
+            store=store,
         )
         async with self.database.transaction() as session:
             await events.record(session, told)
         await self.apply()
 
-    async def deliver(self, system: str, topic: str, body: dict[str, Any]) -> None:
+    async def deliver(self, system: str, topic: str, body: dict[str, Any], shop: str = "goods.myshopify.com") -> None:
         """One webhook as the door stores it, translated and applied."""
         self.count += 1
         async with self.database.transaction() as session:
@@ -82,7 +87,7 @@ class Intake:
                     rank="shop",
                     topic=topic,
                     delivery_key=str(self.count),
-                    headers={"x-shopify-shop-domain": "goods.myshopify.com"},
+                    headers={_SAYS[system]: shop},
                     body=json.dumps(body),
                     received_at=NOON,
                     due_at=NOON,

@@ -38,7 +38,7 @@ from bot.events import Applier, Happened, NewEvent
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import Outgoing, Receipt
-from bot.shops import record, worth
+from bot.shops import record, stores, worth
 from bot.tables.automations import Click, Enrolment
 from bot.tables.outbox import Message
 from bot.tables.people import Contact
@@ -110,8 +110,8 @@ class ShopWorld:
         signing_up = OnSubscribed(self.ground, _mails())
         self.applier = Applier(
             self.database, [self.standings.behind(self._shop), self.on_catalogue, signing_up, self.on_event],
-            self.worker, secret=self.ground.secret, double_opt_in=self.ground.config.automations.double_opt_in,
-            now=lambda: self.now,
+            self.worker, secret=self.ground.secret, settle=stores.settle, now=lambda: self.now,
+            double_opt_in=self.ground.config.automations.double_opt_in,
         )  # fmt: skip
         return self
 

@@ -71,10 +71,10 @@ async def test_customers_of_shopify_become_contacts_with_their_consent(
         ("Bo", "Li", "CN"),
     ]
     assert set(await _rows(database, Identity, "kind", "value")) == {
-        ("shopify", "7001"),
+        ("shopify", "import:customer:7001"),
         ("email", "anna@example.com"),
         ("phone", "491701234567"),
-        ("shopify", "7002"),
+        ("shopify", "import:customer:7002"),
         ("email", "bo@example.com"),
     }
     assert await _rows(database, Consent, "action", "topic", "source") == [("granted", "marketing", "import")]

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.base import stores
 from bot.base.database import table
 from bot.events import page_words
 from bot.tables.automations import Click, Enrolment
@@ -77,27 +78,45 @@ class Person:
         first, last = str(self.contact["first_name"]), str(self.contact["last_name"])
         return (page_words.first_name(first), page_words.last_name(last)) if self.is_claimed else (first, last)
 
-    def cart(self, kind: str, cart_id: str | None) -> Row | None:
-        """That cart, or the newest of the kind where the event did not name one."""
-        mine = [cart for cart in self.carts if cart["kind"] == kind]
-        if cart_id:
+    def cart(self, kind: str, context: Row) -> Row | None:
+        """The cart that the context names, or the newest of the kind where the event did not name one."""
+        mine = [cart for cart in self.carts if cart["kind"] == kind and of_one_store(cart, context)]
+        if cart_id := str(context.get(f"{kind}_id") or ""):
             return next((cart for cart in mine if cart["cart_id"] == cart_id), None)
         return mine[0] if mine else None
 
-    def order(self, order_id: str | None) -> Row | None:
-        return next((order for order in self.orders if order["order_id"] == order_id), None)
+    def order(self, context: Row) -> Row | None:
+        """The order that the context names; none if it could be several."""
+        order_id = str(context.get("order_id") or "")
+        mine = [one for one in self.orders if one["order_id"] == order_id and of_one_store(one, context)]
+        return mine[0] if len(mine) == 1 else None
+
+
+def of_one_store(one: Row, other: Row) -> bool:
+    """Whether ids of both can be of the same store: one that nobody named may be any."""
+    return stores.fit(str(one.get("store") or ""), str(other.get("store") or ""))
 
 
 class Products:
     """The catalogue as far as the batch needs it. What the shop never told us of counts as available."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        self._rows = {(row["product_id"], row["variant_id"]): row for row in rows}
-        self._ids = {product_id for product_id, _ in self._rows}
+        self._rows = {(row["store"], row["product_id"], row["variant_id"]): row for row in rows}
+        self._stores: dict[str, set[str]] = {}
+        for store, product_id, _ in self._rows:
+            self._stores.setdefault(product_id, set()).add(store)
 
     def find(self, item: Row) -> Row | None:
+        """As its store tells of it; of one that nobody named, what is the only one of that id."""
         product_id, variant_id = str(item.get("product_id") or ""), str(item.get("variant_id") or "")
-        return self._rows.get((product_id, variant_id)) or self._rows.get((product_id, ""))
+        having = self._stores.get(product_id, set())
+        named = str(item.get("store") or "")
+        store = named if named in having else "" if "" in having else None
+        if not named and len(having) == 1:
+            (store,) = having
+        if store is None:
+            return None
+        return self._rows.get((store, product_id, variant_id)) or self._rows.get((store, product_id, ""))
 
     def available(self, item: Row) -> bool:
         """In stock and published, and we can say what it is; a variant that is gone while its product is known is not.
@@ -106,7 +125,9 @@ class Products:
         """
         found = self.find(item)
         if found is None:
-            return bool(item.get("name")) and str(item.get("product_id") or "") not in self._ids
+            named, having = str(item.get("store") or ""), self._stores.get(str(item.get("product_id") or ""), set())
+            unknown = named not in having if named else not having
+            return bool(item.get("name")) and unknown
         return bool(found["published"]) and (found["stock"] is None or found["stock"] > 0)
 
 
@@ -140,12 +161,12 @@ async def learn(session: AsyncSession, people: dict[int, Person], wanted: Collec
         orders = table(Order)
         recent = sa.select(orders).where(among(orders.c.contact_id, ids), orders.c.ordered_at > now - _ORDER_AGE)
         for row in await _rows(session, recent.order_by(orders.c.ordered_at.desc(), orders.c.id.desc())):
-            people[row["contact_id"]].orders.append(row)
+            people[row["contact_id"]].orders.append(_with_store(row))
     if "carts" in needs:
         carts = table(Cart)
         open_ones = sa.select(carts).where(among(carts.c.contact_id, ids), carts.c.changed_at > now - _CART_AGE)
         for row in await _rows(session, open_ones.order_by(carts.c.changed_at.desc(), carts.c.id.desc())):
-            people[row["contact_id"]].carts.append(row)
+            people[row["contact_id"]].carts.append(_with_store(row))
     if "views" in needs:
         await _views(session, people, ids, now)
     if "clicks" in needs:
@@ -161,6 +182,11 @@ async def learn(session: AsyncSession, people: dict[int, Person], wanted: Collec
         await LOADERS[need](session, people, ids, now)
     if "products" in needs:
         await _products(session, people)
+
+
+def _with_store(row: Row) -> Row:
+    """Each line says of which store it is, like the row."""
+    return {**row, "items": [{**item, "store": row["store"]} for item in row["items"]]}
 
 
 def among(column: sa.ColumnElement[Any], ids: Sequence[Any]) -> sa.ColumnElement[bool]:
@@ -180,7 +206,8 @@ async def _addresses(session: AsyncSession, people: dict[int, Person], ids: Sequ
 
 async def _views(session: AsyncSession, people: dict[int, Person], ids: Sequence[int], now: datetime) -> None:
     events = table(Event)
-    viewed = sa.select(events.c.id, events.c.contact_id, events.c.ts, events.c.body, events.c.rank).where(
+    columns = [events.c[name] for name in ("id", "contact_id", "ts", "store", "body", "rank")]
+    viewed = sa.select(*columns).where(
         among(events.c.contact_id, ids), events.c.name == "Product Viewed", events.c.ts > now - _VIEW_AGE
     )
     newest = viewed.order_by(events.c.ts.desc(), events.c.id.desc()).limit(_VIEWS_EACH * len(ids))
@@ -188,7 +215,7 @@ async def _views(session: AsyncSession, people: dict[int, Person], ids: Sequence
         properties = row["body"].get("properties") or {}
         people[row["contact_id"]].views.append({**properties, "product_id": _text(properties, "product_id", "sku"),
                                                 "variant_id": _text(properties, "variant_id"),
-                                                "event_id": row["id"], "ts": row["ts"],
+                                                "store": row["store"], "event_id": row["id"], "ts": row["ts"],
                                                 "rank": row["rank"]})  # fmt: skip
 
 
@@ -208,7 +235,7 @@ async def _taught(session: AsyncSession, people: dict[int, Person], ids: Sequenc
     )  # fmt: skip
     for row in await _rows(session, told):
         people[row["contact_id"]].taught.append(
-            {"flow": row["flow"], "order_id": row["context"].get("order_id"),
+            {"flow": row["flow"], "order_id": row["context"].get("order_id"), "store": row["context"].get("store"),
              "category": row["context"].get("category"), "at": row["settled_at"] or row["created_at"]}
         )  # fmt: skip
 

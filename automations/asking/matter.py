@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from automations.asking.facts import Person, Row
+from automations.asking.facts import Person, Row, of_one_store
 from automations.care import Care
 
 SKEW = timedelta(minutes=5)
@@ -27,15 +27,25 @@ class Case:
 
 
 def same_thing(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Both name the same cart, checkout or order."""
-    return any(one.get(key) and str(one[key]) == str(other.get(key)) for key in SAME_THING)
+    """Both name the same cart, checkout or order. Each says in `store` whose the ids are."""
+    return of_one_store(one, other) and any(same(one, other, key) for key in SAME_THING)
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any], key: str) -> bool:
+    """Both name the same id of one store."""
+    return bool(one.get(key)) and str(one[key]) == str(other.get(key)) and of_one_store(one, other)
+
+
+def named(properties: Mapping[str, Any], store: str) -> dict[str, Any]:
+    """What an event says, and whose the ids in it are."""
+    return {**properties, "store": store}
 
 
 def the_cart(person: Person, case: Case) -> Row | None:
     """The checkout or cart that the enrolment is about, as it stands now."""
     if case.context.get("checkout_id"):
-        return person.cart("checkout", str(case.context["checkout_id"]))
-    return person.cart("cart", str(case.context.get("cart_id") or "") or None)
+        return person.cart("checkout", case.context)
+    return person.cart("cart", case.context)
 
 
 def ordered_since(person: Person, since: datetime, context: Mapping[str, Any]) -> list[Row]:
@@ -45,17 +55,13 @@ def ordered_since(person: Person, since: datetime, context: Mapping[str, Any]) -
 
 def viewed_items(person: Person, now: datetime, bought_within: timedelta, most: int = 4) -> list[Row]:
     """The last distinct products looked at that can be bought now and were not bought lately, newest first."""
-    bought = {
-        str(item.get("product_id"))
-        for order in person.orders
-        if order["ordered_at"] > now - bought_within
-        for item in order["items"]
-    }
-    shown: dict[str, Row] = {}
+    bought = [item for order in person.orders if order["ordered_at"] > now - bought_within for item in order["items"]]
+    shown: dict[tuple[str, str], Row] = {}
     for view in person.views:
-        product_id = view["product_id"]
-        if product_id and product_id not in shown and product_id not in bought and person.products.available(view):
-            shown[product_id] = view
+        thing = view["store"], view["product_id"]
+        known = thing in shown or any(same(view, item, "product_id") for item in bought)
+        if view["product_id"] and not known and person.products.available(view):
+            shown[thing] = view
     return list(shown.values())[:most]
 
 

@@ -119,7 +119,7 @@ def trouble(person: Person, context: Mapping[str, Any], low: int, now: datetime)
     that are urgent. `low` is the highest score that counts as a low one.
     """
     opened = [ticket for ticket in person.tickets if ticket["status"] != "resolved"]
-    order = person.order(str(context["order_id"])) if context.get("order_id") else None
+    order = person.order(context) if context.get("order_id") else None
     for ticket in opened:
         if ticket["kind"] == "complaint":
             return Trouble("complaint", ticket["number"])
@@ -140,7 +140,7 @@ def about(person: Person, ticket: Row, order: Row) -> bool:
     if any(named & _names(other) for other in person.orders):
         return False
     before = [other for other in person.orders if other["ordered_at"] <= ticket["opened_at"]]
-    return bool(before) and max(before, key=lambda other: other["ordered_at"])["order_id"] == order["order_id"]
+    return bool(before) and max(before, key=lambda other: other["ordered_at"])["id"] == order["id"]
 
 
 def _names(order: Row) -> set[str]:

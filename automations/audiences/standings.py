@@ -48,7 +48,9 @@ class Standings:
         if happened.name not in SOLD or happened.kind != "track":
             return
         order_id = names.text_id(happened.properties.get("order_id"))
-        owner = await session.scalar(sa.select(_orders.c.contact_id).where(_orders.c.order_id == order_id))
+        owner = await session.scalar(
+            sa.select(_orders.c.contact_id).where(_orders.c.order_id == order_id, _orders.c.store == happened.store)
+        )
         whose = {one for one in (owner, happened.contact_id) if one is not None}
         if whose:
             history = happened.received_at - happened.ts > _HISTORY

@@ -21,13 +21,13 @@ from bot.tables.audiences import CustomerStats
 from bot.tables.events import Event
 from bot.tables.outbox import Message
 from bot.tables.people import Consent, Contact, ContactTag, DeviceUser, Identity, Suppression
-from bot.tables.shop import Order, Product
+from bot.tables.shop import Order, Product, Store
 
 WARMING_UP = timedelta(days=35)
 """How long before the window events are replayed without starting a flow: for carts, views and orders."""
 
 _CHUNK = 1_000
-_AS_THEY_ARE: Sequence[type[SQLModel]] = (Contact, Identity, ContactTag, DeviceUser, Product, CustomerStats)
+_AS_THEY_ARE: Sequence[type[SQLModel]] = (Contact, Identity, ContactTag, DeviceUser, Store, Product, CustomerStats)
 _events, _messages, _orders = table(Event), table(Message), table(Order)
 
 

@@ -29,7 +29,7 @@ from bot.events import Applier, Happened
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import Outgoing, Receipt, Sender
-from bot.shops import record, worth
+from bot.shops import record, stores, worth
 from bot.tables.automations import Enrolment
 from bot.tables.events import Event
 from bot.tables.outbox import Message
@@ -101,7 +101,7 @@ class Replay:
         self._outbox = Outbox(self.database, senders, {"marketing": gate}, worker, now=self.now)
         self._applier = Applier(
             self.database, [standings.behind(self._shop), partial(self._from_since, on_event)], worker,
-            secret=self.ground.secret, now=self.now,
+            secret=self.ground.secret, settle=stores.settle, now=self.now,
         )  # fmt: skip
         starter = Starter(self.ground, self.care, known, self.flows.definitions)
         self._sweeps = Sweeps(self.database, starter, self.flows)

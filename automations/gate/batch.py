@@ -131,7 +131,8 @@ async def _goals(
     found: dict[int, list[facts.Row]] = {}
     if not names or not anchors:
         return found
-    since = sa.select(events.c.id, events.c.contact_id, events.c.name, events.c.ts, events.c.body).where(
+    since = sa.select(events.c.id, events.c.contact_id, events.c.name, events.c.ts, events.c.store,
+                      events.c.body).where(
         events.c.contact_id.in_(contact_ids), events.c.name.in_(sorted(names)),
         events.c.ts >= min(anchors) - matter.SKEW,
     )  # fmt: skip
@@ -161,5 +162,6 @@ async def _merged(
             dict(one)
             for one in (await session.execute(siblings.order_by(_enrolments.c.id))).mappings()
             if one["context"].get(step.merge_on) == enrolment["context"].get(step.merge_on)
+            and facts.of_one_store(one["context"], enrolment["context"])
         ]
     return found

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from automations.asking import conditions
+from automations.asking import conditions, matter
 from automations.asking.matter import Case
 from automations.gate.asked import Asked, Means, No
 from automations.gate.batch import Batch
@@ -14,7 +14,7 @@ _CODES_COME = timedelta(hours=1)
 
 def no_exit(_means: Means, asked: Asked, batch: Batch) -> No | None:
     for event in batch.goals.get(asked.who.id, ()):
-        properties = event["body"].get("properties") or {}
+        properties = matter.named(event["body"].get("properties") or {}, event["store"])
         if exits.ends(asked.flow, asked.enrolment, event["name"], event["ts"], properties):
             return No("goal", exits=True, event_id=event["id"], detail={"event": event["name"]})
     for text in asked.flow.exit.when:

@@ -12,7 +12,7 @@ from bot import contacts
 from bot.base import logs, work
 from bot.base.database import insert, table
 from bot.events import Happened
-from bot.shops import catalogue, lines
+from bot.shops import catalogue, lines, prices
 from bot.tables.automations import Enrolment
 from bot.tables.catalogue import StockAlert
 from bot.tables.events import Event
@@ -41,25 +41,26 @@ async def ask(session: AsyncSession, secret: str, happened: Happened, holds: tim
     assert happened.contact_id is not None
     said = happened.properties
     variant_id = lines.text(said.get("variant_id"))
-    product_id = lines.text(said.get("product_id")) or await catalogue.product_of(session, variant_id)
-    product_id, variant_id = await catalogue.named(session, product_id, variant_id)
-    if not product_id or (not variant_id and await catalogue.has_variants(session, product_id)):
+    product_id = lines.text(said.get("product_id")) or await catalogue.product_of(session, happened.store, variant_id)
+    product_id, variant_id = await catalogue.named(session, happened.store, product_id, variant_id)
+    if not product_id or (not variant_id and await catalogue.has_variants(session, happened.store, product_id)):
         log.warning("a request to be told of stock names no variant", event_id=happened.id, product_id=product_id)
         return
     expires = happened.ts + holds
     if expires <= now:
         return
-    mine = _of(happened.contact_id, product_id, variant_id, ("waiting",))
+    thing = happened.store, product_id, variant_id
+    mine = _of(happened.contact_id, thing, ("waiting",))
     if (alert_id := await session.scalar(sa.select(_rows.c.id).where(mine).limit(1))) is not None:
         later = sa.update(_rows).where(_rows.c.id == alert_id, _rows.c.expires_at < expires)
         await session.execute(later.values(expires_at=expires, due_at=expires))
-    elif await session.scalar(sa.select(_rows.c.id).where(_of(happened.contact_id, product_id, variant_id, _OPEN))):
+    elif await session.scalar(sa.select(_rows.c.id).where(_of(happened.contact_id, thing, _OPEN))):
         return  # their mail is on its way
     else:
         await session.execute(
             sa.insert(_rows).values(
-                contact_id=happened.contact_id, product_id=product_id, variant_id=variant_id, status="waiting",
-                requested_at=happened.ts, expires_at=expires, due_at=expires, releases=0, attempts=0,
+                contact_id=happened.contact_id, store=happened.store, product_id=product_id, variant_id=variant_id,
+                status="waiting", requested_at=happened.ts, expires_at=expires, due_at=expires, releases=0, attempts=0,
             )
         )  # fmt: skip
     await _write_down(session, secret, happened)
@@ -98,6 +99,7 @@ async def cancel(session: AsyncSession, happened: Happened) -> None:
     where = [_rows.c.contact_id == happened.contact_id, _rows.c.status.in_(_OPEN)]
     where += [_rows.c.product_id == product_id] if product_id else []
     where += [_rows.c.variant_id == variant_id] if variant_id else []
+    where += [_rows.c.store.in_((happened.store, ""))] if happened.store and (product_id or variant_id) else []
     await session.execute(sa.update(_rows).where(*where).values(status="cancelled", **_OVER))
 
 
@@ -106,9 +108,9 @@ async def cancel_all(session: AsyncSession, contact_id: int) -> None:
     await session.execute(mine.values(status="cancelled", **_OVER))
 
 
-async def product_gone(session: AsyncSession, product_id: str) -> None:
+async def product_gone(session: AsyncSession, store: str, product_id: str) -> None:
     """It will not come back. What waits for a mail finds its request closed."""
-    theirs = sa.update(_rows).where(_rows.c.product_id == product_id, _rows.c.status.in_(_OPEN))
+    theirs = sa.update(_rows).where(_rows.c.product_id == product_id, _rows.c.store == store, _rows.c.status.in_(_OPEN))
     await session.execute(theirs.values(status="cancelled", **_OVER))
 
 
@@ -121,8 +123,9 @@ async def bought(session: AsyncSession, happened: Happened) -> None:
     if not things:
         return
     mine = sa.select(_rows.c.id, _rows.c.product_id, _rows.c.variant_id).where(
-        _rows.c.contact_id == happened.contact_id, _rows.c.status.in_(_OPEN), _rows.c.requested_at <= happened.ts
-    )
+        _rows.c.contact_id == happened.contact_id, _rows.c.status.in_(_OPEN), _rows.c.requested_at <= happened.ts,
+        _rows.c.store.in_((happened.store, "")) if happened.store else sa.true(),
+    )  # fmt: skip
     done = [
         row.id for row in await session.execute(mine)
         if {(row.product_id, row.variant_id), (row.product_id, "")} & things
@@ -132,14 +135,15 @@ async def bought(session: AsyncSession, happened: Happened) -> None:
         await session.execute(ended.values(status="cancelled", **_OVER))
 
 
-async def release(session: AsyncSession, product_id: str, variant_id: str, most: int, now: datetime) -> int:
+async def release(session: AsyncSession, thing: prices.Thing, most: int, now: datetime) -> int:
     """Tell up to `most` of those who wait, who asked first comes first. Returns how many.
 
     Each gets an event of their own, which starts the flow.
     """
+    store, product_id, variant_id = thing
     waiting = sa.select(_rows.c.id, _rows.c.contact_id, _rows.c.releases).where(
-        _rows.c.product_id == product_id, _rows.c.variant_id == variant_id, _rows.c.status == "waiting",
-        _rows.c.expires_at > now,
+        _rows.c.store == store, _rows.c.product_id == product_id, _rows.c.variant_id == variant_id,
+        _rows.c.status == "waiting", _rows.c.expires_at > now,
     )  # fmt: skip
     waiting = waiting.order_by(_rows.c.requested_at, _rows.c.id).limit(most)
     # One that is being taken back just now is left alone.
@@ -150,7 +154,7 @@ async def release(session: AsyncSession, product_id: str, variant_id: str, most:
     told = [
         (f"alert:{row.id}:{row.releases + 1}", row.contact_id, said) for row in taken
     ]  # fmt: skip
-    ids = await tell(session, "Product Back In Stock", told, now)
+    ids = await tell(session, "Product Back In Stock", store, told, now)
     await session.execute(
         sa.update(_rows).where(_rows.c.id == sa.bindparam("alert")).values(
             status="released", released_at=now, releases=_rows.c.releases + 1, due_at=now + LOOK_AFTER,
@@ -162,13 +166,13 @@ async def release(session: AsyncSession, product_id: str, variant_id: str, most:
 
 
 async def tell(
-    session: AsyncSession, name: str, told: Sequence[tuple[str, int, Mapping[str, Any]]], now: datetime
+    session: AsyncSession, name: str, store: str, told: Sequence[tuple[str, int, Mapping[str, Any]]], now: datetime
 ) -> dict[str, int]:
     """Write down an event of ours for each of these people: (message id, contact, properties). Returns their ids."""
     rows = [
         {
-            "source": catalogue.SOURCE, "rank": "shop", "message_id": key, "kind": "track", "name": name,
-            "ts": now, "received_at": now,
+            "source": catalogue.SOURCE, "rank": "shop", "store": store, "message_id": key, "kind": "track",
+            "name": name, "ts": now, "received_at": now,
             "contact_id": contact_id, "body": {"properties": said}, "status": "new", "due_at": now, "attempts": 0,
         }
         for key, contact_id, said in told
@@ -239,8 +243,10 @@ async def _left(session: AsyncSession, enrolments: Collection[int]) -> set[int]:
     return set((await session.scalars(handed)).all())
 
 
-def _of(contact_id: int, product_id: str, variant_id: str, statuses: Collection[str]) -> sa.ColumnElement[bool]:
+def _of(contact_id: int, thing: prices.Thing, statuses: Collection[str]) -> sa.ColumnElement[bool]:
+    store, product_id, variant_id = thing
     return sa.and_(
-        _rows.c.contact_id == contact_id, _rows.c.product_id == product_id, _rows.c.variant_id == variant_id,
+        _rows.c.contact_id == contact_id, _rows.c.store == store, _rows.c.product_id == product_id,
+        _rows.c.variant_id == variant_id,
         _rows.c.status.in_(statuses),
     )  # fmt: skip

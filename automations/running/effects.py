@@ -83,7 +83,7 @@ def _task(one: Done, now: datetime) -> NewEvent:
     properties = {
         "text": filled(task.text, one.enrolment, one.context), "department": task.department,
         "priority": task.priority, "flow": one.enrolment["flow"], "step": one.step.id,
-        **{name: one.context[name] for name in ("order_id", "cart_id", "product_id") if one.context.get(name)},
+        **{name: one.context[name] for name in ("order_id", "cart_id", "product_id", "store") if one.context.get(name)},
     }  # fmt: skip
     key = f"task:{one.key}"
     return NewEvent(

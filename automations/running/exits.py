@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.asking.matter import SKEW, same_thing
+from automations.asking.matter import SKEW, same, same_thing
 from automations.definition.flow import Flow
 from bot.base import logs
 from bot.base.database import table
@@ -23,15 +23,16 @@ _messages = table(Message)
 def ends(flow: Flow, enrolment: Mapping[str, Any], name: str, ts: datetime, properties: Mapping[str, Any]) -> bool:
     """Is this event of the same person a goal of the enrolment?
 
-    It is if it came after the anchor, or names the same cart, checkout or order whenever it came. With
-    `match_on` an event about another thing is none; one that does not say which counts: rather no mail.
+    `properties` say in `store` whose their ids are. It is one if it came after the anchor, or names the same cart,
+    checkout or order whenever it came. With `match_on` an event about another thing is none; one that does not say
+    which counts: rather no mail.
     """
     context = enrolment["context"]
     if name not in flow.exit.events:
         return False
     key = flow.exit.match_on
     if key and properties.get(key) and context.get(key):
-        return str(properties[key]) == str(context[key])
+        return same(properties, context, key)
     return ts >= enrolment["anchor_ts"] - SKEW or same_thing(context, properties)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.asking.matter import SKEW, same_thing
+from automations.asking.matter import SKEW, named, same, same_thing
 from automations.definition.step import WaitFor
 from bot.base.database import table
 from bot.tables.events import Event
@@ -28,7 +28,7 @@ def answers(wanted: WaitFor, enrolment: Mapping[str, Any], since: datetime, even
     if event["name"] not in wanted.events or event["id"] in known(enrolment) or event["late"] > HISTORY:
         return False
     key = wanted.match_on
-    if key and properties.get(key) and context.get(key) and str(properties[key]) != str(context[key]):
+    if key and properties.get(key) and context.get(key) and not same(properties, context, key):
         return False
     if event["ts"] >= since - SKEW:
         return True
@@ -58,12 +58,16 @@ async def find(
     found: dict[int, list[Mapping[str, Any]]] = {}
     if not contact_ids or not names:
         return found
-    columns = [_events.c[name] for name in ("id", "contact_id", "name", "ts", "received_at", "body")]
+    columns = [_events.c[name] for name in ("id", "contact_id", "name", "ts", "received_at", "store", "body")]
     mine = sa.select(*columns).where(
         _events.c.contact_id.in_(sorted(contact_ids)), _events.c.name.in_(sorted(names)), _events.c.ts >= since - SKEW
     )
     for row in (await session.execute(mine.order_by(_events.c.id))).mappings():
         found.setdefault(row["contact_id"], []).append(
-            {**row, "properties": row["body"].get("properties") or {}, "late": row["received_at"] - row["ts"]}
+            {
+                **row,
+                "properties": named(row["body"].get("properties") or {}, row["store"]),
+                "late": row["received_at"] - row["ts"],
+            }
         )
     return found

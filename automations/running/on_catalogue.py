@@ -46,7 +46,7 @@ class OnCatalogue:
         elif happened.name == "Product Stock Changed":
             await self._stock(session, happened, now)
         elif happened.name == "Product Deleted":
-            await alerts.product_gone(session, lines.text(happened.properties.get("product_id")))
+            await alerts.product_gone(session, happened.store, lines.text(happened.properties.get("product_id")))
         elif happened.contact_id is not None:
             await self._somebody(session, happened, now)
 
@@ -66,13 +66,14 @@ class OnCatalogue:
         """Whichever way it went: people are told of what they saw and what holds when it is looked at again."""
         rule = drop(self.flows)
         if rule is not None and _timely(happened):
-            await watch(session, "price", happened.properties, happened.ts, max(now, happened.ts + rule.debounce))
+            named = {**happened.properties, "store": happened.store}
+            await watch(session, "price", named, happened.ts, max(now, happened.ts + rule.debounce))
 
     async def _stock(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
         rule = restock(self.flows)
         if rule is None:
             return
-        said = happened.properties
+        said = {**happened.properties, "store": happened.store}
         before, after = level(said.get("from")), level(said.get("to"))
         if before < rule.minimum <= after and _timely(happened):
             due = max(now, happened.ts + rule.sustained)
@@ -105,14 +106,14 @@ async def watch(
     `rounds` above 0: some were told already, and whatever is left is enough to tell more.
     """
     put = insert(session, _watches).values(
-        kind=kind, product_id=lines.text(named.get("product_id")), variant_id=lines.text(named.get("variant_id")),
-        since=since, rounds=rounds, after=0, attempts=0, due_at=due,
+        kind=kind, store=lines.text(named.get("store")), product_id=lines.text(named.get("product_id")),
+        variant_id=lines.text(named.get("variant_id")), since=since, rounds=rounds, after=0, attempts=0, due_at=due,
     )  # fmt: skip
     names = ("since", "rounds", "after", "attempts", "due_at")
     changed = {name: put.excluded[name] for name in names} | {"lease_until": None, "lease_by": None}
     await session.execute(
         put.on_conflict_do_update(
-            index_elements=["kind", "product_id", "variant_id"], set_=changed,
+            index_elements=["kind", "product_id", "variant_id", "store"], set_=changed,
             where=_watches.c.due_at.is_(None) if unless_running else None,
         )
     )  # fmt: skip
@@ -122,7 +123,8 @@ async def watch(
 async def _unwatch(session: AsyncSession, named: Mapping[str, Any], *, told_already: bool) -> None:
     """It sold out again before anybody was told. With `told_already` people who are being told go on being told."""
     mine = sa.update(_watches).where(
-        _watches.c.kind == "restock", _watches.c.product_id == lines.text(named.get("product_id")),
+        _watches.c.kind == "restock", _watches.c.store == lines.text(named.get("store")),
+        _watches.c.product_id == lines.text(named.get("product_id")),
         _watches.c.variant_id == lines.text(named.get("variant_id")),
     )  # fmt: skip
     if told_already:

@@ -71,7 +71,8 @@ class OnEvent:
             await self._stop(session, happened, now)
         if happened.name in self._waking:
             event = {"id": happened.id, "name": happened.name, "ts": happened.ts,
-                     "properties": happened.properties, "late": happened.received_at - happened.ts}  # fmt: skip
+                     "properties": matter.named(happened.properties, happened.store),
+                     "late": happened.received_at - happened.ts}  # fmt: skip
             await self._wake(session, happened.contact_id, [event], now)
         await self._start(session, happened, now)
 
@@ -101,10 +102,11 @@ class OnEvent:
         """The goal came: close what it closes at once, without waiting for the next mail."""
         assert happened.contact_id is not None
         rows, known = await self._open(session, happened.contact_id)
+        said = matter.named(happened.properties, happened.store)
         ended, asking = [], []
         for row in rows:
             flow = _flow(known, row)
-            if flow and exits.ends(flow, row, happened.name, happened.ts, happened.properties):
+            if flow and exits.ends(flow, row, happened.name, happened.ts, said):
                 ended.append(row["id"])
             elif flow and happened.name in flow.exit.look:
                 asking.append((row, flow))
@@ -156,12 +158,12 @@ class OnEvent:
     async def _delivered(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
         """The parcel arrived: waits that were counted from a guess are counted from it."""
         assert happened.contact_id is not None
-        order_id = str(happened.properties.get("order_id") or "")
+        said = matter.named(happened.properties, happened.store)
         rows, known = await self._open(session, happened.contact_id, lock=True)
         for row in rows:
             flow = _flow(known, row)
             step = flow.for_variant(row["variant"]).step(row["step_id"]) if flow else None
-            if flow is None or not order_id or row["context"].get("order_id") != order_id:
+            if flow is None or not matter.same(said, row["context"], "order_id"):
                 continue
             context = {**row["context"], "delivered_at": happened.ts.isoformat()}
             changed: dict[str, Any] = {"context": context}
@@ -180,7 +182,7 @@ class OnEvent:
             return
         if happened.source != "aftercart" and self.pace.is_machine(happened, now):
             return
-        context = starts.context_of(happened.properties)
+        context = starts.context_of(happened.properties, happened.store)
         if signing_up.welcomes(happened, double_opt_in=self.ground.config.automations.double_opt_in):
             context["welcome"] = True
         cause = Cause(happened.contact_id, happened.ts, happened.id, context)
@@ -207,7 +209,7 @@ class OnEvent:
             await self._wake(session, happened.contact_id, awaited, now)
         names = {name for flow in self.flows for name in flow.trigger.events}
         recent = (
-            sa.select(_events.c.id, _events.c.name, _events.c.ts, _events.c.body)
+            sa.select(_events.c.id, _events.c.name, _events.c.ts, _events.c.store, _events.c.body)
             .where(_events.c.contact_id == happened.contact_id, _events.c.name.in_(sorted(names)))
             .where(_events.c.ts > now - HISTORY, _events.c.ts <= now + matter.SKEW)
             .order_by(_events.c.ts.desc(), _events.c.id.desc())
@@ -217,7 +219,7 @@ class OnEvent:
         for flow in sorted(self.flows, key=lambda flow: flow.rank):
             newest = next((row for row in found if row.name in flow.trigger.events), None)
             if newest is not None:
-                context = starts.context_of(newest.body.get("properties") or {})
+                context = starts.context_of(newest.body.get("properties") or {}, newest.store)
                 cause = Cause(happened.contact_id, newest.ts, newest.id, context)
                 await self._consider(session, [flow], cause, now)
             elif flow.trigger.sweep:

@@ -73,7 +73,7 @@ class Shelves:
 
     async def _look(self, session: AsyncSession, row: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """The columns of the watch afterwards."""
-        thing = await catalogue.find(session, row["product_id"], row["variant_id"])
+        thing = await catalogue.find(session, row["store"], row["product_id"], row["variant_id"])
         if thing is None or thing["variant_id"] != row["variant_id"]:
             return _REST
         if row["kind"] == "restock":
@@ -88,7 +88,7 @@ class Shelves:
         if rule is None or (there is not None and there < (1 if row["rounds"] else rule.minimum)):
             return _REST
         most = BATCH if there is None else min(BATCH, there * rule.per_unit)
-        told = await alerts.release(session, row["product_id"], row["variant_id"], most, now)
+        told = await alerts.release(session, (row["store"], row["product_id"], row["variant_id"]), most, now)
         if told:
             log.info("told people that it is back", product_id=row["product_id"], variant_id=row["variant_id"],
                      people=told)  # fmt: skip
@@ -108,9 +108,9 @@ class Shelves:
         named = {"product_id": row["product_id"], **({"variant_id": row["variant_id"]} if row["variant_id"] else {})}
         price = str(money.from_minor(thing["price"], thing["currency"]))
         said = {**named, "price": price, "currency": thing["currency"]}
-        mark = f"{row['product_id']}:{row['variant_id']}:{int(row['since'].timestamp())}"
+        mark = f"{row['store']}:{row['product_id']}:{row['variant_id']}:{int(row['since'].timestamp())}"
         told = [(f"drop:{mark}:{contact_id}", contact_id, said) for contact_id in found]
-        await alerts.tell(session, "Product Price Dropped", told, now)
+        await alerts.tell(session, "Product Price Dropped", row["store"], told, now)
         if len(found) < BATCH:
             return _REST
         return {**_REST, "due_at": now, "after": found[-1], "rounds": row["rounds"] + 1, "attempts": 0}
@@ -149,7 +149,8 @@ async def _people(
         sa.select(_seen.c.contact_id)
         .join(_contacts, _contacts.c.id == _seen.c.contact_id)
         .where(
-            _seen.c.product_id == thing["product_id"], _seen.c.variant_id == thing["variant_id"],
+            _seen.c.store == thing["store"], _seen.c.product_id == thing["product_id"],
+            _seen.c.variant_id == thing["variant_id"],
             _seen.c.contact_id > after, _seen.c.currency == thing["currency"], _seen.c.at > now - prices.SEEN_FOR,
             _seen.c.price >= prices.least_before(thing, rule.percent, rule.least), reachable,
             _contacts.c.status == "active",

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.asking import conditions, facts
+from automations.asking import conditions, facts, matter
 from automations.asking.facts import Person
 from automations.asking.matter import Case
 from automations.care import Care
@@ -29,6 +29,7 @@ from bot.tables.outbox import Message
 
 MAX_RESETS = 100
 RESETS_FOR = timedelta(hours=24)
+_IDS = ("cart_id", "checkout_id", "order_id", "product_id", "variant_id")
 _LOOK_BACK = timedelta(days=30)
 _rows = table(Enrolment)
 _versions = table(FlowVersion)
@@ -66,6 +67,11 @@ class Starter:
             key = _key(flow, cause, {**context, "address_hash": mark}, zone)
             case = Case(flow.name, cause.ts, context, now, self._language(person), self.care)
             same = await _find(session, flow.name, key)
+            if same is not None and not facts.of_one_store(same["context"], context):
+                key = (
+                    f"{key}@{context['store'].replace(':', '/')}"  # another store gave something of its own the same id
+                )
+                same = await _find(session, flow.name, key)
             if same is not None:
                 await self._again(session, flow, same, person, case)
                 continue
@@ -267,12 +273,12 @@ async def _find(session: AsyncSession, flow: str, key: str) -> dict[str, Any] | 
 async def _reached_already(session: AsyncSession, flow: Flow, contact_id: int, case: Case) -> bool:
     """The goal was told before the trigger: the order came first, the checkout event after it."""
     enrolment = {"context": case.context, "anchor_ts": case.anchor_ts}
-    goals = sa.select(_events.c.name, _events.c.ts, _events.c.body).where(
+    goals = sa.select(_events.c.name, _events.c.ts, _events.c.store, _events.c.body).where(
         _events.c.contact_id == contact_id, _events.c.name.in_(flow.exit.events),
         _events.c.ts >= case.anchor_ts - _LOOK_BACK,
     )  # fmt: skip
     return bool(flow.exit.events) and any(
-        exits.ends(flow, enrolment, row.name, row.ts, row.body.get("properties") or {})
+        exits.ends(flow, enrolment, row.name, row.ts, matter.named(row.body.get("properties") or {}, row.store))
         for row in await session.execute(goals)
     )
 
@@ -302,9 +308,10 @@ async def _long_enough_ago(
     return last is None or last <= now - flow.enrol.reentry
 
 
-def context_of(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The ids that an event names, as text, and which tier somebody came into."""
-    names: Sequence[str] = ("cart_id", "checkout_id", "order_id", "product_id", "variant_id")
+def context_of(properties: Mapping[str, Any], store: str) -> dict[str, Any]:
+    """The ids that an event names, as text, whose they are, and which tier somebody came into."""
+    names: Sequence[str] = _IDS
     if properties.get("tier"):
         names = (*names, "tier", "previous", "direction", "date")
-    return {name: str(properties[name]) for name in names if properties.get(name) not in (None, "")}
+    found = {name: str(properties[name]) for name in names if properties.get(name) not in (None, "")}
+    return {**found, "store": store} if store and found.keys() & set(_IDS) else found

@@ -11,7 +11,7 @@ from automations.subjects.writing import ITEM, ORDERED, Subject, Writing, show_i
 
 
 def show(writing: Writing) -> dict[str, Any]:
-    order = writing.person.order(str(writing.case.context.get("order_id") or ""))
+    order = writing.person.order(writing.case.context)
     kept = matter.kept(order) if order else []
     currency = (order["currency"] if order else "") or writing.ground.config.shop.currency
     deep = writing.step.id.startswith("deep")
@@ -35,7 +35,7 @@ def show(writing: Writing) -> dict[str, Any]:
 
 
 def reasons(flow: Flow, person: Person, context: Mapping[str, Any], care: Care) -> list[dict[str, Any]]:
-    order = person.order(context.get("order_id"))
+    order = person.order(context)
     if order is None:
         return []
     known = matter.dated(context, order)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from automations.asking import conditions
-from automations.asking.facts import Person, Row
+from automations.asking.facts import Person, Row, of_one_store
 from automations.asking.questions import goods
 from automations.care import Care
 from automations.definition.flow import Flow
@@ -33,7 +33,9 @@ def _asked_for(_flow: Flow, person: Person, context: Mapping[str, Any], _care: C
     return [
         {**context, "alert_id": alert["id"]}
         for alert in person.more["alerts"]
-        if alert["status"] == "released" and (alert["product_id"], alert["variant_id"]) == wanted
+        if alert["status"] == "released"
+        and (alert["product_id"], alert["variant_id"]) == wanted
+        and of_one_store(alert, context)
     ][:1]
 
 
@@ -47,7 +49,7 @@ BACK_IN_STOCK = Subject(
 
 def _cheaper(writing: Writing) -> dict[str, Any]:
     """Everything of the day that still holds, the largest saving first, each thing once."""
-    found: dict[str, tuple[float, dict[str, Any]]] = {}
+    found: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
     for context in (writing.case.context, *writing.also):
         case = dataclasses.replace(writing.case, context=context)
         thing = goods.the_thing(writing.person, case)
@@ -57,7 +59,8 @@ def _cheaper(writing: Writing) -> dict[str, Any]:
         prior = context.get("prior")
         item["prior_price"] = int(prior) if prior and writing.ground.config.automations.prior_price else 0
         saving = 1 - item["price"] / item["old_price"] if item["old_price"] else 0.0
-        found[thing["product_id"]] = max(found.get(thing["product_id"], (-1.0, item)), (saving, item), key=_first)
+        mine = thing["store"], thing["product_id"]
+        found[mine] = max(found.get(mine, (-1.0, item)), (saving, item), key=_first)
     ranked = sorted(found.values(), key=_first, reverse=True)
     return {"products": [item for _, item in ranked][: writing.flow.drop.most]}
 
@@ -71,7 +74,12 @@ def _seen_dearer(flow: Flow, person: Person, context: Mapping[str, Any], _care: 
     wanted = str(context.get("product_id") or ""), str(context.get("variant_id") or "")
     for look in goods.seen(person):
         thing = look["thing"]
-        if (look["product_id"], look["variant_id"]) != wanted or not thing or not thing["price"]:
+        if (
+            (look["product_id"], look["variant_id"]) != wanted
+            or not of_one_store(look, context)
+            or not thing
+            or not thing["price"]
+        ):
             continue
         if look["currency"] == thing["currency"] and look["price"] >= prices.least_before(
             thing, flow.drop.percent, flow.drop.least

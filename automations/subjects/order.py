@@ -13,7 +13,7 @@ from bot.base import surveys
 
 
 def show(writing: Writing) -> dict[str, Any]:
-    order = writing.person.order(str(writing.case.context.get("order_id") or ""))
+    order = writing.person.order(writing.case.context)
     currency = (order["currency"] if order else "") or writing.ground.config.shop.currency
     number = (order["number"] or order["order_id"]) if order else ""
 
@@ -46,7 +46,7 @@ def survey(writing: Writing, number: str) -> dict[str, Any]:
 
 def reasons(_flow: Flow, person: Person, context: Mapping[str, Any], _care: Care) -> list[dict[str, Any]]:
     """The order with its dates, from which waits are counted."""
-    order = person.order(context.get("order_id"))
+    order = person.order(context)
     if order is None:
         return []
     return [matter.dated(context, order)]

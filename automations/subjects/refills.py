@@ -22,7 +22,7 @@ _DAY = timedelta(days=1)
 
 
 def show(writing: Writing) -> dict[str, Any]:
-    order = writing.person.order(writing.case.context.get("order_id"))
+    order = writing.person.order(writing.case.context)
     lines = [line for line in refills.the_lines(writing.person, writing.case)
              if writing.person.products.available(line)]  # fmt: skip
     currency = (order["currency"] if order else "") or writing.ground.config.shop.currency
@@ -37,7 +37,7 @@ def show(writing: Writing) -> dict[str, Any]:
 
 def reasons(flow: Flow, person: Person, context: Mapping[str, Any], _care: Care) -> list[dict[str, Any]]:
     """One for each family of the order that no later order has again."""
-    order = person.order(context.get("order_id"))
+    order = person.order(context)
     if order is None:
         return []
     known = matter.dated(context, order)

@@ -9,7 +9,7 @@ _MOST = 3
 
 
 def show(writing: Writing) -> dict[str, Any]:
-    order = writing.person.order(str(writing.case.context.get("order_id") or ""))
+    order = writing.person.order(writing.case.context)
     currency = (order["currency"] if order else "") or writing.ground.config.shop.currency
     there = [item for item in matter.kept(order) if writing.person.products.available(item)] if order else []
     # What changed since then is no price drop to tell of.

@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from bot.base.errors import Finding, FindingsError
 from bot.commands.ending import in_words
 from bot.commands.options import ConfigFile
+
+_APART = ", apart from what webhooks tell; --store NAME says that it is one of [[shops.stores]]"
 
 
 class Subject(StrEnum):
@@ -24,6 +27,7 @@ def import_file(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="As Shopify or WooCommerce export it, or your own.")],
     config: ConfigFile = None,
     encoding: Annotated[str | None, typer.Option(help="If it cannot be guessed, such as cp1252.")] = None,
+    store: Annotated[str, typer.Option(help="Whose the ids are: a name of [[shops.stores]].")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it, and keep nothing.")] = False,
 ) -> None:
     """Take customers, products, orders or suppressions from a CSV file. Run it again as you like; it sends nothing."""
@@ -37,6 +41,10 @@ def import_file(
 
     sheet = csv_lines.look(file, encoding)
     loaded = settings.load(config)
+    if store and store not in {one.name for one in loaded.shops.stores}:
+        words = f"no [[shops.stores]] declares the store {store!r}; write it there, with its shopify or woocommerce"
+        raise FindingsError(Finding(words, loaded.source, key="shops.stores"))
+    whose = loaded.shops.store(store) if store else ""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
 
     async def take() -> taking.Report:
@@ -44,12 +52,15 @@ def import_file(
             with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
                 task = bar.add_task(f"{subject}", total=sheet.size)
                 return await taking.take(
-                    database, ground, subject.value, sheet, lambda done: bar.update(task, completed=done), dry=dry_run
-                )
+                    database, ground, subject.value, sheet, lambda done: bar.update(task, completed=done), dry=dry_run,
+                    store=whose,
+                )  # fmt: skip
 
     report = asyncio.run(take())
     done = "would be taken" if dry_run else "taken"
     typer.echo(f"{report.taken} of {report.lines} lines {done} ({sheet.encoding}, delimiter {sheet.delimiter!r})")
+    if subject is not Subject.suppressions:
+        typer.echo(f"their ids are of the store {report.store}{'' if report.store != 'import' else _APART}")
     if report.refused_file is not None:
         typer.echo(f"{report.refused} refused, with their reasons in {paths.shown(report.refused_file)}:")
         for reason, count in sorted(report.reasons.items(), key=lambda one: -one[1])[:10]:

@@ -68,5 +68,7 @@ def migrate(config: ConfigFile = None) -> None:
     from bot import start
     from bot.base import config as settings
 
-    done = asyncio.run(start.migrate(settings.load(config)))
+    done, unclear = asyncio.run(start.migrate(settings.load(config)))
     typer.echo(f"applied {', '.join(done)}" if done else "nothing to do, the database is up to date")
+    for line in unclear:
+        typer.echo(f"not told by anything in the database: {line}")

@@ -2,7 +2,16 @@
 
 from bot.contacts.consent import EVERY_TOPIC, allow, allowed, request, suppress, suppressed, withdraw
 from bot.contacts.forget import erase, was_erased
-from bot.contacts.identity import address, current, find, identities, mark_reachable, mark_unreachable, normalise
+from bot.contacts.identity import (
+    address,
+    current,
+    find,
+    identities,
+    mark_reachable,
+    mark_unreachable,
+    normalise,
+    of_store,
+)
 from bot.contacts.merge import merge
 from bot.contacts.profile import learn
 from bot.contacts.resolve import find_or_create, join
@@ -23,6 +32,7 @@ __all__ = [
     "mark_unreachable",
     "merge",
     "normalise",
+    "of_store",
     "request",
     "suppress",
     "suppressed",

@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from bot.base import stores
 from bot.base.database import table
 from bot.tables.people import Contact, Identity
+from bot.tables.shop import Store
 
 # Values that clients send when they know nobody (Segment Unify blocks the same): merging on them joins strangers.
 _NOBODY = re.compile(r"[0\-]*|-1|null|none|nil|undefined|nan|anonymous|guest", re.I)
@@ -29,7 +31,7 @@ def normalise(kind: str, value: object) -> str | None:
             return None
         value = int(value)
     text = str(value).replace("\x00", "").strip()
-    if _NOBODY.fullmatch(text) or len(text) > 255:
+    if _NOBODY.fullmatch(text) or len(text) > (500 if stores.store_of(text) else 255):
         return None
     if kind == "email":
         text = text.lower()
@@ -40,6 +42,24 @@ def normalise(kind: str, value: object) -> str | None:
     if kind == "telegram":
         return str(int(text)) if re.fullmatch(r"\d{1,19}", text) else None
     return text
+
+
+async def of_store(session: AsyncSession, kind: str, store: str, value: str) -> str:
+    """The customer's id as it is kept. One that came before its store was named is of the only store that there is."""
+    ours = stores.person(store, value)
+    if ours == value:
+        return value
+    held = set(
+        (
+            await session.scalars(
+                sa.select(_rows.c.value).where(_rows.c.kind == kind, _rows.c.value.in_((ours, value)))
+            )
+        ).all()
+    )
+    if held == {value} and await session.scalar(sa.select(sa.func.count()).select_from(Store)) == 1:
+        nameless = sa.update(_rows).where(_rows.c.kind == kind, _rows.c.value == value)
+        await session.execute(nameless.values(value=ours))
+    return ours
 
 
 async def find(session: AsyncSession, kind: str, value: object) -> Contact | None:

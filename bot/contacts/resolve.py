@@ -1,10 +1,11 @@
 """Find the contact behind a set of identities, or make one, by the identity rules of Segment Unify.
 
-Priority user_id > shop id > telegram > email > anonymous_id. A contact has one user_id, so two people with different
-user_ids are never joined: the lower identifier is left out instead (it stays with whoever had it).
+Priority user_id > shop id > telegram > email > anonymous_id. A contact has one user_id of a store, so two people with
+different user_ids are never joined: the lower identifier is left out instead (it stays with whoever had it). An id of a
+customer counts within its store: one person may be a customer of two shops.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.base import stores
 from bot.base.database import insert, table
 from bot.contacts.identity import normalise
 from bot.contacts.merge import merge
@@ -20,7 +22,8 @@ from bot.tables.shop import Order
 from bot.tables.support import Ticket
 
 _PRIORITY = ("user_id", "shopify", "woocommerce", "telegram", "email", "phone", "anonymous_id")
-_LIMIT = {"user_id": 1, "shopify": 1, "woocommerce": 1}  # others 5, as Segment has it
+_ONE_EACH = ("user_id", "shopify", "woocommerce")  # of each store; of the others 5, as Segment has it
+_LIMIT = 5
 _WEEK = timedelta(days=7)
 _rows = table(Identity)
 _devices = table(DeviceUser)
@@ -41,13 +44,19 @@ class _Person:
             together = {**self.held.get(kind, {}), **values}
             if kind == "anonymous_id":  # browsers forget their cookies; only a burst is suspicious
                 together = {value: at for value, at in together.items() if at > now - _WEEK}
-            if set(values) - set(self.held.get(kind, {})) and len(together) > _LIMIT.get(kind, 5):
+            if set(values) - set(self.held.get(kind, {})) and _too_many(kind, together):
                 return False
         return True
 
     def add(self, more: Mapping[str, Mapping[str, datetime]]) -> None:
         for kind, values in more.items():
             self.held.setdefault(kind, {}).update(values)
+
+
+def _too_many(kind: str, values: Collection[str]) -> bool:
+    if kind not in _ONE_EACH:
+        return len(values) > _LIMIT
+    return len({stores.store_of(value) for value in values}) < len(values)
 
 
 async def find_or_create(

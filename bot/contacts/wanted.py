@@ -18,9 +18,9 @@ _OVER: dict[str, Any] = {"status": "cancelled", "due_at": None, "lease_until": N
 
 async def join_alerts(session: AsyncSession, keep_id: int, gone_id: int, _now: datetime) -> None:
     """Who waits for one thing twice is told once."""
-    waiting = {(row["product_id"], row["variant_id"]): row for row in await _open(session, keep_id)}
+    waiting = {_thing(row): row for row in await _open(session, keep_id)}
     for row in await _open(session, gone_id):
-        known = waiting.get((row["product_id"], row["variant_id"]))
+        known = waiting.get(_thing(row))
         if known is not None:
             second = known if row["status"] == "released" and known["status"] == "waiting" else row
             await session.execute(sa.update(_alerts).where(_alerts.c.id == second["id"]).values(_OVER))
@@ -34,3 +34,7 @@ async def end_alerts(session: AsyncSession, who: Person, _now: datetime) -> None
 async def _open(session: AsyncSession, contact_id: int) -> Sequence[sa.RowMapping]:
     mine = sa.select(_alerts).where(_alerts.c.contact_id == contact_id, _alerts.c.status.in_(_OPEN))
     return (await session.execute(mine)).mappings().all()
+
+
+def _thing(row: sa.RowMapping) -> tuple[str, str, str]:
+    return row["store"], row["product_id"], row["variant_id"]

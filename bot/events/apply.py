@@ -1,5 +1,6 @@
 """Apply events in the order they came: whose is it, what does it tell of them, then every handler in turn."""
 
+import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -20,6 +21,9 @@ log = logs.get(__name__)
 
 Handler = Callable[[AsyncSession, Happened, datetime], Awaitable[object]]
 """Told of each event once. One that answers False says "this was told before": those after it do not hear of it."""
+
+Settle = Callable[[AsyncSession, Happened], Awaitable[tuple[str, str]]]
+"""Whose the ids are that an event names, if its source did not say; and a word where that stays unclear."""
 
 _GIVE_UP = 10
 _BATCH = 200
@@ -43,6 +47,7 @@ class Applier:
         *,
         secret: str,
         double_opt_in: bool = False,
+        settle: Settle | None = None,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self.database = database
@@ -51,6 +56,7 @@ class Applier:
         self.worker = worker
         self.secret = secret
         self.double_opt_in = double_opt_in
+        self.settle = settle
 
     def kind(self) -> work.Kind:
         async def next_due() -> datetime | None:
@@ -116,15 +122,20 @@ class Applier:
             contact = await contacts.current(session, contact_id)
             contact_id = contact.id if contact and contact.status == "active" else None
         told = happened.of_row(row, contact_id)
+        found: dict[str, Any] = {}
+        if self.settle is not None and not told.store:
+            store, unclear = await self.settle(session, told)
+            told = dataclasses.replace(told, store=store)
+            found = {"store": store, "error": unclear or None}
         if contact_id is not None:
             # At once, so that a handler which asks for the events of the contact finds this one too.
             await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(contact_id=contact_id))
             await people.hear(session, self.secret, told, now, double_opt_in=self.double_opt_in)
         for handler in self.handlers:
             if await handler(session, told, now) is False:
-                return {"status": "known"}
+                return {**found, "status": "known"}
         await session.flush()
-        return {}
+        return found
 
     async def _give_back(self, session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
         mine = sa.update(_rows).where(_rows.c.id.in_([row["id"] for row in rows]), _rows.c.lease_by == self.worker)

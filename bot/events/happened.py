@@ -34,6 +34,8 @@ class NewEvent:
     body: Mapping[str, Any] = field(default_factory=dict)
     contact_id: int | None = None
     rank: Rank = field(kw_only=True)
+    store: str = ""
+    """Whose the ids are that it names, as far as its source says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Happened:
     rank: Rank
     network: str = ""
     """From which network a page's event came, see `inbound.web.peers`."""
+    store: str = ""
 
 
 def values(event: NewEvent) -> dict[str, Any]:
@@ -72,6 +75,7 @@ def values(event: NewEvent) -> dict[str, Any]:
     return {
         "source": event.source,
         "rank": event.rank,
+        "store": event.store,
         "message_id": event.message_id,
         "kind": event.kind,
         "name": event.name,
@@ -111,6 +115,7 @@ def of_row(row: Mapping[str, Any] | sa.RowMapping, contact_id: int | None) -> Ha
         anonymous_id=_text(body.get("anonymousId")),
         rank=row["rank"],
         network=str(body.get("network") or ""),
+        store=row["store"],
     )
 
 

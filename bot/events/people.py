@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
-from bot.base import answers, logs
+from bot.base import answers, logs, stores
 from bot.base.database import table
 from bot.events.happened import Happened, NewEvent, record
 from bot.tables.events import Event
@@ -38,16 +38,20 @@ async def whose(session: AsyncSession, secret: str, row: Mapping[str, Any], now:
     body = row["body"]
     user = row["source"] if row["source"] in SHOPS else "user_id"
     pairs = [(user, body.get("userId")), ("email", body.get("email")), ("anonymous_id", body.get("anonymousId"))]
-    known = [(kind, value) for kind, given in pairs if (value := contacts.normalise(kind, given)) is not None]
+    plain = [(kind, value) for kind, given in pairs if (value := contacts.normalise(kind, given)) is not None]
+    known = [
+        (kind, await contacts.of_store(session, kind, row["store"], value) if kind == user else value)
+        for kind, value in plain
+    ]
     if row["kind"] == "alias":
-        known += await _alias(session, body.get("previousId"))
+        known += await _alias(session, row["store"], body.get("previousId"))
     if not known:
         return Whose()
     if row["source"] in SHOPS and (phone := contacts.normalise("phone", (body.get("traits") or {}).get("phone"))):
         known.append(("phone", phone))
     if (one := await _one_owner(session, known)) is not None:
         return Whose(one)
-    if await contacts.was_erased(session, secret, known, row["ts"]):
+    if await contacts.was_erased(session, secret, [*known, *plain], row["ts"]):
         return Whose(erased=True)
     return Whose((await contacts.find_or_create(session, known, now)).id)
 
@@ -64,7 +68,7 @@ async def _one_owner(session: AsyncSession, known: Sequence[tuple[str, str]]) ->
     return int(owners[0]) if len(owners) == len(known) and len(set(owners)) == 1 else None
 
 
-async def _alias(session: AsyncSession, previous: object) -> list[tuple[str, str]]:
+async def _alias(session: AsyncSession, store: str, previous: object) -> list[tuple[str, str]]:
     """`alias(previousId → userId)`: the previous id is a browser's, unless we know it as a user_id.
 
     Two user_ids stay two people: anybody with a write key could otherwise claim to be somebody else.
@@ -72,10 +76,11 @@ async def _alias(session: AsyncSession, previous: object) -> list[tuple[str, str
     value = contacts.normalise("anonymous_id", previous)
     if value is None:
         return []
+    ours = stores.person(store, value)
     user = await session.scalar(
-        sa.select(_identities.c.id).where(_identities.c.kind == "user_id", _identities.c.value == value)
+        sa.select(_identities.c.id).where(_identities.c.kind == "user_id", _identities.c.value == ours)
     )
-    return [("user_id", value)] if user is not None else [("anonymous_id", value)]
+    return [("user_id", ours)] if user is not None else [("anonymous_id", value)]
 
 
 async def hear(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -27,7 +28,7 @@ async def apply(session: AsyncSession, happened: Happened, currency: str) -> boo
             return None
         cart_id = f"contact-{happened.contact_id}"  # the shop gives its carts no id: one per person
     at = lines.moment(said.get("updated_at")) or happened.ts
-    cart = await _row(session, kind, cart_id, at)
+    cart = await _row(session, happened.store, kind, cart_id, at)
     if happened.contact_id is not None and (cart.contact_id is None or at >= cart.changed_at):
         cart.contact_id = happened.contact_id
     _begin_again(cart, at)
@@ -47,13 +48,21 @@ async def apply(session: AsyncSession, happened: Happened, currency: str) -> boo
     return None
 
 
-async def _row(session: AsyncSession, kind: str, cart_id: str, at: datetime) -> Cart:
+async def _row(session: AsyncSession, store: str, kind: str, cart_id: str, at: datetime) -> Cart:
     new = {
-        "kind": kind, "cart_id": cart_id, "changed_at": at, "currency": "", "total": 0, "url": "", "items": [],
+        "store": store, "kind": kind, "cart_id": cart_id, "changed_at": at, "currency": "", "total": 0, "url": "",
+        "items": [],
     }  # fmt: skip
     await session.execute(insert(session, _rows).values(new).on_conflict_do_nothing())
-    one = select(Cart).where(col(Cart.kind) == kind, col(Cart.cart_id) == cart_id)
-    return (await session.scalars(one)).one()
+    mine = select(Cart).where(col(Cart.kind) == kind, col(Cart.cart_id) == cart_id, col(Cart.store).in_((store, "")))
+    found = {cart.store: cart for cart in (await session.scalars(mine)).all()}
+    if store and "" in found and not found[store].items:
+        # A page told of it before anybody knew of which store it is.
+        await session.delete(found[store])
+        await session.flush()
+        found[""].store = store
+        return found[""]
+    return found[store]
 
 
 def _begin_again(cart: Cart, at: datetime) -> None:
@@ -107,10 +116,15 @@ async def _known_order(session: AsyncSession, cart: Cart, completed_at: datetime
         cart.ordered_at = completed_at
         return
     column = Order.checkout_id if cart.kind == "checkout" else Order.cart_id
-    ordered = select(Order.ordered_at).where(col(column) == cart.cart_id)
+    ordered = select(Order.ordered_at).where(col(column) == cart.cart_id, _fits(Order.store, cart.store))
     if cart.contact_id is not None:
         ordered = ordered.where(col(Order.contact_id) == cart.contact_id)
     cart.ordered_at = await session.scalar(ordered.limit(1))
+
+
+def _fits(column: str, store: str) -> sa.ColumnElement[bool]:
+    """Of the same store, or of one that nobody named: what is reminded of less does no harm."""
+    return col(column).in_((store, "")) if store else sa.true()
 
 
 async def ordered(session: AsyncSession, order: Order) -> None:
@@ -124,13 +138,15 @@ async def ordered(session: AsyncSession, order: Order) -> None:
     )
     found: list[Cart] = []
     for where in own:
-        found += (await session.scalars(select(Cart).where(*where, col(Cart.ordered_at).is_(None)))).all()
+        open_ones = select(Cart).where(*where, col(Cart.ordered_at).is_(None), _fits(Cart.store, order.store))
+        found += (await session.scalars(open_ones)).all()
     if order.contact_id is not None:
         theirs = select(Cart).where(
             col(Cart.contact_id) == order.contact_id,
             col(Cart.ordered_at).is_(None),
             col(Cart.changed_at) <= order.ordered_at + _SKEW,
             col(Cart.changed_at) > order.ordered_at - timedelta(days=30),
+            _fits(Cart.store, order.store),
         )
         for cart in (await session.scalars(theirs)).all():
             if any(lines.same(one, other) for one in cart.items for other in order.items):

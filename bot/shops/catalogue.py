@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import events
-from bot.base import money
+from bot.base import money, stores
 from bot.base.database import insert, table
 from bot.events import Happened, NewEvent
 from bot.shops import lines, prices
@@ -19,6 +19,8 @@ from bot.tables.catalogue import PriceChange, StockAlert
 from bot.tables.shop import Product
 
 SOURCE = "aftercart"
+_KEY = ["product_id", "variant_id", "store"]
+_LOOSE = ("", stores.IMPORT, stores.BEFORE)
 _rows, _prices, _alerts = table(Product), table(PriceChange), table(StockAlert)
 
 TOLD = _rows.c.rank != "page"
@@ -32,22 +34,17 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
     if not product_id:
         return None
     at = lines.moment(said.get("updated_at")) or happened.ts
-    held = await _held(session, product_id)
+    await _take_in(session, happened.store, product_id, said)
+    held = await _held(session, happened.store, product_id)
     if happened.name == "Product Deleted":
         await _gone(session, happened, held, list(held), at, now)
         return None
     if "" in held and at < held[""]["updated_at"]:
         return False
-    whole = _values(said, product_id, "", lines.currency(said, currency), at)
-    variants = [one for one in said.get("variants") or [] if isinstance(one, Mapping)]
-    stated = {values["variant_id"]: values for values in (whole, *(_variant(whole, one) for one in variants))}
-    for values in stated.values():
-        put = insert(session, _rows).values(values)
-        changed = {name: put.excluded[name] for name in values if name not in ("product_id", "variant_id")}
-        await session.execute(put.on_conflict_do_update(index_elements=["product_id", "variant_id"], set_=changed))
-    known = await prices.told(session, product_id)
+    stated = await _write(session, happened, at, currency)
+    known = await prices.told(session, happened.store, product_id)
     new = [one for one in stated if one not in held or one not in known]
-    waited_for = await _waited_for(session, product_id) if new else set()
+    waited_for = await _waited_for(session, happened.store, product_id) if new else set()
     for variant_id, values in stated.items():
         await _compare_prices(session, happened, known.get(variant_id), values, now)
         before = held.get(variant_id)
@@ -60,45 +57,98 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
     return None
 
 
+async def put(session: AsyncSession, happened: Happened, currency: str) -> None:
+    """The product as this event tells it, and its prices as the first ones that are known; nobody hears of it."""
+    at = lines.moment(happened.properties.get("updated_at")) or happened.ts
+    for values in (await _write(session, happened, at, currency)).values():
+        if values["price"] is not None:
+            first = {name: values[name] for name in ("store", "product_id", "variant_id", "price", "currency")}
+            await session.execute(sa.insert(_prices).values(**first, at=at))
+
+
+async def _write(session: AsyncSession, happened: Happened, at: datetime, currency: str) -> dict[str, dict[str, Any]]:
+    """The rows of the product and its variants as the event tells them, by variant id."""
+    said = happened.properties
+    product_id = lines.text(said.get("product_id"))
+    whole = {"store": happened.store, **_values(said, product_id, "", lines.currency(said, currency), at)}
+    variants = [one for one in said.get("variants") or [] if isinstance(one, Mapping)]
+    stated = {values["variant_id"]: values for values in (whole, *(_variant(whole, one) for one in variants))}
+    for values in stated.values():
+        new = insert(session, _rows).values(values)
+        changed = {name: new.excluded[name] for name in values if name not in _KEY}
+        await session.execute(new.on_conflict_do_update(index_elements=_KEY, set_=changed))
+    return stated
+
+
 def available(row: Mapping[str, Any]) -> int | None:
     """How many can be bought: none of what is not on show, None where the shop does not count."""
     return (None if row["stock"] is None else max(0, row["stock"])) if row["published"] else 0
 
 
-async def find(session: AsyncSession, product_id: str, variant_id: str) -> Mapping[str, Any] | None:
+async def find(session: AsyncSession, store: str, product_id: str, variant_id: str) -> Mapping[str, Any] | None:
     """That variant, or the product where it has none of that id."""
-    both = sa.select(_rows).where(_rows.c.product_id == product_id, _rows.c.variant_id.in_(("", variant_id)))
+    both = sa.select(_rows).where(
+        _rows.c.product_id == product_id, _rows.c.variant_id.in_(("", variant_id)), _rows.c.store == store
+    )
     found = {row["variant_id"]: dict(row) for row in (await session.execute(both)).mappings()}
     return found.get(variant_id) or found.get("")
 
 
-async def product_of(session: AsyncSession, variant_id: str) -> str:
+async def product_of(session: AsyncSession, store: str, variant_id: str) -> str:
     """The product that has this variant, or nothing."""
-    mine = sa.select(_rows.c.product_id).where(_rows.c.variant_id == variant_id).limit(1)
+    mine = sa.select(_rows.c.product_id).where(_rows.c.variant_id == variant_id, _rows.c.store == store).limit(1)
     return await session.scalar(mine) or ""
 
 
-async def named(session: AsyncSession, product_id: str, variant_id: str) -> tuple[str, str]:
+async def named(session: AsyncSession, store: str, product_id: str, variant_id: str) -> tuple[str, str]:
     """The ids under which the catalogue has it: WooCommerce tells of a variation as of a product of its own."""
     both = sa.tuple_(_rows.c.product_id, _rows.c.variant_id).in_([(product_id, variant_id), (variant_id, "")])
-    found = {tuple(row) for row in await session.execute(sa.select(_rows.c.product_id, _rows.c.variant_id).where(both))}
+    asked = sa.select(_rows.c.product_id, _rows.c.variant_id).where(both, _rows.c.store == store)
+    found = {tuple(row) for row in await session.execute(asked)}
     alone = variant_id and (variant_id, "") in found and (product_id, variant_id) not in found
     return (variant_id, "") if alone else (product_id, variant_id)
 
 
-async def has_variants(session: AsyncSession, product_id: str) -> bool:
-    one = sa.select(_rows.c.id).where(_rows.c.product_id == product_id, _rows.c.variant_id != "").limit(1)
-    return await session.scalar(one) is not None
+async def has_variants(session: AsyncSession, store: str, product_id: str) -> bool:
+    one = sa.select(_rows.c.id).where(
+        _rows.c.product_id == product_id, _rows.c.variant_id != "", _rows.c.store == store
+    )
+    return await session.scalar(one.limit(1)) is not None
 
 
-async def _held(session: AsyncSession, product_id: str) -> dict[str, Mapping[str, Any]]:
-    rows = await session.execute(sa.select(_rows).where(_rows.c.product_id == product_id))
+async def _take_in(session: AsyncSession, store: str, product_id: str, said: Mapping[str, Any]) -> None:
+    """Rows of before its store was known, or out of a file, are the shop's if they show the same article: a page's
+    word about goods of a store that nobody named is taken as a hint of these.
+    """
+    if not store:
+        return
+    other = _rows.alias()
+    mine = sa.exists().where(other.c.product_id == product_id, other.c.store == store)
+    loose = sa.select(_rows.c.store, _rows.c.sku, _rows.c.name).where(
+        _rows.c.product_id == product_id, _rows.c.variant_id == "", _rows.c.store.in_(_LOOSE), ~mine
+    )
+    for row in await session.execute(loose):
+        alike = any(
+            row_said and row_said == lines.text(said.get(name))
+            for name, row_said in zip(("sku", "name"), row[1:], strict=True)
+        )
+        if row.store == "" or alike:
+            for rows in (_rows, _prices, _alerts):
+                moved = sa.update(rows).where(rows.c.product_id == product_id, rows.c.store == row.store)
+                await session.execute(moved.values(store=store))
+            return
+
+
+async def _held(session: AsyncSession, store: str, product_id: str) -> dict[str, Mapping[str, Any]]:
+    rows = await session.execute(sa.select(_rows).where(_rows.c.product_id == product_id, _rows.c.store == store))
     return {row["variant_id"]: dict(row) for row in rows.mappings()}
 
 
-async def _waited_for(session: AsyncSession, product_id: str) -> set[str]:
+async def _waited_for(session: AsyncSession, store: str, product_id: str) -> set[str]:
     """The variants of which somebody wants to hear when they are back."""
-    asked = sa.select(_alerts.c.variant_id).where(_alerts.c.product_id == product_id, _alerts.c.status == "waiting")
+    asked = sa.select(_alerts.c.variant_id).where(
+        _alerts.c.product_id == product_id, _alerts.c.store == store, _alerts.c.status == "waiting"
+    )
     return set((await session.scalars(asked)).all())
 
 
@@ -117,7 +167,7 @@ async def _compare_prices(
     session: AsyncSession, happened: Happened, before: Mapping[str, Any] | None, after: Mapping[str, Any], now: datetime
 ) -> None:
     """Keep a price that is new. The first one, and one in another currency, is no change of anything."""
-    new = {name: after[name] for name in ("product_id", "variant_id", "price", "currency")}
+    new = {name: after[name] for name in ("store", "product_id", "variant_id", "price", "currency")}
     if after["price"] is None or (before and (before["price"], before["currency"]) == (new["price"], new["currency"])):
         return
     await session.execute(sa.insert(_prices).values(**new, at=after["updated_at"]))
@@ -144,10 +194,13 @@ async def _tell(
     now: datetime,
 ) -> None:  # fmt: skip
     """Once for each event that told of it, however often that one is applied again."""
-    key = f"{kind}:{row['product_id']}:{row['variant_id']}:{happened.id}"
+    key = f"{kind}:{row['store']}:{row['product_id']}:{row['variant_id']}:{happened.id}"
     named = {"product_id": row["product_id"], **({"variant_id": row["variant_id"]} if row["variant_id"] else {})}
     body = {"properties": {**named, **what}}
-    await events.record(session, NewEvent(SOURCE, key, "track", name, row["updated_at"], now, body, rank=happened.rank))
+    told = NewEvent(
+        SOURCE, key, "track", name, row["updated_at"], now, body, rank=happened.rank, store=row["store"]
+    )  # fmt: skip
+    await events.record(session, told)
 
 
 def _values(said: Mapping[str, Any], product_id: str, variant_id: str, currency: str, at: datetime) -> dict[str, Any]:
@@ -167,7 +220,10 @@ def _values(said: Mapping[str, Any], product_id: str, variant_id: str, currency:
 
 def _variant(whole: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, Any]:
     said = {**whole, "price": None, "stock": None, **{key: value for key, value in one.items() if value is not None}}
-    return _values(said, whole["product_id"], lines.text(one.get("variant_id")), whole["currency"], whole["updated_at"])
+    values = _values(
+        said, whole["product_id"], lines.text(one.get("variant_id")), whole["currency"], whole["updated_at"]
+    )
+    return {"store": whole["store"], **values}
 
 
 async def learn(session: AsyncSession, happened: Happened, currency: str) -> None:
@@ -184,17 +240,20 @@ async def learn(session: AsyncSession, happened: Happened, currency: str) -> Non
         if not isinstance(one, Mapping) or not lines.text(one.get("product_id")):
             continue
         ids = lines.text(one["product_id"]), lines.text(one.get("variant_id"))
-        values = {**_values(one, ids[0], ids[1], of, happened.ts), "stock": None, "published": True}
+        values = {**_values(one, ids[0], ids[1], of, happened.ts), "store": happened.store, "stock": None,
+                  "published": True}  # fmt: skip
         await session.execute(insert(session, _rows).values(values).on_conflict_do_nothing())
 
 
-async def with_categories(session: AsyncSession, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+async def with_categories(
+    session: AsyncSession, store: str, items: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """The lines of an order with the shop's category of their products, if they lack it: Shopify's always do."""
     unknown = {line["product_id"] for line in items if line["product_id"] and not line["category"]}
     known: dict[str, str] = {}
     if unknown:
         asked = sa.select(_rows.c.product_id, _rows.c.category).where(
-            _rows.c.product_id.in_(sorted(unknown)), _rows.c.category != "", TOLD
+            _rows.c.product_id.in_(sorted(unknown)), _rows.c.store == store, _rows.c.category != "", TOLD
         )
         known = {row.product_id: row.category for row in await session.execute(asked)}
     return [{**line, "category": line["category"] or known.get(line["product_id"], "")} for line in items]

@@ -43,14 +43,18 @@ async def spent(session: AsyncSession, contact_id: int) -> Sequence[tuple[str, i
     return [(currency, int(total), orders) for currency, total, orders in rows]
 
 
-async def order_by_number(session: AsyncSession, number: str) -> Order | None:
-    """The order that a customer means by `#1001`, `1001` or the shop's own id."""
+async def orders_by_number(session: AsyncSession, number: str, limit: int = 5) -> Sequence[Order]:
+    """The orders that a person may mean by `#1001`, `1001` or the shop's own id: numbers go before ids, and several
+    stores may have one.
+    """
     plain = number.strip().removeprefix("#")
     if not plain:
-        return None
+        return []
     meant = sa.or_(col(Order.number).in_((plain, f"#{plain}")), col(Order.order_id) == plain)
     by_number_first = sa.case((col(Order.order_id) == plain, 1), else_=0)
-    return (await session.scalars(select(Order).where(meant).order_by(by_number_first).limit(1))).first()
+    found = (await session.scalars(select(Order).where(meant).order_by(by_number_first, col(Order.id)))).all()
+    numbered = [order for order in found if order.number.removeprefix("#") == plain]
+    return (numbered or found)[:limit]
 
 
 async def products(session: AsyncSession, product_ids: Collection[str]) -> Sequence[Product]:

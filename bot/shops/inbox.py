@@ -1,7 +1,7 @@
 """Webhooks as they were stored, made into events: one transaction each, and one that fails comes again later."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts, events
-from bot.base import clock, due, logs, work
+from bot.base import clock, due, logs, stores, work
+from bot.base.config import Shops
 from bot.base.database import Database, table
 from bot.events import NewEvent
 from bot.shops import lines, shopify, woocommerce
+from bot.shops.stores import know
 from bot.tables.events import WebhookDelivery
 from bot.tables.shop import Cart, Order
 
@@ -25,16 +27,20 @@ _BATCH = 100
 _rows = table(WebhookDelivery)
 _CLAIM = due.Claim(_rows, _BATCH)
 _TRANSLATE = {"shopify": shopify.translate, "woocommerce": woocommerce.translate}
+_NONE = Shops()
 _FOR_PEOPLE = ("customers/data_request", "shop/redact", "app/uninstalled")
 
 
 class Inbox:
-    """Works off `WebhookDelivery` rows. `secret` keys the address hashes that outlive a forgotten customer."""
+    """Works off `WebhookDelivery` rows. `secret` keys the address hashes that outlive a forgotten customer, `shops`
+    says which of several shops are one store.
+    """
 
-    def __init__(self, database: Database, worker: int, *, secret: str) -> None:
+    def __init__(self, database: Database, worker: int, *, secret: str, shops: Shops = _NONE) -> None:
         self.database = database
         self.worker = worker
         self.secret = secret
+        self.shops = shops
 
     def kind(self) -> work.Kind:
         async def next_due() -> datetime | None:
@@ -68,33 +74,64 @@ class Inbox:
                 await _end(session, row, values)
 
     async def _translate(self, session: AsyncSession, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        payload = msgspec.json.decode(row["body"].replace("\\u0000", ""))  # PostgreSQL keeps no NUL
-        if not isinstance(payload, dict):
-            raise ValueError("the body is no JSON object")
+        payload = _payload(row["body"])
         system, topic = row["system"], row["topic"]
+        store = self.shops.of_source(source_of(system, row["headers"]))
         if system == "shopify" and topic == "customers/redact":
-            await self._forget(session, payload, now)
+            await self._forget(session, payload, store, now)
             return {"status": "done", "body": ""}
         if system == "shopify" and topic in _FOR_PEOPLE:
             # Asks for something that only the shop's people can do (within 30 days): it stays visible for them.
             log.warning("the shop system asks for action", topic=topic, delivery_id=row["id"])
             return {"status": "done"}
-        shop = lines.text(row["headers"].get("x-shopify-shop-domain") or row["headers"].get("x-wc-webhook-source"))
-        told = _TRANSLATE[system](topic, payload, shop, row["received_at"])
+        told = _TRANSLATE[system](topic, payload, shop_of(row["headers"]), row["received_at"])
+        if told:
+            await know(session, store, now)
         for event in told:
-            await events.record(session, await _whose(session, event))
+            scoped = dataclasses.replace(event, store=store, message_id=f"{store}:{event.message_id}")
+            await events.record(session, await _whose(session, scoped))
         return {"status": "done" if told else "ignored"}
 
-    async def _forget(self, session: AsyncSession, payload: Mapping[str, Any], now: datetime) -> None:
+    async def _forget(self, session: AsyncSession, payload: Mapping[str, Any], store: str, now: datetime) -> None:
         customer = payload.get("customer")
         if not isinstance(customer, Mapping):
             raise ValueError("no customer to forget")
-        for kind, key in (("shopify", "id"), ("email", "email")):
-            contact = await contacts.find(session, kind, customer.get(key))
+        customer_id = contacts.normalise("shopify", customer.get("id"))
+        known = (("shopify", customer_id and stores.person(store, customer_id)), ("email", customer.get("email")))
+        for kind, value in known:
+            contact = await contacts.find(session, kind, value)
             if contact is not None and contact.id is not None:
                 await contacts.erase(session, self.secret, contact.id, now)
         if address := contacts.normalise("email", customer.get("email")):
             await contacts.suppress(session, self.secret, "email", address, "erased", now)
+
+
+def _payload(body: str) -> dict[str, Any]:
+    found = msgspec.json.decode(body.replace("\\u0000", ""))  # PostgreSQL keeps no NUL
+    if not isinstance(found, dict):
+        raise ValueError("the body is no JSON object")
+    return found
+
+
+def events_of(
+    system: str, topic: str, body: str, headers: Mapping[str, Any], received_at: datetime
+) -> Sequence[NewEvent]:
+    """The events of a stored delivery, as they are before they say of which store they are."""
+    return _TRANSLATE[system](topic, _payload(body), shop_of(headers), received_at)
+
+
+def shop_of(headers: Mapping[str, Any]) -> str:
+    """The shop that says it sent the webhook: its domain, or its address."""
+    return lines.text(
+        headers.get("x-shopify-shop-domain") or headers.get("shopify-shop-domain") or headers.get("x-wc-webhook-source")
+    )
+
+
+def source_of(system: str, headers: Mapping[str, Any]) -> str:
+    """The name of that shop as a store, as long as no other is declared for it."""
+    if system == "shopify":
+        return stores.of_shopify(lines.text(headers.get("x-shopify-shop-domain") or headers.get("shopify-shop-domain")))
+    return stores.of_woocommerce(lines.text(headers.get("x-wc-webhook-source")))
 
 
 async def _whose(session: AsyncSession, event: NewEvent) -> NewEvent:
@@ -106,12 +143,16 @@ async def _whose(session: AsyncSession, event: NewEvent) -> NewEvent:
     contact_id = None
     if order_id := said.get("order_id"):
         contact_id = await session.scalar(
-            sa.select(orders.c.contact_id).where(orders.c.order_id == lines.text(order_id))
+            sa.select(orders.c.contact_id).where(
+                orders.c.order_id == lines.text(order_id), orders.c.store == event.store
+            )
         )
     for kind in ("checkout", "cart"):
         if contact_id is None and (cart_id := said.get(f"{kind}_id")):
-            mine = sa.select(carts.c.contact_id).where(carts.c.kind == kind, carts.c.cart_id == lines.text(cart_id))
-            contact_id = await session.scalar(mine)
+            mine = sa.select(carts.c.contact_id).where(
+                carts.c.kind == kind, carts.c.cart_id == lines.text(cart_id), carts.c.store.in_((event.store, ""))
+            )
+            contact_id = await session.scalar(mine.order_by(carts.c.store.desc()).limit(1))
     return event if contact_id is None else dataclasses.replace(event, contact_id=contact_id)
 
 

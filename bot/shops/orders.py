@@ -5,20 +5,22 @@ A state (`Order Completed`, `Order Updated`) counts by the shop's own time of it
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot import events
+from bot.base import stores
 from bot.events import Happened, NewEvent, names
 from bot.events.people import SHOPS
 from bot.shops import carts, catalogue, lines, refunds, worth
 from bot.tables.shop import Order
 
 _STATES = ("Order Completed", "Order Updated")
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(milliseconds=999)
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _ONCE = ("Order Completed", "Order Paid", "Order Cancelled", "Order Delivered")
 _PENDING = ("pending", "authorized", "partially_paid", "on-hold", "unpaid", "open")
 _PAID = ("paid", "partially_refunded", "processing", "completed", "complete", "success")
@@ -34,6 +36,8 @@ async def apply(
     if not order_id:
         return None
     at = lines.moment(said.get("updated_at")) or happened.ts
+    if happened.store == stores.UNCLEAR:
+        return None
     order = await _row(session, order_id, lines.text(said.get("order_number")), happened, at)
     if happened.contact_id is not None and (order.contact_id is None or happened.source in SHOPS):
         order.contact_id = happened.contact_id
@@ -43,9 +47,9 @@ async def apply(
     key = _key(happened)
     known = key in order.told
     stale = _take_state(order, happened, at)
-    order.items = await catalogue.with_categories(session, order.items)
+    order.items = await catalogue.with_categories(session, order.store, order.items)
     if not known:
-        await _take_change(order, happened)
+        _take_change(order, happened)
         if key:
             order.told = [*order.told, key]
     worth.value(order, rates, currency)
@@ -54,6 +58,25 @@ async def apply(
         await carts.ordered(session, order)
     await _tell(session, order, happened, now)
     return False if known or stale else None
+
+
+def take_in(order: Order, happened: Happened, currency: str) -> None:
+    """What one event tells of the order, and nothing else: no row is looked for, nobody hears of it."""
+    said = happened.properties
+    order.number = lines.text(said.get("order_number")) or order.number
+    order.contact_id = happened.contact_id or order.contact_id
+    order.currency = lines.currency(said, order.currency or currency)
+    key = _key(happened)
+    _take_state(order, happened, lines.moment(said.get("updated_at")) or happened.ts)
+    if key not in order.told or not key:
+        _take_change(order, happened)
+        order.told = [*order.told, key] if key else order.told
+
+
+def count_as_told(order: Order) -> None:
+    """What the row shows was told long ago."""
+    shown = [name for name, at in _facts(order) if at is not None and name not in order.told]
+    order.told = [*order.told, *shown]
 
 
 def _key(happened: Happened) -> str:
@@ -68,24 +91,50 @@ def _key(happened: Happened) -> str:
 
 
 async def _row(session: AsyncSession, order_id: str, number: str, happened: Happened, at: datetime) -> Order:
-    """The order by its id, or by its number: a page often knows an order by the number that the customer reads."""
-    found = (await session.scalars(select(Order).where(col(Order.order_id) == order_id))).one_or_none()
-    if found is None:
-        by_number = col(Order.number).in_((order_id, f"#{order_id}"))
-        found = (await session.scalars(select(Order).where(by_number).limit(1))).one_or_none()
-    plain = number.removeprefix("#")
-    if found is None and plain and plain != order_id and happened.source in SHOPS:
-        told = select(Order).where(col(Order.order_id) == plain, col(Order.number) == "")
-        found = (await session.scalars(told)).one_or_none()
-        if found is not None:
-            found.order_id = order_id
+    """The order by the id that its store gave it. A number is for people: it may be another order's id."""
+    mine = select(Order).where(col(Order.order_id).in_((order_id, f"#{order_id}")), col(Order.store) == happened.store)
+    by_id = {order.order_id: order for order in (await session.scalars(mine)).all()}
+    found = by_id.get(order_id)
+    if happened.source not in SHOPS:
+        found = found or by_id.get(f"#{order_id}")  # of a file that knew no ids: there the number was all
+    elif found is not None and _is_another(found, number):
+        found.order_id = f"#{found.number.removeprefix('#')}"
+        await session.flush()
+        found = None
+    if found is None and happened.source in SHOPS:
+        found = await _from_before(session, order_id, number, happened)
     if found is None:
         ordered_at = lines.moment(happened.properties.get("created_at")) or happened.ts
         # A refund or parcel that comes first tells no state: the first one that does is never too old.
-        found = Order(order_id=order_id, ordered_at=ordered_at, changed_at=at if happened.name in _STATES else _NEVER)
+        found = Order(
+            order_id=order_id, store=happened.store, ordered_at=ordered_at,
+            changed_at=at if happened.name in _STATES else NEVER,
+        )  # fmt: skip
         session.add(found)
     found.number = number or found.number
     return found
+
+
+def _is_another(found: Order, number: str) -> bool:
+    """A row out of a file whose number stands where the shop has an id: the shop told nothing of it so far."""
+    plain, held = number.removeprefix("#"), found.number.removeprefix("#")
+    return not found.told and bool(plain and held) and plain != held and found.order_id == held
+
+
+async def _from_before(session: AsyncSession, order_id: str, number: str, happened: Happened) -> Order | None:
+    """The same order out of a file, or from before stores had names: the same number, ordered at the same moment."""
+    ordered_at = lines.moment(happened.properties.get("created_at"))
+    plain = number.removeprefix("#")
+    if ordered_at is None or not plain:
+        return None
+    alike = select(Order).where(
+        col(Order.number).in_((plain, f"#{plain}")), col(Order.ordered_at).between(ordered_at, ordered_at + _SECOND)
+    )
+    found = [one for one in (await session.scalars(alike)).all() if stores.loose(one.store)]
+    if len(found) != 1 or found[0].order_id not in (order_id, plain, f"#{plain}"):
+        return None
+    found[0].order_id, found[0].store = order_id, happened.store
+    return found[0]
 
 
 def _take_state(order: Order, happened: Happened, at: datetime) -> bool:
@@ -170,7 +219,7 @@ def _take_parcel(order: Order, said: Mapping[str, Any], at: datetime) -> None:
     order.tracking_url = lines.text(said.get("tracking_url")) or order.tracking_url
 
 
-async def _take_change(order: Order, happened: Happened) -> None:
+def _take_change(order: Order, happened: Happened) -> None:
     """The single things that happen to an order; they hold in whatever order they come."""
     said, at = happened.properties, happened.ts
     if happened.name == "Order Paid" and order.status == "pending":
@@ -187,16 +236,19 @@ async def _take_change(order: Order, happened: Happened) -> None:
         refunds.take(order, said)
 
 
-async def _tell(session: AsyncSession, order: Order, happened: Happened, now: datetime) -> None:
-    """What the row shows and nobody told yet. The event is applied like any other, and is marked as told then."""
-    facts = (
+def _facts(order: Order) -> tuple[tuple[str, datetime | None], ...]:
+    return (
         ("Order Paid", order.paid_at if order.status in ("paid", "refunded") else None),
         ("Order Cancelled", order.cancelled_at),
         ("Order Fulfilled", order.shipped_at),
         ("Order Delivered", order.delivered_at),
     )
+
+
+async def _tell(session: AsyncSession, order: Order, happened: Happened, now: datetime) -> None:
+    """What the row shows and nobody told yet. The event is applied like any other, and is marked as told then."""
     parcel = any(one.startswith("parcel:") for one in order.told)
-    for name, at in facts:
+    for name, at in _facts(order):
         if at is None or name in order.told or (name == "Order Fulfilled" and parcel):
             continue
         properties = {**happened.properties, "order_id": order.order_id, "currency": order.currency}
@@ -205,7 +257,7 @@ async def _tell(session: AsyncSession, order: Order, happened: Happened, now: da
             session,
             NewEvent(
                 source="aftercart",
-                message_id=f"order:{order.order_id}:{name.removeprefix('Order ').lower()}",
+                message_id=f"order:{order.store}:{order.order_id}:{name.removeprefix('Order ').lower()}",
                 kind="track",
                 name=name,
                 ts=at,
@@ -213,5 +265,6 @@ async def _tell(session: AsyncSession, order: Order, happened: Happened, now: da
                 body={"properties": properties},
                 contact_id=order.contact_id,
                 rank=happened.rank,
+                store=order.store,
             ),
         )

@@ -17,6 +17,9 @@ from bot.shops import lines
 from bot.tables.catalogue import PriceChange, SeenPrice
 from bot.tables.shop import Product
 
+Thing = tuple[str, str, str]
+"""Store, product, variant."""
+
 SEEN_FOR = timedelta(days=30)
 """A price seen longer ago is no longer on anybody's mind."""
 
@@ -30,25 +33,23 @@ _LINES_AT_MOST = 50
 _changes, _seen, _products = table(PriceChange), table(SeenPrice), table(Product)
 
 
-async def told(session: AsyncSession, product_id: str) -> dict[str, Mapping[str, Any]]:
+async def told(session: AsyncSession, store: str, product_id: str) -> dict[str, Mapping[str, Any]]:
     """The last price that the shop told of the product and its variants, by variant id."""
-    last = sa.select(sa.func.max(_changes.c.id)).where(_changes.c.product_id == product_id)
+    last = sa.select(sa.func.max(_changes.c.id)).where(_changes.c.product_id == product_id, _changes.c.store == store)
     rows = await session.execute(sa.select(_changes).where(_changes.c.id.in_(last.group_by(_changes.c.variant_id))))
     return {row["variant_id"]: dict(row) for row in rows.mappings()}
 
 
-async def prior(
-    session: AsyncSession, things: Collection[tuple[str, str]], within: timedelta = SEEN_FOR
-) -> dict[tuple[str, str], int]:
-    """The lowest price that held in the time before today's began, by product and variant: what a reduction must be
-    compared with by the EU's directive 98/6/EC, Art. 6a. Nothing where no price from before is known.
+async def prior(session: AsyncSession, things: Collection[Thing], within: timedelta = SEEN_FOR) -> dict[Thing, int]:
+    """The lowest price that held in the time before today's began, by store, product and variant: what a reduction must
+    be compared with by the EU's directive 98/6/EC, Art. 6a. Nothing where no price from before is known.
     """
     wanted = set(things)
-    ids = sorted({product_id for product_id, _ in wanted})
+    ids = sorted({product_id for _, product_id, _ in wanted})
     asked = sa.select(_changes).where(_changes.c.product_id.in_(ids)).order_by(_changes.c.at, _changes.c.id)
-    told: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    told: dict[Thing, list[Mapping[str, Any]]] = {}
     for row in (await session.execute(asked)).mappings():
-        told.setdefault((row["product_id"], row["variant_id"]), []).append(dict(row))
+        told.setdefault((row["store"], row["product_id"], row["variant_id"]), []).append(dict(row))
     found = {thing: _lowest(rows[:-1], rows[-1], within) for thing, rows in told.items() if thing in wanted}
     return {thing: price for thing, price in found.items() if price is not None}
 
@@ -91,7 +92,10 @@ async def note(session: AsyncSession, happened: Happened, currency: str) -> None
     if not wanted:
         return
     ids = sorted({product_id for product_id, _ in wanted})
-    known = {(row.product_id, row.variant_id): row for row in await session.execute(_HELD, {"ids": ids})}
+    known = {
+        (row.product_id, row.variant_id): row
+        for row in await session.execute(_HELD, {"ids": ids, "store": happened.store})
+    }
     seen: dict[tuple[str, str], int] = {}
     for (product_id, variant_id), price in wanted.items():
         row = known.get((product_id, variant_id)) or known.get((product_id, ""))
@@ -100,7 +104,7 @@ async def note(session: AsyncSession, happened: Happened, currency: str) -> None
         if price:
             seen[product_id, row.variant_id if row is not None else variant_id] = price
     if seen:
-        each = {"contact_id": happened.contact_id, "currency": of, "at": happened.ts}
+        each = {"contact_id": happened.contact_id, "store": happened.store, "currency": of, "at": happened.ts}
         rows = [
             {**each, "product_id": thing[0], "variant_id": thing[1], "price": seen[thing]} for thing in sorted(seen)
         ]
@@ -108,7 +112,9 @@ async def note(session: AsyncSession, happened: Happened, currency: str) -> None
 
 
 _HELD = sa.select(_products.c.product_id, _products.c.variant_id, _products.c.price, _products.c.currency).where(
-    _products.c.product_id.in_(sa.bindparam("ids", expanding=True)), _products.c.rank != "page"
+    _products.c.product_id.in_(sa.bindparam("ids", expanding=True)),
+    _products.c.store == sa.bindparam("store"),
+    _products.c.rank != "page",
 )
 
 
@@ -118,7 +124,9 @@ def _upsert(dialect: str) -> sa.Executable:
     put = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(_seen)
     changed = {name: put.excluded[name] for name in ("price", "currency", "at")}
     return put.on_conflict_do_update(
-        index_elements=["contact_id", "product_id", "variant_id"], set_=changed, where=_seen.c.at <= put.excluded.at
+        index_elements=["contact_id", "product_id", "variant_id", "store"],
+        set_=changed,
+        where=_seen.c.at <= put.excluded.at,
     )
 
 

@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 from bot.base.database import BigId
 from bot.base.due import DueRow, due_index
 from bot.base.personal import By, Delete, NotPersonal, One, Personal
-from bot.tables.columns import moment, reference, row_id
+from bot.tables.columns import moment, of_store, reference, row_id
 
 
 class PriceChange(SQLModel, table=True):
@@ -19,6 +19,7 @@ class PriceChange(SQLModel, table=True):
     __table_args__ = (sa.Index("ix_pricechange_variant", "product_id", "variant_id", "at"),)
 
     id: int | None = row_id()
+    store: str = of_store()
     product_id: str
     variant_id: str = ""
     price: int = Field(sa_type=sa.BigInteger)
@@ -30,16 +31,17 @@ class SeenPrice(SQLModel, table=True):
     """The price at which a person last saw something: in a view, in their cart, on their wish list."""
 
     __personal__ = Personal(
-        "prices seen", (By("contact_id"),), Delete(), merge=One(("product_id", "variant_id"), last="at"),
+        "prices seen", (By("contact_id"),), Delete(), merge=One(("product_id", "variant_id", "store"), last="at"),
     )  # fmt: skip
 
     __table_args__ = (
-        sa.UniqueConstraint("contact_id", "product_id", "variant_id"),
+        sa.UniqueConstraint("contact_id", "product_id", "variant_id", "store"),
         sa.Index("ix_seenprice_variant", "product_id", "variant_id", "contact_id"),
     )
 
     id: int | None = row_id()
     contact_id: int = reference("contact.id", index=False)
+    store: str = of_store()
     product_id: str
     variant_id: str = ""
     price: int = Field(sa_type=sa.BigInteger)
@@ -56,7 +58,8 @@ class StockAlert(DueRow, table=True):
     """
 
     __personal__ = Personal(
-        "stock alerts", (By("contact_id"),), rule="end_alerts", merge="alerts", ours="product_id variant_id status",
+        "stock alerts", (By("contact_id"),), rule="end_alerts", merge="alerts",
+        ours="store product_id variant_id status",
     )  # fmt: skip
 
     __table_args__ = (
@@ -67,6 +70,7 @@ class StockAlert(DueRow, table=True):
 
     id: int | None = row_id()
     contact_id: int = reference("contact.id", index=False)
+    store: str = of_store()
     product_id: str
     variant_id: str = ""
     status: str = "waiting"
@@ -86,10 +90,11 @@ class CatalogueWatch(DueRow, table=True):
 
     __personal__ = NotPersonal("changes of the catalogue")
 
-    __table_args__ = (sa.UniqueConstraint("kind", "product_id", "variant_id"), due_index("cataloguewatch"))
+    __table_args__ = (sa.UniqueConstraint("kind", "product_id", "variant_id", "store"), due_index("cataloguewatch"))
 
     id: int | None = row_id()
     kind: str
+    store: str = of_store()
     product_id: str
     variant_id: str = ""
     since: datetime = moment()

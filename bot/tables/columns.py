@@ -31,6 +31,11 @@ def json_value(default: Any = dict, *, empty: str | None = None) -> Any:
     return Field(default_factory=default, sa_type=Json, sa_column_kwargs=more)
 
 
+def of_store() -> Any:
+    """Whose the id beside it is (`shopify:x.myshopify.com`, see bot/base/stores.py); empty where nobody said."""
+    return Field(default="", sa_column_kwargs={"server_default": ""})
+
+
 def long_text(default: str = "") -> Any:
     return Field(default=default, sa_type=sa.Text)
 

@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from bot.base.due import DueRow, due_index
 from bot.base.personal import By, Delete, Keeps, Personal, blank
-from bot.tables.columns import json_value, long_text, moment, reference, row_id, source_rank
+from bot.tables.columns import json_value, long_text, moment, of_store, reference, row_id, source_rank
 
 ASIDE = "status IN ('failed', 'refused')"
 """Events that somebody should look at, in the words of their index."""
@@ -21,12 +21,12 @@ class Event(DueRow, table=True):
     corrected time at which it happened, `received_at` ours. `contact_id` is filled when it is applied. `kind` is track,
     identify, page, screen, group or alias. `body` keeps ids, traits, properties and context as they came. `status` is
     new, done, known (told before by another source), refused (`error` says why), erased (of a forgotten person) or
-    failed.
+    failed. `store` is whose ids it names: said by its source, or found when it is applied.
     """
 
     __personal__ = Personal(
         "events", (By("contact_id"),), blank(body={}, error=None), raw="body", raw_if={"contact_id": None},
-        ours="source rank message_id kind name status",
+        ours="source rank store message_id kind name status",
         keeps=(Keeps("events", blank(body={}, error=None), "received_at", only={"due_at": None}),),
     )  # fmt: skip
 
@@ -40,6 +40,7 @@ class Event(DueRow, table=True):
     id: int | None = row_id()
     source: str
     rank: str = source_rank()
+    store: str = of_store()
     message_id: str
     kind: str = "track"
     name: str = ""

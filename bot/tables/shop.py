@@ -1,4 +1,7 @@
-"""What the shop told us: products, carts and checkouts, orders. Amounts are in the smallest unit of `currency`."""
+"""What the shop told us: products, carts and checkouts, orders. Amounts are in the smallest unit of `currency`.
+
+An id counts within its `store` only: another shop has a product, a cart or an order of the same id.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -7,9 +10,18 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.personal import By, NotPersonal, Personal, blank
-from bot.tables.columns import json_value, moment, reference, row_id
+from bot.tables.columns import json_value, moment, of_store, reference, row_id
 
 _UNVALUED = sa.text("net IS NULL")
+
+
+class Store(SQLModel, table=True):
+    """A store that was heard of. While there is only one, ids that come without a store are of it."""
+
+    __personal__ = NotPersonal("the shop's own stores")
+
+    name: str = Field(primary_key=True)
+    heard_at: datetime = moment()
 
 
 class Product(SQLModel, table=True):
@@ -20,9 +32,13 @@ class Product(SQLModel, table=True):
 
     __personal__ = NotPersonal("the shop's goods")
 
-    __table_args__ = (sa.UniqueConstraint("product_id", "variant_id"), sa.Index("ix_product_variant", "variant_id"))
+    __table_args__ = (
+        sa.UniqueConstraint("product_id", "variant_id", "store"),
+        sa.Index("ix_product_variant", "variant_id"),
+    )
 
     id: int | None = row_id()
+    store: str = of_store()
     product_id: str
     variant_id: str = ""
     rank: str = Field(default="shop", sa_column_kwargs={"server_default": "shop"})
@@ -47,11 +63,15 @@ class Cart(SQLModel, table=True):
     told whole: single additions and removals from before are in it already.
     """
 
-    __personal__ = Personal("carts", (By("contact_id"),), blank(url=""), ours="kind cart_id currency items")
+    __personal__ = Personal("carts", (By("contact_id"),), blank(url=""), ours="store kind cart_id currency items")
 
-    __table_args__ = (sa.UniqueConstraint("kind", "cart_id"), sa.Index("ix_cart_contact", "contact_id", "changed_at"))
+    __table_args__ = (
+        sa.UniqueConstraint("kind", "cart_id", "store"),
+        sa.Index("ix_cart_contact", "contact_id", "changed_at"),
+    )
 
     id: int | None = row_id()
+    store: str = of_store()
     kind: str
     cart_id: str
     contact_id: int | None = reference("contact.id", null=True, index=False)
@@ -78,18 +98,19 @@ class Order(SQLModel, table=True):
 
     __personal__ = Personal(
         "orders", (By("contact_id"),), blank(tracking_number="", tracking_url=""),
-        ours="order_id number cart_id checkout_id status parcel carrier currency items told",
+        ours="store order_id number cart_id checkout_id status parcel carrier currency items told",
     )  # fmt: skip
 
     __tablename__ = "orders"
     __table_args__ = (
-        sa.UniqueConstraint("order_id"),
+        sa.UniqueConstraint("order_id", "store"),
         sa.Index("ix_orders_contact", "contact_id", "ordered_at", "status", "net"),
         sa.Index("ix_orders_number", "number"),
         sa.Index("ix_orders_unvalued", "id", sqlite_where=_UNVALUED, postgresql_where=_UNVALUED),
     )
 
     id: int | None = row_id()
+    store: str = of_store()
     order_id: str
     number: str = ""
     contact_id: int | None = reference("contact.id", null=True, index=False)

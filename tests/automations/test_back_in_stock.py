@@ -350,10 +350,10 @@ async def test_a_row_at_fault_moves_away_and_the_others_are_told(
         await shop.happens("Product Updated", "", product_id="mug", name="Mug", price=9, currency="EUR", stock=stock)
     release = on_catalogue.alerts.release
 
-    async def broken(session: Any, product_id: str, *more: Any) -> int:
-        if product_id == "shirt":
+    async def broken(session: Any, thing: tuple[str, str, str], *more: Any) -> int:
+        if thing[1] == "shirt":
             raise RuntimeError("a fault of this product alone")
-        return await release(session, product_id, *more)
+        return await release(session, thing, *more)
 
     monkeypatch.setattr(on_catalogue.alerts, "release", broken)
     shop.now += 11 * MINUTE

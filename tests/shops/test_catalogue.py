@@ -75,12 +75,12 @@ async def test_what_is_taken_off_cannot_be_bought_and_what_is_not_counted_always
 
 async def test_the_lowest_price_is_the_one_of_the_thirty_days_before(database: Database) -> None:
     intake = Intake(database)
-    lamp = ("lamp", "")
+    lamp = ("", "lamp", "")
     found = []
     for day, price in ((0, 10), (5, 30), (40, 25), (50, 28), (60, 20)):
         await _told(intake, NOON + day * DAY, price=price)
         async with database.reading() as session:
-            found.append((await prices.prior(session, [lamp, ("mug", "")])).get(lamp))
+            found.append((await prices.prior(session, [lamp, ("", "mug", "")])).get(lamp))
     assert found == [None, 1000, 3000, 2500, 2500]
 
 

@@ -26,7 +26,11 @@ async def test_an_order_becomes_a_customer_and_an_order(database: Database) -> N
     assert [line["name"] for line in order.items] == ["Green kettle", "Mountain tea 100 g"]
     assert (contact.first_name, contact.country, contact.language) == ("Ada", "DE", "en")
     known = {(one.kind, one.value) for one in await intake.rows(Identity)}
-    assert known == {("shopify", "207119551"), ("email", "ada@example.org"), ("phone", "49301234567")}
+    assert known == {
+        ("shopify", "shopify:goods.myshopify.com:customer:207119551"),
+        ("email", "ada@example.org"),
+        ("phone", "49301234567"),
+    }
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

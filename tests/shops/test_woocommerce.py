@@ -75,7 +75,9 @@ async def test_customers_and_products_are_kept(database: Database) -> None:
     await intake.deliver("woocommerce", "product.updated", payload("woocommerce_product"))
     contact, product = await intake.one(Contact), await intake.one(Product)
     assert (contact.first_name, contact.country) == ("Ada", "DE")
-    assert ("woocommerce", "25") in {(one.kind, one.value) for one in await intake.rows(Identity)}
+    assert ("woocommerce", "woocommerce:goods.myshopify.com:customer:25") in {
+        (one.kind, one.value) for one in await intake.rows(Identity)
+    }
     assert (product.product_id, product.price, product.stock, product.category) == ("93", 4900, 3, "Kettles")
 
 

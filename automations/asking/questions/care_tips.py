@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from automations.asking import matter
 from automations.asking.conditions import condition
 from automations.asking.facts import Person
 from automations.asking.matter import Case
@@ -26,7 +27,7 @@ def not_taught_in(person: Person, case: Case, within: timedelta) -> bool:
     return not any(
         told["flow"] == case.flow
         and told["category"] == case.context.get("category")
-        and told["order_id"] != case.context.get("order_id")
+        and not matter.same(told, case.context, "order_id")
         and told["at"] > case.now - within
         for told in person.taught
     )

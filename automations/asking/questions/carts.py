@@ -40,9 +40,9 @@ def something_to_show(person: Person, case: Case, _value: Any) -> bool:
 def not_just_bought(person: Person, case: Case, within: timedelta) -> bool:
     """No paid order of that time contains a product of the cart."""
     cart = matter.the_cart(person, case)
-    mine = {str(item.get("product_id")) for item in cart["items"]} if cart else set()
+    mine = cart["items"] if cart else []
     return not any(
         order["paid_at"] and order["paid_at"] > case.now - within and order["status"] != "cancelled"
-        and mine & {str(item.get("product_id")) for item in order["items"]}
+        and any(matter.same(one, item, "product_id") for one in mine for item in order["items"])
         for order in person.orders
     )  # fmt: skip

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.asking import matter
 from automations.asking.conditions import condition
-from automations.asking.facts import HANDED, Person, Products, Row, loads
+from automations.asking.facts import HANDED, Person, Products, Row, loads, of_one_store
 from automations.asking.matter import Case
 from bot.base import clock
 from bot.base.database import table
@@ -84,8 +84,8 @@ async def _drops_told(session: AsyncSession, people: dict[int, Person], ids: Seq
         people[row.contact_id].more["mailed"].append((row.flow, row.handed_at))
 
 
-def _name(row: Row) -> tuple[str, str]:
-    return row["product_id"], row["variant_id"]
+def _name(row: Row) -> prices.Thing:
+    return row["store"], row["product_id"], row["variant_id"]
 
 
 async def _rows_of(session: AsyncSession, product_ids: set[str]) -> list[Row]:
@@ -133,7 +133,7 @@ def alert_closed(person: Person, case: Case, _value: Any) -> bool:
 
 
 def _bought(person: Person, case: Case, *, whole_product: bool) -> bool:
-    thing = {name: str(case.context.get(name) or "") for name in ("product_id", "variant_id")}
+    thing = {name: str(case.context.get(name) or "") for name in ("product_id", "variant_id", "store")}
     return any(
         _is(item, thing, whole_product=whole_product)
         for order in matter.ordered_since(person, case.anchor_ts, {})
@@ -144,6 +144,8 @@ def _bought(person: Person, case: Case, *, whole_product: bool) -> bool:
 
 def _is(item: Row, thing: Mapping[str, str], *, whole_product: bool) -> bool:
     product_id, variant_id = str(item.get("product_id") or ""), str(item.get("variant_id") or "")
+    if not of_one_store(item, thing):
+        return False
     if not thing["variant_id"] and variant_id == thing["product_id"]:
         return True  # a variant that is a product of its own
     return product_id == thing["product_id"] and (whole_product or variant_id in ("", thing["variant_id"])

@@ -28,27 +28,27 @@ def no_recent_order(person: Person, case: Case, within: timedelta) -> bool:
 
 @condition("orders", reason="not_paid")
 def order_paid(person: Person, case: Case, _value: Any) -> bool:
-    order = person.order(case.context.get("order_id"))
+    order = person.order(case.context)
     return bool(order and order["paid_at"])
 
 
 @condition("orders", reason="order_cancelled")
 def order_not_cancelled(person: Person, case: Case, _value: Any) -> bool:
-    order = person.order(case.context.get("order_id"))
+    order = person.order(case.context)
     return bool(order and order["status"] not in ("cancelled", "refunded"))
 
 
 @condition("orders")
 def order_gone(person: Person, case: Case, _value: Any) -> bool:
     """For `exit`: the order, or what it had of this category, was cancelled or went back."""
-    order = person.order(case.context.get("order_id"))
+    order = person.order(case.context)
     return bool(order) and not (order_not_cancelled(person, case, None) and line_not_refunded(person, case, None))
 
 
 @condition("orders", reason="refunded")
 def line_not_refunded(person: Person, case: Case, _value: Any) -> bool:
     """Something of the care category was kept; without a category, anything of the order."""
-    order = person.order(case.context.get("order_id"))
+    order = person.order(case.context)
     category = case.context.get("category")
     return bool(order and any(category in (None, case.care.category_of(item)) for item in matter.kept(order)))
 
@@ -56,6 +56,6 @@ def line_not_refunded(person: Person, case: Case, _value: Any) -> bool:
 @condition("orders", reason="other_category", value=str.strip)
 def order_has(person: Person, case: Case, category: str) -> bool:
     """Something of that category was bought and kept: the shop's own name for it, or a part of it."""
-    order = person.order(case.context.get("order_id"))
+    order = person.order(case.context)
     names = [str(item.get("category") or "").lower() for item in matter.kept(order)] if order else []
     return any(category.lower() in name for name in names)

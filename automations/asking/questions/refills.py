@@ -45,7 +45,7 @@ def of_family(order: Row, context: Mapping[str, Any]) -> list[Row]:
 
 
 def the_lines(person: Person, case: Case) -> list[Row]:
-    order = person.order(case.context.get("order_id"))
+    order = person.order(case.context)
     return of_family(order, case.context) if order else []
 
 
@@ -55,7 +55,7 @@ def family_bought(person: Person, case: Case, _value: Any) -> bool:
     since = clock.parse(str(case.context["ordered_at"]))
     return any(
         order["ordered_at"] > since
-        and order["order_id"] != case.context.get("order_id")
+        and not matter.same(order, case.context, "order_id")
         and of_family(order, case.context)
         for order in person.orders
     )
@@ -106,7 +106,7 @@ def family_subscribed(person: Person, case: Case, _value: Any) -> bool:
 
 @loads("refills told")
 async def _told(session: AsyncSession, people: dict[int, Person], ids: Sequence[int], now: datetime) -> None:
-    """Which orders and families a mail of which flow was about: (flow, order, family)."""
+    """Which orders and families a mail of which flow was about: (flow, store, order, family)."""
     told = (
         sa.select(_messages.c.contact_id, _messages.c.flow, _enrolments.c.context)
         .join(_enrolments, _enrolments.c.id == _messages.c.enrolment_id)
@@ -115,11 +115,12 @@ async def _told(session: AsyncSession, people: dict[int, Person], ids: Sequence[
     for person in people.values():
         person.more["refills told"] = set()
     for row in await session.execute(told):
-        about = (row.flow, row.context.get("order_id"), row.context.get("family"))
+        about = (row.flow, row.context.get("store"), row.context.get("order_id"), row.context.get("family"))
         people[row.contact_id].more["refills told"].add(about)
 
 
 @condition("refills told", reason="not_told")
 def told_of_refill(person: Person, case: Case, _value: Any) -> bool:
     """The mail before left: a reminder reminds of something."""
-    return (case.flow, case.context.get("order_id"), case.context.get("family")) in person.more["refills told"]
+    names = [case.context.get(name) for name in ("store", "order_id", "family")]
+    return (case.flow, *names) in person.more["refills told"]

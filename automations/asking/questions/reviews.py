@@ -46,12 +46,12 @@ class Mailed:
 async def _reviewed(session: AsyncSession, people: dict[int, Person], ids: Sequence[int], now: datetime) -> None:
     for person in people.values():
         person.more["reviewed"] = []
-    told = sa.select(_events.c.contact_id, _events.c.ts, _events.c.body).where(
+    told = sa.select(_events.c.contact_id, _events.c.ts, _events.c.store, _events.c.body).where(
         facts.among(_events.c.contact_id, ids), _events.c.name == "Product Reviewed", _events.c.ts > now - _LOOK_BACK
     )
     for row in await session.execute(told):
         product_id = str((row.body.get("properties") or {}).get("product_id") or "")
-        people[row.contact_id].more["reviewed"].append((product_id, row.ts))
+        people[row.contact_id].more["reviewed"].append({"product_id": product_id, "store": row.store, "at": row.ts})
 
 
 @loads("mailed")
@@ -85,17 +85,17 @@ async def _answered(session: AsyncSession, people: dict[int, Person], ids: Seque
 
 def to_review(person: Person, case: Case) -> list[Row]:
     """The lines of the order that were kept and not reviewed since, each product once."""
-    order = person.order(str(case.context.get("order_id") or ""))
+    order = person.order(case.context)
     if order is None:
         return []
-    done = {product_id for product_id, at in person.more["reviewed"] if at >= order["ordered_at"]}
+    done = [one for one in person.more["reviewed"] if one["at"] >= order["ordered_at"]]
     left = {str(item.get("product_id") or ""): item for item in reversed(matter.kept(order))}
-    return [item for product_id, item in reversed(left.items()) if product_id not in done]
+    return [item for item in reversed(left.values()) if not any(matter.same(one, item, "product_id") for one in done)]
 
 
 @condition("orders", reason="refunded")
 def something_kept(person: Person, case: Case, _value: Any) -> bool:
-    order = person.order(str(case.context.get("order_id") or ""))
+    order = person.order(case.context)
     return bool(order and matter.kept(order))
 
 

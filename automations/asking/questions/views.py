@@ -17,7 +17,7 @@ def viewed_twice_in(person: Person, case: Case, within: timedelta) -> bool:
         return False
     recent = [view for view in person.views if view["ts"] >= person.views[0]["ts"] - within]
     for key in ("product_id", "category"):
-        seen = [str(view[key]) for view in recent if view.get(key)]
+        seen = [(view["store"], str(view[key])) for view in recent if view.get(key)]
         if len(seen) > len(set(seen)):
             return True
     return False

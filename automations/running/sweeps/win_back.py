@@ -45,8 +45,8 @@ async def sweep(turn: Turn) -> int:
         after = rows[-1]["contact_id"]
 
 
-def _about(lapsed: Mapping[int, str], person: Person) -> Iterator[Mapping[str, Any]]:
-    yield {"order_id": lapsed[person.id]}
+def _about(lapsed: Mapping[int, Mapping[str, str]], person: Person) -> Iterator[Mapping[str, Any]]:
+    yield lapsed[person.id]
 
 
 async def _may_be_mailed(turn: Turn, session: AsyncSession, people: Collection[Person]) -> Collection[int]:
@@ -82,14 +82,15 @@ def _may_be(row: Mapping[str, Any], trigger: Trigger, now: datetime) -> bool:
 
 async def _lapsed(
     session: AsyncSession, contact_ids: Collection[int], trigger: Trigger, now: datetime
-) -> dict[int, str]:
+) -> dict[int, Mapping[str, str]]:
     """By contact, the last order of those who are late now: by twice the pace they used to have, `quiet` at least."""
-    paid = sa.select(_orders.c.contact_id, _orders.c.order_id, _orders.c.ordered_at).where(
+    paid = sa.select(_orders.c.contact_id, _orders.c.store, _orders.c.order_id, _orders.c.ordered_at).where(
         _orders.c.contact_id.in_(sorted(contact_ids)), _orders.c.status == "paid"
     )
-    orders: dict[int, list[tuple[datetime, str]]] = defaultdict(list)
+    orders: dict[int, list[tuple[datetime, Mapping[str, str]]]] = defaultdict(list)
     for row in await session.execute(paid.order_by(_orders.c.ordered_at, _orders.c.id)):
-        orders[row.contact_id].append((row.ordered_at, row.order_id))
+        about = {"order_id": row.order_id, **({"store": row.store} if row.store else {})}
+        orders[row.contact_id].append((row.ordered_at, about))
     return {
         contact_id: mine[-1][1] for contact_id, mine in orders.items() if _late([at for at, _ in mine], trigger, now)
     }

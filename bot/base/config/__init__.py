@@ -8,7 +8,7 @@ from bot.base.config.escalation import LadderStep
 from bot.base.config.mailbox import ImapServer
 from bot.base.config.reading import keys, load, section_of
 from bot.base.config.routing import Department
-from bot.base.config.sections import Cap, Config, Shop, SmtpServer
+from bot.base.config.sections import Cap, Config, Shop, Shops, SmtpServer
 from bot.base.config.standing import Rate, Rfm, Tier
 from bot.base.config.support import Hours, NamedHours, SlaGoal, SlaPolicy, SpecialDay, Support
 from bot.base.config.types import LANGUAGES
@@ -25,6 +25,7 @@ __all__ = [
     "Rate",
     "Rfm",
     "Shop",
+    "Shops",
     "SlaGoal",
     "SlaPolicy",
     "SmtpServer",

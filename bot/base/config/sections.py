@@ -15,11 +15,12 @@ from pydantic import (
 )
 
 from bot.base import clock, hosts
-from bot.base.config.events import Events
+from bot.base.config.events import EventKey, Events
 from bot.base.config.limits import SignUpLimits
 from bot.base.config.mailbox import Mailbox
 from bot.base.config.sending import Hook, Pool, named_once
 from bot.base.config.standing import Rates, Rfm, Tier, in_order
+from bot.base.config.stores import Store, apart
 from bot.base.config.support import Support
 from bot.base.config.topics import SHIPPED, Topic
 from bot.base.config.types import Currency, Duration, Host, HttpUrl, Language, Network, Section, Timezone
@@ -152,6 +153,15 @@ class ShopSystem(Section):
 class Shops(Section):
     shopify: ShopSystem = ShopSystem()
     woocommerce: ShopSystem = ShopSystem()
+    stores: Annotated[tuple[Store, ...], AfterValidator(apart)] = ()
+
+    def store(self, name: str) -> str:
+        """The store of that name as rows name it; a name that is not declared is one of its own."""
+        return next((one.key for one in self.stores if one.name == name), name)
+
+    def of_source(self, name: str) -> str:
+        """The store whose webhooks come from there (`woocommerce:shop.example`)."""
+        return next((one.key for one in self.stores if name in one.sources), name)
 
 
 def _quiet_hours(value: object) -> tuple[time, time] | None:
@@ -241,6 +251,22 @@ class Config(Section):
     automations: Automations = Automations()
     templates: Templates = Templates()
     source: Path | None = Field(None, exclude=True)
+
+    @property
+    def event_keys(self) -> tuple[EventKey, ...]:
+        """Every key for events, each with its store as rows name it."""
+        return tuple(
+            one.model_copy(update={"store": self.shops.store(one.store) if one.store else ""})
+            for one in self.events.known_keys
+        )
+
+    @model_validator(mode="after")
+    def _stores_are_declared(self) -> "Config":
+        names = {one.name for one in self.shops.stores}
+        for key in self.events.keys:
+            if key.store and key.store not in names:
+                raise ValueError(f"the key {key.name} names the store {key.store}, which no [[shops.stores]] declares")
+        return self
 
     @property
     def staff_groups(self) -> tuple[int, ...]:

@@ -12,6 +12,10 @@ class Cells:
 
     line: Line
     places: Mapping[str, int]
+    store: str = ""
+    """Whose the ids in it are."""
+    named: bool = False
+    """Whether it was said so, and not found by us."""
 
     def __getitem__(self, field: str) -> str:
         at = self.places.get(field)

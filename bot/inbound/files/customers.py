@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
-from bot.base import clock
+from bot.base import clock, stores
 from bot.base.ground import Ground
 from bot.contacts import profile
 from bot.inbound.files import columns, people, values
@@ -51,7 +51,9 @@ def identities(line: Cells) -> list[tuple[str, str]]:
         if text and known is None and kind == "email":
             raise ValueError(f"{text!r} is not an e-mail address")
         if known is not None:
-            found.append((kind, known))
+            # The number of an account is the same in pages and files, unless it is said of which store it is.
+            scoped = kind in ("shopify", "woocommerce") or (kind == "user_id" and line.named)
+            found.append((kind, stores.person(line.store, known) if scoped else known))
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock
@@ -16,6 +17,7 @@ from bot.tables.shop import Order
 KNOWN = columns.ORDERS
 ONE_OF = ("order_id", "number")
 _rows = table(Order)
+_KEY = ["order_id", "store"]
 _STATUS = {
     "paid": "paid", "partially refunded": "paid", "partially_refunded": "paid", "processing": "paid",
     "completed": "paid", "wc-completed": "paid", "wc-processing": "paid", "已付款": "paid", "已完成": "paid",
@@ -47,11 +49,30 @@ async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], no
         else:
             rows.append({**row, "contact_id": buyer.contact_id if buyer else None})
     if rows:
+        rows = await _with_ids(session, rows)
         new = insert(session, _rows)
-        kept = {name: new.excluded[name] for name in rows[0] if name != "order_id"}
+        kept = {name: new.excluded[name] for name in rows[0] if name not in _KEY}
         older = _rows.c.changed_at <= new.excluded.changed_at
-        await session.execute(new.on_conflict_do_update(index_elements=["order_id"], set_=kept, where=older), rows)
+        await session.execute(new.on_conflict_do_update(index_elements=_KEY, set_=kept, where=older), rows)
     return refused
+
+
+async def _with_ids(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A file without ids names orders by their numbers: those are no ids, but may be known with one."""
+    nameless = {row["number"].lstrip("#") for row in rows if not row["order_id"]}
+    wanted = sorted(nameless | {f"#{number}" for number in nameless})
+    asked = sa.select(_rows.c.number, _rows.c.order_id).where(
+        _rows.c.number.in_(wanted), _rows.c.store == rows[0]["store"]
+    )
+    known: dict[str, set[str]] = {}
+    for number, order_id in await session.execute(asked) if nameless else ():
+        known.setdefault(number.lstrip("#"), set()).add(order_id)
+    found = []
+    for row in rows:
+        plain = row["number"].lstrip("#")
+        ids = known.get(plain, set())
+        found.append(row if row["order_id"] else {**row, "order_id": ids.pop() if len(ids) == 1 else f"#{plain}"})
+    return found
 
 
 def _grouped(lines: Sequence[Cells]) -> dict[str, list[Cells]]:
@@ -87,7 +108,8 @@ def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, A
         line["fulfilment"].lower() in ("fulfilled", "shipped", "已发货") or line["status"].lower() == "completed"
     )
     return {
-        "order_id": values.key(line["order_id"]) or line["number"].lstrip("#"),
+        "store": line.store,
+        "order_id": values.key(line["order_id"]),
         "number": line["number"] or values.key(line["order_id"]),
         "status": status,
         "parcel": "shipped" if shipped or fulfilled else "none",

@@ -32,7 +32,8 @@ async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], no
         new = insert(session, _rows)
         kept = {name: new.excluded[name] for name in _given(lines[0]) | {"updated_at"}}
         await session.execute(
-            new.on_conflict_do_update(index_elements=["product_id", "variant_id"], set_=kept), list(read.values())
+            new.on_conflict_do_update(index_elements=["product_id", "variant_id", "store"], set_=kept),
+            list(read.values()),
         )
     return refused
 
@@ -54,6 +55,7 @@ def _product(line: Cells, ground: Ground, now: datetime) -> dict[str, Any]:
         product_id, variant_id = parent, product_id
     currency = (line["currency"] or ground.config.shop.currency).upper()
     return {
+        "store": line.store,
         "product_id": product_id,
         "variant_id": variant_id,
         "sku": line["sku"],

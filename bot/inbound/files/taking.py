@@ -4,6 +4,7 @@ import csv
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,12 +12,13 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.base import clock, paths
+from bot.base import clock, paths, stores
 from bot.base.database import Database
 from bot.base.ground import Ground
 from bot.inbound.files import columns, customers, orders, products, suppressions
 from bot.inbound.files.batches import Cells, Refused
 from bot.inbound.files.csv_lines import Line, Sheet
+from bot.shops import stores as shop_stores
 
 SUBJECTS: Mapping[str, ModuleType] = {
     "customers": customers, "products": products, "orders": orders, "suppressions": suppressions
@@ -36,6 +38,7 @@ class Report:
     lines: int = 0
     refused: int = 0
     refused_file: Path | None = None
+    store: str = ""
     reasons: dict[str, int] = field(default_factory=dict)
     notes: dict[str, int] = field(default_factory=dict)
     """What is worth a word about lines that were taken."""
@@ -53,18 +56,23 @@ async def take(
     progress: Callable[[int], None] = lambda _done: None,
     *,
     dry: bool = False,
+    store: str = "",
 ) -> Report:
     """Write the facts of a file down. Running it again, or after a crash in the middle, does no harm.
 
-    `dry` says what would come of it, and keeps nothing.
+    `dry` says what would come of it, and keeps nothing. `store` is whose the ids are; if it is not said, the only store
+    that is known, else one for files alone.
     `progress` hears how many bytes are done. Raises FindingsError if the columns are not there.
     """
     module = SUBJECTS[subject]
     places = columns.places(sheet.header, module.KNOWN)
     columns.need(paths.shown(sheet.path), places, *module.ONE_OF, known=module.KNOWN)
-    report, refusals = Report(), _Refusals(sheet)
+    whose = await _store(database, store, dry=dry)
+    report, refusals = Report(store=whose), _Refusals(sheet)
     try:
-        for batch, done in _batches(sheet, places, getattr(module, "key", None)):
+        for batch, done in _batches(
+            sheet, partial(Cells, places=places, store=whose, named=bool(store)), getattr(module, "key", None)
+        ):
             broken = [Refused(cells, cells.line.error) for cells in batch if cells.line.error]
             sound = [cells for cells in batch if not cells.line.error]
             refused = broken + (await _write(database, ground, module.take, sound, dry=dry) if sound else [])
@@ -76,6 +84,13 @@ async def take(
     finally:
         report.refused_file, report.reasons = refusals.close()
     return report
+
+
+async def _store(database: Database, named: str, *, dry: bool) -> str:
+    async with database.transaction() as session:
+        if named and not dry:
+            await shop_stores.know(session, named, clock.now())
+        return named or await shop_stores.only(session) or stores.IMPORT
 
 
 def _note(
@@ -109,12 +124,12 @@ async def _write(
 
 
 def _batches(
-    sheet: Sheet, places: Mapping[str, int], key: Callable[[Cells], str] | None
+    sheet: Sheet, cells_of: Callable[[Line], Cells], key: Callable[[Cells], str] | None
 ) -> Iterator[tuple[list[Cells], int]]:
     """Batches of about `_BATCH` lines; lines with the same `key` that follow each other stay together."""
     batch: list[Cells] = []
     for line, done in sheet.lines():
-        cells = Cells(line, places)
+        cells = cells_of(line)
         full = len(batch) >= _BATCH
         if full and (key is None or line.error or batch[-1].line.error or key(cells) != key(batch[-1])):
             yield batch, done

@@ -90,6 +90,7 @@ class _Door:
         for item in call.items:
             try:
                 event = segment_calls.event(call, item, sender.name, sender.rank, received_at)
+                event = dataclasses.replace(event, store=sender.store)
                 self._check(event, request)
                 events.append(self._of_a_page(event, request) if event.rank == "page" else event)
             except segment_calls.Refused as error:

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from bot.base import clock, logs, work
 from bot.base.database import Database, insert, table
+from bot.base.stores import of_woocommerce
 from bot.inbound.web import each_request
 from bot.shops import lines, woocommerce
 from bot.tables.events import WebhookDelivery
@@ -101,7 +102,8 @@ class _Door:
         topic = headers.get("x-wc-webhook-topic", "")
         # The delivery id is the same for two orders in one second; the content tells them apart.
         identity, changed = woocommerce.resource(payload)
-        key = f"{topic}:{identity}:{changed}:{sha256(body).hexdigest()[:32]}"
+        site = of_woocommerce(headers.get("x-wc-webhook-source", ""))
+        key = f"{site}:{topic}:{identity}:{changed}:{sha256(body).hexdigest()[:32]}"
         return await self._store(request, body, system="woocommerce", topic=topic, delivery_key=key, event_key=None)
 
     async def _store(self, request: Request, body: bytes, **columns: Any) -> Response:

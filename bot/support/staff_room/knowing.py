@@ -32,20 +32,26 @@ async def ticket_of(session: AsyncSession, said: typed.Typed) -> Ticket | None:
 async def _orders(session: AsyncSession, said: typed.Typed) -> str:
     desk = said.desk
     if said.words:
-        order = await facts.order_by_number(session, said.words)
-        if order is None:
+        found = await facts.orders_by_number(session, said.words)
+        if not found:
             return desk.staff("staff.orders.unknown", number=said.words[:40])
-        words = [_told(desk, order, said.now)]
-        owner = await session.get(Contact, order.contact_id) if order.contact_id else None
-        if owner is not None and (said.ticket is None or owner.id != said.ticket.contact_id):
-            words.append(desk.staff("staff.orders.of", who=staff_card.customer_name(desk, owner)))
-        return "\n".join(words)
+        return "\n\n".join([await _whose(session, said, order, several=len(found) > 1) for order in found])
     if said.ticket is None:
         return desk.staff("staff.orders.how")
     orders = await facts.orders_of(session, said.ticket.contact_id, _ORDERS)
     if not orders:
         return desk.staff("staff.orders.none")
     return "\n\n".join([*(_told(desk, order, said.now) for order in orders), *await _spent(session, said.ticket, desk)])
+
+
+async def _whose(session: AsyncSession, said: typed.Typed, order: Order, *, several: bool) -> str:
+    words = [_told(said.desk, order, said.now)]
+    if several and order.store:
+        words.append(order.store)
+    owner = await session.get(Contact, order.contact_id) if order.contact_id else None
+    if owner is not None and (said.ticket is None or owner.id != said.ticket.contact_id):
+        words.append(said.desk.staff("staff.orders.of", who=staff_card.customer_name(said.desk, owner)))
+    return "\n".join(words)
 
 
 def _told(desk: Desk, order: Order, now: datetime) -> str:
