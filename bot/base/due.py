@@ -183,15 +183,20 @@ async def heartbeat(session: AsyncSession, worker: int, now: datetime) -> int:
     beat = await session.execute(sa.update(workers).where(workers.c.id == worker).values(heartbeat_at=now))
     if not beat.rowcount:  # type: ignore[attr-defined]
         await _write_down(session, worker, now)  # we were taken for dead (the machine slept) and are not
-    others = (await session.execute(sa.select(workers).where(workers.c.id != worker))).mappings().all()
-    here = _place()
-    dead = [
-        other["id"]
-        for other in others
-        if other["heartbeat_at"] < now - DEAD_AFTER
-        or (other["place"] == here and not _lives(other["pid"], other["started"]))
-    ]
+    others = set(await session.scalars(sa.select(workers.c.id).where(workers.c.id != worker)))
+    dead = sorted(others - set(await living(session, now)))
     return await release(session, dead) if dead else 0
+
+
+async def living(session: AsyncSession, now: datetime) -> list[int]:
+    """The workers that show signs of life."""
+    known = (await session.execute(sa.select(table(Worker)))).mappings().all()
+    here = _place()
+    return [
+        one["id"]
+        for one in known
+        if one["heartbeat_at"] >= now - DEAD_AFTER and (one["place"] != here or _lives(one["pid"], one["started"]))
+    ]
 
 
 async def release(session: AsyncSession, workers: Sequence[int]) -> int:
