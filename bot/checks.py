@@ -19,8 +19,8 @@ from bot.base.database import Database
 from bot.base.errors import Finding, FindingsError
 from bot.base.texts import Texts
 from bot.inbound.mailbox import setup as mailbox
-from bot.outbound.chat_templates import ChatTemplates
 from bot.outbound.email.templates import MailTemplates
+from bot.outbound.previews import Previews
 from bot.shops import parting, stores
 from bot.support import answers, hours, macros, scripts
 
@@ -58,13 +58,9 @@ def files(config: Config) -> list[Finding]:
         findings += _of(part)
     if config.templates.folder and not config.templates.folder.is_dir():
         findings.append(Finding("this folder does not exist", config.source, key="templates.folder"))
-    return (
-        findings
-        + _nobody_asked(config)
-        + _old_keys(config)
-        + mails.lint()
-        + ChatTemplates(folders, config.shop.language).lint()
-    )
+    findings += _nobody_asked(config) + _old_keys(config)
+    with Previews() as previews:
+        return findings + mails.lint(look=previews.lint) + previews.lint_chats(folders, config.shop.language)
 
 
 def _old_keys(config: Config) -> list[Finding]:

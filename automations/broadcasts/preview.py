@@ -23,6 +23,7 @@ from bot.base.errors import Finding, FindingsError
 from bot.base.ground import Ground
 from bot.outbound.email.templates import Mail, MailTemplates
 from bot.outbound.email.tracking import LinkTokens
+from bot.outbound.previews import Previews
 
 SAMPLES = 5
 
@@ -43,9 +44,18 @@ async def count(session: AsyncSession, ground: Ground, known: Segments, standing
 
 
 async def look(
-    session: AsyncSession, ground: Ground, known: Segments, mails: MailTemplates, standing: Standing, now: datetime
+    session: AsyncSession,
+    ground: Ground,
+    known: Segments,
+    mails: MailTemplates,
+    standing: Standing,
+    now: datetime,
+    previews: Previews | None = None,
 ) -> Preview:
-    """Raises FindingsError, also where the mail cannot be written. Who is written to by chat alone sees no mail."""
+    """Raises FindingsError, also where the mail cannot be written. Who is written to by chat alone sees no mail.
+
+    With `previews` the mail is written in a process of its own.
+    """
     segment, compiler = _segment(known, standing), Compiler(known, ground.config, now)
     people = await segments.count(session, compiler, segment)
     samples = await segments.sample(session, compiler, segment, SAMPLES)
@@ -67,8 +77,12 @@ async def look(
         code = {"code": "XXXX-XXXX", "title": "", "expires_on": ""} if step.coupon else {}
         writing = Writing(ground, Care({}), flow, step, person, case, reader.email, links, coupon=code)
         try:
-            template = mails.find(step.send or "", language)
-            written[arm] = template.render(shown.build(writing), None, subject=step.subject)
+            values, name = shown.build(writing), step.send or ""
+            if previews is None:
+                written[arm] = mails.find(name, language).render(values, None, subject=step.subject)
+            else:
+                spoken = mails.spoken(name, language)
+                written[arm] = previews.render(mails.folders, name, spoken, values, subject=step.subject)
         except (TemplateError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as error:
             raise FindingsError(_unwritten(arm, step.send or "", reader.email, error)) from None
     return Preview(people, samples, written, reader.email)

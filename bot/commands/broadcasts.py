@@ -75,14 +75,16 @@ def preview(name: Name, config: ConfigFile = None) -> None:
     from automations.broadcasts import preview as looking
     from bot import start
     from bot.base import clock
+    from bot.outbound.previews import Previews
 
     loaded, around, mails = _read(config)
     known = _segments(loaded)
 
     async def look() -> "tuple[Standing, Preview]":
-        async with start.ready(loaded) as (database, ground), database.reading() as session:
-            standing = await control.find(session, loaded, name, around)
-            return standing, await looking.look(session, ground, known, mails, standing, clock.now())
+        with Previews() as previews:
+            async with start.ready(loaded) as (database, ground), database.reading() as session:
+                standing = await control.find(session, loaded, name, around)
+                return standing, await looking.look(session, ground, known, mails, standing, clock.now(), previews)
 
     standing, found = asyncio.run(look())
     typer.echo(f"{found.people:,} in {standing.broadcast.segment}; goes {control.when(standing, loaded)}")
@@ -107,6 +109,7 @@ def start_it(
     from bot import start
     from bot.base import clock
     from bot.base.errors import Finding, FindingsError
+    from bot.outbound.previews import Previews
 
     loaded, around, mails = _read(config)
     known = _segments(loaded)
@@ -116,10 +119,11 @@ def start_it(
         raise FindingsError(Finding(str(error), "--at")) from None
 
     async def count() -> "tuple[Standing, int]":
-        async with start.ready(loaded) as (database, ground), database.reading() as session:
-            standing = await control.find(session, loaded, name, around)
-            seen = await looking.look(session, ground, known, mails, standing, clock.now())
-            return standing, seen.people
+        with Previews() as previews:
+            async with start.ready(loaded) as (database, ground), database.reading() as session:
+                standing = await control.find(session, loaded, name, around)
+                seen = await looking.look(session, ground, known, mails, standing, clock.now(), previews)
+                return standing, seen.people
 
     async def go(session: "AsyncSession") -> str:
         standing = await control.find(session, loaded, name, around)

@@ -28,16 +28,26 @@ def _templates(config: Path | None) -> "MailTemplates":
 @in_words
 def list_templates(config: ConfigFile = None) -> None:
     """Every mail template, its languages and its subject to the sample customer."""
+    from jinja2 import TemplateError
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from bot.base.errors import FindingsError
+    from bot.outbound.previews import Previews
+
     table = Table("template", "kind", "languages", "subject", "whose", box=None, pad_edge=False)
     templates = _templates(config)
-    for one in templates.listed():
-        subject = one.subject if one.kind == "broken" else templates.preview(one.name).subject
-        row = (one.name, one.kind, ", ".join(one.languages), subject, "yours" if one.own else "ours")
-        table.add_row(*(Text(cell) for cell in row))
+    with Previews() as previews:
+        for one in templates.listed():
+            subject = one.subject
+            if one.kind != "broken":
+                try:
+                    subject = previews.render(templates.folders, one.name, templates.spoken(one.name)).subject
+                except (TemplateError, FindingsError) as error:
+                    subject = str(error)
+            row = (one.name, one.kind, ", ".join(one.languages), subject, "yours" if one.own else "ours")
+            table.add_row(*(Text(cell) for cell in row))
     Console(width=None if Console().is_terminal else 160).print(table)
 
 
@@ -48,7 +58,10 @@ def lint(
     config: ConfigFile = None,
 ) -> None:
     """Everything wrong with the templates, one line each. Warnings do not fail."""
-    findings = _templates(config).lint(name)
+    from bot.outbound.previews import Previews
+
+    with Previews() as previews:
+        findings = _templates(config).lint(name, previews.lint)
     for finding in findings:
         typer.echo(f"{finding}{' (warning)' if finding.warning else ''}")
     if any(not finding.warning for finding in findings):
@@ -68,19 +81,23 @@ def render(
     config: ConfigFile = None,
 ) -> None:
     """A mail as the sample customer would get it, on standard output; its subject on standard error."""
-    from bot.base.errors import Finding, FindingsError
+    from jinja2 import TemplateError
 
-    templates = _templates(config)
-    try:
-        template = templates.find(name, lang)
-    except LookupError as error:
-        raise FindingsError(Finding(str(error))) from None
-    values = template.source.sample
+    from bot.base.errors import Finding, FindingsError
+    from bot.outbound.previews import Previews
+
+    templates, values = _templates(config), None
     if sample is not None:
         try:
             values = json.loads(sample.read_text("utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FindingsError(Finding(f"not valid JSON: {error}", sample)) from None
-    mail = template.render(values, None)
+        if not isinstance(values, dict):
+            raise FindingsError(Finding("must be an object with the values by name", sample))
+    with Previews() as previews:
+        try:
+            mail = previews.render(templates.folders, name, templates.spoken(name, lang), values)
+        except (LookupError, TemplateError) as error:
+            raise FindingsError(Finding(str(error))) from None
     typer.echo(f"Subject: {mail.subject}", err=True)
     typer.echo(mail.text if text else mail.html)

@@ -1,7 +1,7 @@
 """All mail templates: ours, and the shop's own over them. Compiled when first asked for, again when a file changes."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from bot.tables.mail import TemplateRevision
 __all__ = ["Listed", "Mail", "MailTemplate", "MailTemplates", "remember"]
 
 log = logs.get(__name__)
+Look = Callable[[Sequence[Path], str, str], list[Finding]]
+"""Everything wrong with the template of that name and language in those folders; see `previews`."""
 _LOOK_AGAIN_AFTER = 2.0  # seconds between two looks at the files of one template
 
 
@@ -58,10 +60,14 @@ class MailTemplates:
 
         Raises LookupError (no such template) and FindingsError (it cannot be compiled).
         """
+        return self._get(name, self.spoken(name, language))
+
+    def spoken(self, name: str, language: str | None = None) -> str:
+        """The language in which it is found: that one, else the shop's, else English. Raises LookupError."""
         there = self._languages(name)
         for wanted in (language, self.language, "en", *there):
-            if wanted in there:
-                return self._get(name, wanted)
+            if wanted is not None and wanted in there:
+                return wanted
         raise LookupError(f"no mail template named {name!r}")
 
     def listed(self) -> list[Listed]:
@@ -78,15 +84,18 @@ class MailTemplates:
             found.append(Listed(name, kind, tuple(languages), subject, own))
         return found
 
-    def lint(self, name: str | None = None) -> list[Finding]:
-        """Everything wrong with one template or with all of them; empty means, they can be sent."""
+    def lint(self, name: str | None = None, look: Look | None = None) -> list[Finding]:
+        """Everything wrong with one template or with all of them; empty means, they can be sent.
+
+        `look` stands in for looking in this process.
+        """
         known = source.names(self.folders)
         if name is not None and name not in known:
             return [Finding(f"no mail template named {name!r}; there are {', '.join(known) or 'none'}")]
         findings: list[Finding] = []
         for one in [name] if name is not None else known:
             for language in known[one]:
-                findings += self._lint(one, language)
+                findings += look(self.folders, one, language) if look else self._lint(one, language)
             for language in LANGUAGES:
                 if language not in known[one]:
                     where = paths.shown(self.folders[-1] / one / f"{language}.mjml")
