@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from automations.consent import limits, stock_wishes
 from bot import contacts
 from bot.base import ids, logs, render
-from bot.base.config.topics import GENERAL
+from bot.base.config.topics import BACK_IN_STOCK, GENERAL
 from bot.base.database import table
 from bot.base.errors import FindingsError
 from bot.base.ground import Ground
@@ -33,21 +34,22 @@ log = logs.get(__name__)
 PURPOSE = "opt_in"
 DAYS = 7
 """How long the link holds."""
-MOST_PER_HOUR = 10  # from one network address; behind it may be a whole office
-MOST_UNANSWERED = 3  # mails in a month that nobody answered: that mailbox does not want us
-
+ASKED_EACH_TIME = frozenset({BACK_IN_STOCK})
 _KEPT = timedelta(days=30)
 _ONCE_IN = timedelta(hours=24)
 _LINK = "confirm"  # what its links are signed for
 _OPT_INS = table(OptIn)
 _MESSAGES = table(Message)
 
-Answer = Literal["asked", "granted", "too_many"]
+Answer = Literal["asked", "granted"]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What was typed: a normalised address, known topics, and how. What is not `fresh` is history: no mail goes."""
+    """What was typed: a normalised address, known topics, and how. What is not `fresh` is history: no mail goes.
+
+    `network` and `key` are where it came from, for limits; what a page says of its own address counts for nothing.
+    """
 
     address: str
     topics: Sequence[str]
@@ -55,29 +57,24 @@ class Asked:
     how: How
     contact_id: int | None = None
     fresh: bool = True
+    network: str = ""
+    key: str = "form"
 
 
 async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked: Asked, now: datetime) -> Answer:
     """Write the wish down and ask by mail whether it is theirs. The answer tells nothing of what we know already."""
-    if await _too_many_from(session, asked.how.ip, now):
-        return "too_many"
     if not ground.config.automations.double_opt_in:
-        await _grant(session, ground, asked, asked.how, now, f"signed up:{secrets.token_hex(8)}", confirmed=False)
+        if not (held := await limits.take(session, ground, asked.network, asked.key, now)):
+            await _grant(session, ground, asked, asked.how, now, f"signed up:{secrets.token_hex(8)}", confirmed=False)
+        else:
+            session.add(_row(asked, asked.topics, now, held))
         return "granted"
     known = await topics.standing(session, ground.secret, "email", asked.address, now)
-    wanted = [topic for topic in asked.topics if not known.gets(topic)]
-    row = OptIn(
-        address=asked.address,
-        topics=list(wanted or asked.topics),
-        language=asked.language,
-        source=asked.how.source[:100],
-        ip=asked.how.ip,
-        user_agent=_short(asked.how.user_agent),
-        text_version=_short(asked.how.text_version),
-        contact_id=asked.contact_id,
-        asked_at=now,
-        expires_at=now + timedelta(days=DAYS),
-    )
+    # What somebody asked to be told of is asked back each time: only they know whether it was them.
+    wanted = [topic for topic in asked.topics if topic in ASKED_EACH_TIME or not known.gets(topic)]
+    if await _asked_already(session, asked, wanted, now):
+        return "asked"
+    row = _row(asked, wanted or asked.topics, now)
     session.add(row)
     await session.flush()
     if not wanted or known.blocked:
@@ -90,17 +87,49 @@ async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked
     before = await _mailed(session, row)  # counted first: who comes in between is seen waiting, or has the same count
     if (waiting := await _waiting(session, row, now)) is not None:
         waiting.topics = sorted({*waiting.topics, *wanted})
-    elif asked.fresh and await _unanswered(session, row, now) < MOST_UNANSWERED:
-        row.mailed = await _mail(session, ground, mails, row, before, now)
+    elif asked.fresh:
+        row.held_by = await _held_by(session, ground, asked, row, now)
+        row.mailed = not row.held_by and await _mail(session, ground, mails, row, before, now)
     await session.flush()
     return "asked"
 
 
-async def _too_many_from(session: AsyncSession, ip: str | None, now: datetime) -> bool:
-    if not ip:
+def _row(asked: Asked, about: Sequence[str], now: datetime, held_by: str = "") -> OptIn:
+    return OptIn(
+        address=asked.address,
+        topics=list(about),
+        language=asked.language,
+        source=asked.how.source[:100],
+        ip=asked.how.ip,
+        user_agent=_short(asked.how.user_agent),
+        text_version=_short(asked.how.text_version),
+        contact_id=asked.contact_id,
+        key=asked.key[:100],
+        held_by=held_by,
+        asked_at=now,
+        expires_at=now + timedelta(days=DAYS),
+    )
+
+
+async def _held_by(session: AsyncSession, ground: Ground, asked: Asked, row: OptIn, now: datetime) -> str:
+    """The limit that keeps the mail back, or nothing; then it is counted."""
+    if await _unanswered(session, row, now) >= ground.config.automations.sign_up_limits.unanswered_per_address:
+        return "address"
+    return await limits.take(session, ground, asked.network, asked.key, now)
+
+
+async def _asked_already(session: AsyncSession, asked: Asked, wanted: Sequence[str], now: datetime) -> bool:
+    """A page says the same with every view: of one browser it is written down once a day."""
+    if asked.contact_id is None:
         return False
-    lately = sa.select(sa.func.count()).where(_OPT_INS.c.ip == ip, _OPT_INS.c.asked_at > now - timedelta(hours=1))
-    return (await session.scalar(lately) or 0) >= MOST_PER_HOUR
+    mine = select(OptIn.topics).where(
+        col(OptIn.address) == asked.address,
+        col(OptIn.contact_id) == asked.contact_id,
+        col(OptIn.confirmed_at).is_(None),
+        col(OptIn.asked_at) > now - _ONCE_IN,
+    )
+    said = {topic for listed in await session.scalars(mine) for topic in listed}
+    return bool(wanted) and set(wanted) <= said
 
 
 async def _waiting(session: AsyncSession, row: OptIn, now: datetime) -> OptIn | None:
@@ -187,9 +216,12 @@ async def confirm(session: AsyncSession, ground: Ground, row: OptIn, how: How, n
     if not is_open(row, now):
         return
     row.confirmed_at = now
+    about_stock = BACK_IN_STOCK in row.topics
+    browsers = await stock_wishes.browsers(session, row.address, now - timedelta(days=DAYS)) if about_stock else set()
     asked = Asked(row.address, row.topics, row.language, how, row.contact_id)
     version = How(how.source, how.ip, how.user_agent, row.text_version or how.text_version)
     row.contact_id = await _grant(session, ground, asked, version, now, f"confirmed:{row.id}", confirmed=True)
+    await stock_wishes.confirmed(session, browsers, row.contact_id)
     await session.flush()
 
 
@@ -215,6 +247,7 @@ async def _grant(
 async def forget(session: AsyncSession, now: datetime) -> None:
     """Sign-ups of last month go, and the addresses with them; what was granted stands in the ledger."""
     await session.execute(sa.delete(_OPT_INS).where(_OPT_INS.c.asked_at < now - _KEPT))
+    await limits.forget(session, now)
 
 
 def _short(text: str | None) -> str | None:

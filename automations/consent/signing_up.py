@@ -35,7 +35,12 @@ class OnSubscribed:
         fresh = happened.received_at - happened.ts <= _HISTORY
         how = How(people.source(happened), **people.proof(happened))
         topic = people.topic(happened)
-        asked = opt_in.Asked(address, [topic], language, how, happened.contact_id, fresh)
+        if topic not in self.ground.config.automations.topic_names:
+            return  # the mail names what is asked for: only in the shop's own words
+        asked = opt_in.Asked(
+            address, [topic], language, how, happened.contact_id, fresh,
+            network=happened.network, key=happened.source,
+        )  # fmt: skip
         await opt_in.ask(session, self.ground, self.mails, asked, now)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from automations.asking import facts
 from bot import contacts
 from bot.base import logs, work
+from bot.base.config.topics import BACK_IN_STOCK
 from bot.base.database import insert, table
 from bot.events import Happened
 from bot.shops import catalogue, lines, prices
@@ -20,11 +21,11 @@ from bot.tables.outbox import Message
 
 log = logs.get(__name__)
 
-TOPIC = "back_in_stock"
+TOPIC = BACK_IN_STOCK
 LOOK_AFTER = timedelta(hours=1)
 """When it is looked at what became of the mail of a released request, and how often."""
 
-_OPEN = ("waiting", "released")
+_OPEN = ("asked", "waiting", "released")
 _OVER: Mapping[str, Any] = {"due_at": None, "lease_until": None, "lease_by": None}
 _GIVEN_UP = frozenset({"goal", "unsubscribed", "complained", "erased", "variant_bought", "alert_closed"})
 """Ends of an enrolment after which nobody waits any more; after others the request waits for the next restock."""
@@ -50,7 +51,9 @@ async def ask(session: AsyncSession, secret: str, happened: Happened, holds: tim
     if expires <= now:
         return
     thing = happened.store, product_id, variant_id
-    mine = _of(happened.contact_id, thing, ("waiting",))
+    # What a page says may be anybody's wish: it counts once the reader of that mailbox has said yes.
+    status = "asked" if happened.rank == "page" else "waiting"
+    mine = _of(happened.contact_id, thing, (status,))
     if (alert_id := await session.scalar(sa.select(_rows.c.id).where(mine).limit(1))) is not None:
         later = sa.update(_rows).where(_rows.c.id == alert_id, _rows.c.expires_at < expires)
         await session.execute(later.values(expires_at=expires, due_at=expires))
@@ -60,7 +63,7 @@ async def ask(session: AsyncSession, secret: str, happened: Happened, holds: tim
         await session.execute(
             sa.insert(_rows).values(
                 contact_id=happened.contact_id, store=happened.store, product_id=product_id, variant_id=variant_id,
-                status="waiting", requested_at=happened.ts, expires_at=expires, due_at=expires, releases=0, attempts=0,
+                status=status, requested_at=happened.ts, expires_at=expires, due_at=expires, releases=0, attempts=0,
             )
         )  # fmt: skip
     await _write_down(session, secret, happened)
@@ -191,7 +194,7 @@ async def review(session: AsyncSession, rows: Sequence[Mapping[str, Any]], now: 
 
     Returns those that wait again, so that somebody looks whether there still is something for them.
     """
-    ended = [row["id"] for row in rows if row["status"] == "waiting" and row["expires_at"] <= now]
+    ended = [row["id"] for row in rows if row["status"] in ("asked", "waiting") and row["expires_at"] <= now]
     released = [row for row in rows if row["status"] == "released"]
     became = await _what_became(session, released)
     changes: dict[str, list[int]] = {"expired": ended}

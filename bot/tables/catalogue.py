@@ -52,9 +52,10 @@ class SeenPrice(SQLModel, table=True):
 class StockAlert(DueRow, table=True):
     """A person wants to hear when something can be bought again.
 
-    `status`: waiting → released (it is back, their mail is on its way) → sent | waiting again (the mail could not
-    leave); or expired, or cancelled. Asking again after `sent` makes a new row. `releases` counts, `event_id` is the
-    event that told the flows of the last one. Due when it expires, or when what became of its mail is looked at.
+    `status`: asked (by a page; whoever reads the mailbox has not said yes yet) → waiting → released (it is back, their
+    mail is on its way) → sent | waiting again (the mail could not leave); or expired, or cancelled. Asking again after
+    `sent` makes a new row. `releases` counts, `event_id` is the event that told the flows of the last one. Due when it
+    expires, or when what became of its mail is looked at.
     """
 
     __personal__ = Personal(

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from bot.base.personal import By, Delete, One, Personal, blank
+from bot.base.personal import By, Delete, NotPersonal, One, Personal, blank
 from bot.tables.columns import json_value, moment, reference, row_id
 
 
@@ -121,7 +121,8 @@ class Consent(SQLModel, table=True):
 class OptIn(SQLModel, table=True):
     """Somebody typed this address to get mail; whoever reads its mailbox confirms it. Rows go after a month.
 
-    `mailed`: they were asked by mail (not if they had it already, or were asked a short time ago).
+    `mailed`: they were asked by mail (not if they had it already, or were asked a short time ago). `held_by`: which
+    limit kept that mail back (address, network, key, all). `key` is the write key or the form that it came by.
     """
 
     __personal__ = Personal("sign-ups", (By("contact_id"), By("address", "addresses")), Delete())
@@ -136,9 +137,21 @@ class OptIn(SQLModel, table=True):
     text_version: str | None = None
     contact_id: int | None = reference("contact.id", null=True)
     mailed: bool = False
+    key: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    held_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
     asked_at: datetime = moment()
     expires_at: datetime = moment()
     confirmed_at: datetime | None = moment(null=True)
+
+
+class SignUpTally(SQLModel, table=True):
+    """How many mails asked for a second yes since then, for a network (as a hash), a key, or in all."""
+
+    __personal__ = NotPersonal("counts of mails; a network is kept as a hash and for two days")
+
+    scope: str = Field(primary_key=True)
+    since: datetime = moment()
+    mails: int = 0
 
 
 class Suppression(SQLModel, table=True):

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from automations.consent import opt_in
 from bot import contacts
 from bot.base import clock, due, paths
+from bot.base.config.limits import SignUpLimits
 from bot.base.database import Database, table
 from bot.base.ground import Ground
 from bot.base.texts import Texts
@@ -33,6 +34,7 @@ ADA = "ada@example.org"
 SHOP = {"origin": "https://www.shop.example"}
 BROWSER = {"user-agent": "Firefox", "accept": "text/html"}
 MAILS = MailTemplates([paths.templates()])
+LIMITS = SignUpLimits()
 
 
 @dataclass
@@ -155,10 +157,10 @@ async def test_one_mail_a_day_and_three_a_month_whoever_asks(world: World) -> No
             await world.asks()
     while await world.outbox.deliver_due("email"):
         pass
-    assert len(await world.rows(Message)) == opt_in.MOST_UNANSWERED
+    assert len(await world.rows(Message)) == LIMITS.unanswered_per_address
     world.now = NOON + timedelta(days=40)
     await world.asks()
-    assert len(await world.rows(Message)) == opt_in.MOST_UNANSWERED + 1
+    assert len(await world.rows(Message)) == LIMITS.unanswered_per_address + 1
 
 
 async def test_many_at_once_bring_one_mail(world: World) -> None:
@@ -174,12 +176,24 @@ async def test_what_is_asked_for_while_a_mail_is_on_its_way_is_confirmed_with_it
     assert await world.gets("care") and await world.gets()
 
 
-async def test_many_from_one_place_are_told_to_wait(world: World) -> None:
-    for number in range(opt_in.MOST_PER_HOUR):
-        assert (await world.asks(f"somebody{number}@example.org")).status_code == 202
+async def test_of_many_from_one_place_all_are_answered_alike_and_few_are_mailed(world: World) -> None:
+    for number in range(LIMITS.network_per_hour):
+        first = await world.asks(f"somebody{number}@example.org")
+    more = await world.asks("one.more@example.org")
+    assert more.status_code == first.status_code == 202
+    assert more.text.replace("one.more@", "") == first.text.replace(f"somebody{number}@", "")
+    assert len(await world.rows(Message)) == LIMITS.network_per_hour
+    assert [row["held_by"] for row in await world.rows(OptIn)][-2:] == ["", "network"]
+    world.now = NOON + timedelta(hours=1, seconds=1)
+    await world.asks("another@example.org")
+    assert len(await world.rows(Message)) == LIMITS.network_per_hour + 1
+
+
+async def test_who_fills_the_database_is_told_to_wait(world: World) -> None:
+    for number in range(sign_up.MOST_PER_HOUR):
+        await world.web.post("/subscribe", json={"email": f"somebody{number}@example.org"}, headers=SHOP)
     refused = await world.asks("one.more@example.org")
     assert refused.status_code == 429 and refused.headers["retry-after"] == "3600"
-    assert len(await world.rows(Message)) == opt_in.MOST_PER_HOUR
     world.now = NOON + timedelta(hours=1, seconds=1)
     assert (await world.asks("one.more@example.org")).status_code == 202
 
@@ -294,8 +308,8 @@ async def test_a_copy_of_the_data_holds_the_sign_up_and_forgetting_takes_it(worl
     await world.web.post(await world.link())
     [person] = await world.rows(Contact)
     async with world.database.reading() as session:
-        found = await export.collect(session, person["id"])
-    assert [row["source"] for row in found["consent"]] == ["double_opt_in"]
+        found = await export.collect(session, person["id"], world.ground.secret)
+    assert [row["source"] for row in found["consent"]] == ["sign_up_form", "double_opt_in"]
     assert found["sign-ups"][0]["address"] == ADA
     async with world.database.transaction() as session:
         await contacts.erase(session, world.ground.secret, person["id"], NOON)

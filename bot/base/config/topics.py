@@ -9,7 +9,10 @@ from bot.base.config.types import Section
 GENERAL = "marketing"
 """Consent to marketing as such. It covers every topic about which somebody said nothing of their own."""
 
-SHIPPED = (GENERAL, "care", "reviews", "back_in_stock", "birthday")
+BACK_IN_STOCK = "back_in_stock"
+"""What somebody asks for of one thing: consent to it is asked each time, unless the shop or they themselves say so."""
+
+SHIPPED = (GENERAL, "care", "reviews", BACK_IN_STOCK, "birthday")
 """Their words stand in `templates/locale/*.po` as `topics.NAME.title` and `topics.NAME.about`."""
 
 

@@ -19,6 +19,7 @@ from bot.outbound import queue_delay
 from bot.tables.events import Event, RejectedEvent
 from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
+from bot.tables.people import OptIn
 from bot.tables.support import SlaTimer
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -63,6 +64,7 @@ async def _metrics(session: AsyncSession, now: datetime) -> Any:
         "mails_received", f"The newest {RECENT} mails", ["kind", "status"], await _recent(session, ReceivedMail, "kind")
     )
     yield _gauge("sla_timers", f"The newest {RECENT} SLA clocks", ["metric", "state"], await _recent(session, SlaTimer))
+    yield _gauge("sign_ups", f"The newest {RECENT} sign-ups", ["outcome"], await _sign_ups(session))
     late_groups = [((str(one.chat_id or ""),), one.worst) for one in await queue_delay.queue_delay(session, now)]
     yield _gauge("staff_queue_seconds", "How late words and alerts reach a staff group", ["group"], late_groups)
     yield await _counter(session, "events_received", "Events taken", Event)
@@ -89,6 +91,17 @@ async def _due(session: AsyncSession, now: datetime) -> Any:
     waiting = sa.select(rows.c.channel, sa.func.count()).where(rows.c.due_at <= now).group_by(rows.c.channel)
     for channel, count in await session.execute(waiting):
         yield (f"messages:{channel}",), count
+
+
+async def _sign_ups(session: AsyncSession) -> list[tuple[tuple[str, ...], float]]:
+    """`mailed`, `no_mail` (they get it, or were just asked), or the limit that kept the mail back."""
+    rows = table(OptIn)
+    newest = await session.scalar(sa.select(sa.func.max(rows.c.id))) or 0
+    outcome = sa.case(
+        (rows.c.mailed, "mailed"), (rows.c.held_by != "", sa.literal("limit_") + rows.c.held_by), else_="no_mail"
+    )
+    counted = sa.select(outcome, sa.func.count()).where(rows.c.id > newest - RECENT).group_by(outcome)
+    return [((str(name),), count) for name, count in await session.execute(counted)]
 
 
 async def _recent(

@@ -17,12 +17,14 @@ from bot.base.config.topics import GENERAL
 from bot.base.database import Database
 from bot.base.ground import Ground
 from bot.contacts import profile, topics
-from bot.inbound.web import choosing, each_request, forms
+from bot.inbound.web import choosing, each_request, forms, peers
 from bot.inbound.web.pace import Pace
 from bot.inbound.web.pages import Pages
 from bot.outbound.email.templates import MailTemplates
 from bot.tables.people import OptIn
 
+MOST_PER_HOUR = 200
+"""Sign-ups from one network that are answered at all."""
 _TRAP = "website"
 """A field that people do not see and leave empty."""
 _STATUS = {"asked": 202, "done": 200, "address": 422, "topic": 422, "too_many": 429, "elsewhere": 403}
@@ -85,8 +87,8 @@ class _Door:
         self.shown = shown
         config = ground.config
         self._hosts = config.shop.hosts
-        most = opt_in.MOST_PER_HOUR  # counted here too: many at once would all find the rows not written yet
-        self._pace = Pace(lambda: clock.now().timestamp(), per_second=most / 3600, at_once=most)
+        # Of mails there are far fewer, see `consent.limits`; this keeps one network from filling the database.
+        self._pace = Pace(lambda: clock.now().timestamp(), per_second=MOST_PER_HOUR / 3600, at_once=MOST_PER_HOUR)
         self._origins = {_origin(url) for url in (*config.automations.sign_up_origins, config.web.url)}
 
     async def preflight(self, request: Request) -> Response:
@@ -112,10 +114,11 @@ class _Door:
             return self._answer(request, "address", typed, language)
         if not set(wanted) <= set(known):
             return self._answer(request, "topic", typed, language)
-        if not self._pace.allows(request.client.host if request.client else ""):
+        network = peers.network(request)
+        if not self._pace.allows(network):
             return self._answer(request, "too_many", typed, language)
         said = choosing.how("sign_up_form", request, typed.text_version or None)
-        asked = Asked(address, tuple(dict.fromkeys(wanted)), language, said)
+        asked = Asked(address, tuple(dict.fromkeys(wanted)), language, said, network=network)
         async with self.database.transaction() as session:
             found = await opt_in.ask(session, self.ground, self.mails, asked, clock.now())
         return self._answer(request, "done" if found == "granted" else found, typed, language)

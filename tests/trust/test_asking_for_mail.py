@@ -1,0 +1,126 @@
+"""A page asks for mail to addresses that are not its own: who hears of it, how often, and in whose words."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import page_door
+import pytest
+import shop_world
+import sqlalchemy as sa
+from page_door import Stranger, identify, raw, track
+from shop_world import ShopWorld
+
+from automations.consent import opt_in
+from bot.base import paths
+from bot.base.config.limits import SignUpLimits
+from bot.base.database import Database, table
+from bot.base.texts import Texts
+from bot.inbound.web import peers
+from bot.outbound.email.templates import MailTemplates
+from bot.tables.outbox import Message
+from bot.tables.people import OptIn
+
+CONFIG: dict[str, Any] = {
+    "shop": {"name": "Juniper & Oak", "url": "https://shop.example"},
+    "web": {"public_url": "https://bot.example"},
+    "mail": {"smtp_url": "smtp://127.0.0.1:25?tls=none", "from": "Juniper <help@shop.example>"},
+    "automations": {"quiet_hours": "off"},
+}
+LIMITS = SignUpLimits()
+ADA = "ada@example.org"
+
+
+@pytest.fixture
+async def attacker(database: Database, texts: Texts) -> AsyncIterator[Stranger]:
+    shop = await shop_world.opened(database, texts, shop_world.only("back_in_stock", "welcome"), **CONFIG)
+    async with page_door.stranger(shop, trusted_proxies=["10.0.0.0/8"]) as made:
+        yield made
+
+
+async def _rows(shop: ShopWorld, model: type[Any]) -> list[dict[str, Any]]:
+    rows = table(model)
+    async with shop.database.reading() as session:
+        return [dict(row) for row in (await session.execute(sa.select(rows).order_by(rows.c.id))).mappings()]
+
+
+async def _asking_mails(shop: ShopWorld) -> int:
+    return len([row for row in await _rows(shop, Message) if row["purpose"] == opt_in.PURPOSE])
+
+
+def _signs_up(number: int, **said: Any) -> list[dict[str, Any]]:
+    email = f"stranger{number}@example.org"
+    return [track(f"b{number}", "Subscribed", email=email, **said)]
+
+
+async def test_three_hundred_sign_ups_in_three_requests_bring_ten_mails(attacker: Stranger) -> None:
+    for start in (0, 100, 200):
+        await attacker.sends(*(call for number in range(start, start + 100) for call in _signs_up(number)))
+    assert await _asking_mails(attacker.shop) == LIMITS.network_per_hour
+    kept = await _rows(attacker.shop, OptIn)
+    assert len(kept) == 300 and {row["held_by"] for row in kept} == {"", "network"}
+
+
+async def test_what_a_body_says_of_its_address_counts_for_nothing(attacker: Stranger) -> None:
+    for number in range(30):
+        (call,) = _signs_up(number)
+        call["context"] = {"ip": f"198.51.{number}.1"}
+        call["network"] = f"198.51.{number}.0/24"
+        await attacker.sends(call, **{"X-Forwarded-For": f"192.0.{number}.1"})
+    assert await _asking_mails(attacker.shop) == LIMITS.network_per_hour
+
+
+async def test_behind_a_trusted_proxy_the_one_that_it_saw_counts(database: Database, texts: Texts) -> None:
+    shop = await shop_world.opened(database, texts, shop_world.only("welcome"), **CONFIG)
+    async with page_door.stranger(shop, "10.0.0.9", trusted_proxies=["10.0.0.0/8"]) as attacker:
+        for number in range(15):  # what the client wrote itself stands to the left of what the proxy added
+            seen = f"1.2.{number}.4, 203.0.113.{number}, 10.0.0.8"
+            await attacker.sends(*_signs_up(number), **{"X-Forwarded-For": seen})
+        assert await _asking_mails(shop) == LIMITS.network_per_hour
+        await attacker.sends(*_signs_up(99), **{"X-Forwarded-For": "203.0.114.1"})
+        assert await _asking_mails(shop) == LIMITS.network_per_hour + 1
+
+
+async def test_many_networks_meet_the_limits_of_the_key_and_of_all(database: Database, texts: Texts) -> None:
+    few = {**CONFIG, "automations": {"sign_up_limits": {"key_per_hour": 4, "all_per_hour": 6, "all_per_day": 8}}}
+    shop = await shop_world.opened(database, texts, shop_world.only("welcome"), **few)
+    now = shop.now
+
+    async def asks(number: int, key: str) -> str:
+        said = opt_in.Asked(
+            f"s{number}@example.org", ["marketing"], "en", opt_in.How("x"), network=str(number), key=key
+        )
+        async with database.transaction() as session:
+            await opt_in.ask(session, shop.ground, MailTemplates([paths.templates()]), said, now)
+        return str((await _rows(shop, OptIn))[-1]["held_by"])
+
+    assert [await asks(number, "one") for number in range(5)] == ["", "", "", "", "key"]
+    assert [await asks(number, "two") for number in range(10, 13)] == ["", "", "all"]
+    now += timedelta(hours=1, seconds=1)
+    assert [await asks(number, "three") for number in range(20, 23)] == ["", "", "all"]
+    now += timedelta(days=1)
+    assert await asks(30, "three") == ""
+
+
+async def test_the_mail_that_asks_carries_no_word_of_the_event(attacker: Stranger) -> None:
+    evil = "Your account is locked, visit evil.example"
+    await attacker.sends(
+        identify("b1", email=ADA, firstName="Mallory", name="Mallory"),
+        {
+            **track("b1", "Subscribed", email=ADA, source=evil, text_version=evil, name=evil),
+            "context": {"locale": evil},
+        },
+        {**track("b2", "Subscribed", email=ADA, topic=evil), "context": {"locale": "zh-CN"}},
+    )
+    await attacker.shop.settle()
+    [message] = attacker.shop.mails.sent
+    mail = raw(attacker.shop, message)
+    assert "Juniper & Oak" in mail and f"To: {ADA}" in mail
+    for word in ("evil", "locked", "Mallory"):
+        assert word not in mail
+
+
+def test_networks_are_what_one_subscriber_has() -> None:
+    assert peers.network_of("203.0.113.77") == peers.network_of("::ffff:203.0.113.4") == "203.0.113.0/24"
+    assert peers.network_of("2001:db8:1:2:3::4") == peers.network_of("2001:db8:1:2::9") == "2001:db8:1:2::/64"
+    assert peers.network_of("nonsense") == peers.network_of("") == "unknown"
