@@ -131,7 +131,8 @@ class ShopWorld:
     async def happens(
         self, event: str, who: str = "ada@example.org", /, *, at: datetime | None = None, kind: str = "track",
         anonymous: str | None = None, received: datetime | None = None, source: str = "web", rank: Rank = "shop",
-        traits: dict[str, Any] | None = None, context: dict[str, Any] | None = None, **properties: Any,
+        traits: dict[str, Any] | None = None, context: dict[str, Any] | None = None, store: str = "",
+        **properties: Any,
     ) -> int:  # fmt: skip
         """An event of that person reaches us now and is applied."""
         self.count += 1
@@ -142,7 +143,17 @@ class ShopWorld:
         async with self.database.transaction() as session:
             event_id = await events.record(
                 session,
-                NewEvent(source, str(self.count), kind, event, at or self.now, received or self.now, body, rank=rank),
+                NewEvent(
+                    source,
+                    str(self.count),
+                    kind,
+                    event,
+                    at or self.now,
+                    received or self.now,
+                    body,
+                    rank=rank,
+                    store=store,
+                ),
             )
         while await self.applier.apply_due():
             pass

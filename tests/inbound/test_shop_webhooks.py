@@ -148,6 +148,16 @@ async def test_t28_two_orders_in_one_second_share_a_delivery_id_and_are_both_tak
     assert len(await _stored(database)) == 2
 
 
+async def test_two_sites_of_woocommerce_may_deliver_the_same_bytes(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    for site in ("https://shop.example/de/", "https://shop.example/fr/", "https://SHOP.example/fr"):
+        asked = _woo()
+        asked["headers"] = {**asked["headers"], "X-WC-Webhook-Source": site}
+        assert (await client.post("/webhooks/woocommerce", **asked)).status_code == 200
+    assert len(await _stored(database)) == 2
+
+
 async def test_a_secret_with_signs_is_compared_as_woocommerce_decodes_it(client: httpx.AsyncClient) -> None:
     assert (await client.post("/webhooks/woocommerce", **_woo(secret='a&b"c'))).status_code == 200
     assert (await client.post("/webhooks/woocommerce", **_woo(secret="a&amp;b&quot;c"))).status_code == 401
