@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import make
@@ -17,6 +18,9 @@ from bot.base.database import Database, table
 from bot.base.errors import FindingsError
 from bot.migrations import comparing
 from bot.tables.chat import FormerTopic, Topic
+from bot.tables.events import Event
+from bot.tables.people import Identity, Proof
+from bot.tables.shop import Order
 
 
 @pytest.fixture
@@ -109,3 +113,46 @@ async def test_tickets_that_shared_a_topic_are_parted(empty: Database) -> None:
     nowhere = (None, "gone", None)
     assert [tuple(row) for row in rows] == [nowhere, nowhere, nowhere, (8, "ready", 5), nowhere, (6, "gone", 5)]
     assert [tuple(row) for row in left] == [(2, -5, 7)]
+
+
+async def test_an_order_gets_the_address_that_the_newest_event_of_the_shop_names(empty: Database) -> None:
+    await migrations.upgrade(empty)
+    events = table(Event)
+    told = [
+        ("shop", "Order Completed", "o1", "Ada@Example.org", 1), ("shop", "Order Updated", "o1", "ada@new.example", 3),
+        ("page", "Order Completed", "o1", "mallory@example.net", 9), ("shop", "Product Viewed", "o1", "x@y.example", 9),
+        ("page", "Order Completed", "o2", "mallory@example.net", 1),
+    ]  # fmt: skip
+    async with empty.transaction() as session:
+        for number in ("o1", "o2"):
+            await make.order(session, number, order_id=number)
+        for at, (rank, name, order_id, email, hours) in enumerate(told):
+            values = {"source": "web", "message_id": str(at), "kind": "track", "name": name, "rank": rank}
+            body = {"email": email, "properties": {"order_id": order_id}}
+            when = NOON + timedelta(hours=hours)
+            await session.execute(sa.insert(events).values(**values, body=body, ts=when, received_at=when))
+    async with empty.engine.begin() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(migrations.settings(sync), "0011"))
+    await migrations.upgrade(empty)
+    async with empty.reading() as session:
+        rows = (await session.execute(sa.select(table(Order).c.order_id, table(Order).c.email))).all()
+    assert {tuple(row) for row in rows} == {("o1", "ada@new.example"), ("o2", "")}
+
+
+async def test_a_chat_has_proved_the_only_address_that_its_person_showed(empty: Database) -> None:
+    await migrations.upgrade(empty)
+    async with empty.transaction() as session:
+        for chat, addresses in ((1, {"one@x.example": True}), (2, {"two@x.example": True, "too@x.example": True}),
+                                (3, {"three@x.example": False})):  # fmt: skip
+            person = await make.telegram_contact(session, chat)
+            for address, proven in addresses.items():
+                known = Identity(contact_id=person.id or 0, kind="email", value=address, proven=proven, created_at=NOON)
+                session.add(known)
+    async with empty.engine.begin() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(migrations.settings(sync), "0011"))
+    await migrations.upgrade(empty)
+    async with empty.reading() as session:
+        rows = (await session.scalars(sa.select(Proof))).all()
+    assert [(one.channel, one.chat, one.address, one.used_at) for one in rows] == [
+        ("telegram", "1", "one@x.example", NOON)
+    ]

@@ -1,4 +1,4 @@
-"""`contact export`, `contact consent` and `contact forget`: what a person may ask of the shop about their data."""
+"""`contact export`, `contact consent`, `contact audit` and `contact forget`: what is kept of a person."""
 
 import asyncio
 from pathlib import Path
@@ -69,6 +69,26 @@ def consent(who: Whom, config: ConfigFile = None) -> None:
             found = await contacts.find(session, kind, address)
             about = f"contact:{found.id}" if found is not None else "an address of nobody we know"
             await audit.write(session, "operator", "consent", about, clock.now())
+
+    asyncio.run(run())
+
+
+@cli.command("audit")
+@in_words
+def noted(who: Whom, config: ConfigFile = None) -> None:
+    """Show who looked into or changed what is kept of a person: orders shown and by which proof, copies, blocks."""
+    from bot import start
+    from bot.base import clock
+    from bot.base import config as settings
+    from bot.contacts import audit, showing
+
+    async def run() -> None:
+        async with start.ready(settings.load(config)) as (database, _), database.transaction() as session:
+            contact = await find(session, who)
+            assert contact.id is not None
+            for line in await showing.audit_lines(session, contact.id):
+                typer.echo(line)
+            await audit.write(session, "operator", "audit", f"contact:{contact.id}", clock.now())
 
     asyncio.run(run())
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base.ground import Ground
-from bot.contacts import consent, topics
+from bot.contacts import audit, consent, topics
 from bot.contacts.consent import EVERY_TOPIC
 
 
@@ -29,6 +29,16 @@ async def consent_lines(session: AsyncSession, ground: Ground, channel: str, add
         over = " (over)" if stop.until is not None and stop.until <= now else ""
         lines.append(f"{stop.created_at:%Y-%m-%d %H:%M:%S} UTC  {topic:<16} {stop.reason}{until}{over}")
     return lines
+
+
+async def audit_lines(session: AsyncSession, contact_id: int) -> list[str]:
+    """Who looked into or changed what of a contact: one line each."""
+    noted = await audit.about(session, contact_id)
+    lines = []
+    for one in noted:
+        more = [f"{name}={value}" for name, value in one.data.items()]
+        lines.append("  ".join([f"{one.at:%Y-%m-%d %H:%M:%S} UTC", f"{one.action:<12}", one.subject, one.actor, *more]))
+    return lines or ["Nothing is noted."]
 
 
 def _why_not(standing: topics.Standing, topic: str) -> str:

@@ -63,6 +63,7 @@ class Happened:
     traits: Mapping[str, Any]
     context: Mapping[str, Any]
     user_id: str | None
+    email: str | None
     anonymous_id: str | None
     rank: Rank
     network: str = ""
@@ -112,6 +113,7 @@ def of_row(row: Mapping[str, Any] | sa.RowMapping, contact_id: int | None) -> Ha
         traits=body.get("traits") or {},
         context=body.get("context") or {},
         user_id=_text(body.get("userId")),
+        email=_text(body.get("email")),
         anonymous_id=_text(body.get("anonymousId")),
         rank=row["rank"],
         network=str(body.get("network") or ""),

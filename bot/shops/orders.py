@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from bot import events
+from bot import contacts, events
 from bot.base import stores
 from bot.events import Happened, NewEvent, names
 from bot.events.people import SHOPS
@@ -47,6 +47,7 @@ async def apply(
     key = _key(happened)
     known = key in order.told
     stale = _take_state(order, happened, at)
+    _take_address(order, happened, stale=stale)
     order.items = await catalogue.with_categories(session, order.store, order.items)
     if not known:
         _take_change(order, happened)
@@ -156,6 +157,13 @@ def _take_state(order: Order, happened: Happened, at: datetime) -> bool:
     _take_status(order, status, said, at)
     _take_parcel(order, said, at)
     return False
+
+
+def _take_address(order: Order, happened: Happened, *, stale: bool) -> None:
+    """The address that opens the order: the shop's own word, and the newest state's."""
+    named = contacts.normalise("email", happened.email) if happened.rank == "shop" else None
+    if named is not None and (not order.email or (happened.name in _STATES and not stale)):
+        order.email = named
 
 
 def _take_amounts(order: Order, said: Mapping[str, Any]) -> None:

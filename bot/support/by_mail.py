@@ -102,11 +102,10 @@ _REPLY_MARKS = frozenset(
 )
 
 
-async def is_proven(session: AsyncSession, contact_id: int) -> bool:
-    """They showed once that the address they wrote from is theirs: what is answered to it may name their orders."""
+async def is_theirs(session: AsyncSession, contact_id: int) -> bool:
+    """Their last mail answers one of ours to them, so they read the mailbox: any other may say From whom it likes."""
     mail = await origin(session, contact_id, None)
-    known = await contacts.identities(session, contact_id)
-    return mail is not None and any(one.kind == "email" and one.value == mail.sender and one.proven for one in known)
+    return mail is not None and mail.rank == "person"
 
 
 async def may_answer(session: AsyncSession, contact_id: int, most: int, now: datetime) -> bool:

@@ -14,7 +14,7 @@ from bot.support.answers import catalogue, guards, ranking
 from bot.support.desk import Desk
 from bot.support.escalation import danger
 from bot.support.feedback import comments, complaints, ratings, telling
-from bot.support.self_service import order_status, preferences, proof, ready
+from bot.support.self_service import chats, disclosing, order_status, preferences, proof, ready
 from bot.support.sla import clocks as sla
 from bot.support.tickets import blocking, edits, floods, opening
 from bot.tables.people import Contact
@@ -86,6 +86,8 @@ async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: date
         language = await _language(session, desk, contact, said.text)
         await opening.hand_over(session, desk, contact, said.channel, language, line, "human", now)
     elif said.to_a_person:
+        if await _answered_by_order(session, desk, contact, line, now):
+            return
         language = await _language(session, desk, contact, said.text)
         await opening.hand_over(session, desk, contact, said.channel, language, line, "reply", now)
     elif said.attachment or not said.text.strip():
@@ -191,16 +193,19 @@ async def _order(
     if line.channel == by_mail.CHANNEL:
         await _order_by_mail(session, desk, contact, line, language, now)
         return
-    reply = await order_status.reply(session, desk, contact, line.text, language, now)
-    if await proof.offered(session, desk, contact, line.channel, reply, language, f"said:{line.id}", now):
+    chat = await chats.of_line(session, contact, line)
+    mine = await disclosing.orders(session, chat)
+    reply = order_status.reply(desk, contact, mine, line.text, language, now)
+    if await proof.offered(session, desk, contact, chat, reply, language, f"said:{line.id}", now):
         return
     if reply.kind == "unproven":
         await opening.hand_over(session, desk, contact, line.channel, language, line, "order", now)
         return
     human = ready.human_button(desk, language)
     first = {"text": desk.say(language, "answer.helped"), "data": "1:helped:order_status"}
-    if reply.order is not None:
-        first = {"text": desk.say(language, "answer.yes"), "data": f"1:order:{reply.order.id}"}
+    if reply.kind == "confirm":
+        first = {"text": desk.say(language, "answer.yes"), "data": f"1:order:{reply.orders[0].id}"}
+    await disclosing.write_down(session, chat, reply.orders, now)
     buttons = [[human]] if reply.kind == "ask" else [[first, human]]
     await ready.say(session, contact, line.channel, reply.text, f"said:{line.id}", now, buttons)
 
@@ -208,14 +213,37 @@ async def _order(
 async def _order_by_mail(
     session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, language: str, now: datetime
 ) -> None:
-    """Told only to an address that was shown to be theirs, and only what is certain: a mail has no buttons."""
-    if await by_mail.is_proven(session, _id(contact)):
-        reply = await order_status.reply(session, desk, contact, line.text, language, now)
-        if reply.kind == "told":
-            text = ready.with_a_person(desk, reply.text, language)
-            await ready.say(session, contact, line.channel, text, f"said:{line.id}", now)
-            return
-    await opening.hand_over(session, desk, contact, line.channel, language, line, "order", now)
+    if not await _told_by_mail(session, desk, contact, line, language, now):
+        await opening.hand_over(session, desk, contact, line.channel, language, line, "order", now)
+
+
+async def _told_by_mail(
+    session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, language: str, now: datetime
+) -> bool:
+    """Told only to whoever reads the mailbox that the shop names, and only what is certain: a mail has no buttons."""
+    chat = await chats.of_line(session, contact, line)
+    reply = order_status.reply(desk, contact, await disclosing.orders(session, chat), line.text, language, now)
+    if reply.kind != "told":
+        return False
+    await disclosing.write_down(session, chat, reply.orders, now)
+    text = ready.with_a_person(desk, reply.text, language)
+    await ready.say(session, contact, line.channel, text, f"said:{line.id}", now)
+    return True
+
+
+async def _answered_by_order(
+    session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, now: datetime
+) -> bool:
+    """An answer to a mail of ours that only asks where an order is: told, as their answer shows whose mailbox it is."""
+    most = desk.ground.config.mailbox.answers_per_hour
+    if line.channel != by_mail.CHANNEL or not await by_mail.may_answer(session, _id(contact), most, now):
+        return False
+    language = await _language(session, desk, contact, line.text)
+    match = desk.answers.match(line.text, language, await catalogue.names(session, desk.catalogue, now))
+    asks = match.kind == "answer" and match.entry is not None and match.entry.action == "order_status"
+    if not asks and not order_status.is_only_a_number(line.text):
+        return False
+    return await _told_by_mail(session, desk, contact, line, language, now)
 
 
 async def _language(session: AsyncSession, desk: Desk, contact: Contact, text: str) -> str:
@@ -297,8 +325,10 @@ async def _pressed_entry(
     if entry.action == "human":
         await _pressed_human(session, desk, contact, channel, language, now)
     elif entry.action == "order_status":
-        reply = await order_status.reply(session, desk, contact, "", language, now)
-        if not await proof.offered(session, desk, contact, channel, reply, language, key, now):
+        chat = await chats.of_contact(session, contact, channel)
+        reply = order_status.reply(desk, contact, await disclosing.orders(session, chat), "", language, now)
+        if not await proof.offered(session, desk, contact, chat, reply, language, key, now):
+            await disclosing.write_down(session, chat, reply.orders, now)
             await ready.say(session, contact, channel, reply.text, key, now, [[ready.human_button(desk, language)]])
     elif not await ready.answer(session, desk, contact, channel, entry, language, key, now):
         await _pressed_human(session, desk, contact, channel, language, now)
@@ -307,11 +337,13 @@ async def _pressed_entry(
 async def _pressed_order(
     session: AsyncSession, desk: Desk, contact: Contact, channel: str, row_id: int, language: str, now: datetime
 ) -> None:
-    order = await order_status.by_id(session, contact, row_id)
+    chat = await chats.of_contact(session, contact, channel)
+    order = next((one for one in await disclosing.orders(session, chat) if one.id == row_id), None)
     if order is None:
         await _pressed_human(session, desk, contact, channel, language, now)
         return
     text = order_status.told(desk, contact, [order], language, now)
+    await disclosing.write_down(session, chat, [order], now)
     key = f"order:{contact.id}:{row_id}:{now.isoformat()}"
     await ready.say(session, contact, channel, text, key, now, [[ready.human_button(desk, language)]])
 

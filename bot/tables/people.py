@@ -64,16 +64,22 @@ class Identity(SQLModel, table=True):
 
 
 class Proof(SQLModel, table=True):
-    """A code that was asked for in a chat, to show that a mail address is theirs. Only the newest of a contact counts.
+    """A code that was asked for in a chat, to show that a mail address is theirs. Only the newest of a chat counts.
 
-    There is one for an address that nobody knows, too: whoever guesses addresses sees no difference. `asked` is the
-    order number that it began with, or empty. Rows go after a day.
+    It is good for that `chat` (the address on the `channel`), that `address` and that `purpose` together. There is one
+    for an address that nobody knows, too: whoever guesses addresses sees no difference. `asked` is the order number
+    that it began with, or empty. Rows go after a day; one that did its work stays, for as long as the chat may see what
+    it opened.
     """
 
     __personal__ = Personal("proofs", (By("contact_id"), By("address", "addresses")), Delete(), inside=True)
+    __table_args__ = (sa.Index("ix_proof_chat", "channel", "chat"), sa.Index("ix_proof_created_at", "created_at"))
 
     id: int | None = row_id()
     contact_id: int = reference("contact.id")
+    channel: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    chat: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    purpose: str = Field(default="orders", sa_column_kwargs={"server_default": "orders"})
     address: str = Field(index=True)
     code_hash: str
     asked: str = ""

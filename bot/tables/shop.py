@@ -88,8 +88,9 @@ class Cart(SQLModel, table=True):
 class Order(SQLModel, table=True):
     """An order. `status` is pending, paid, cancelled or refunded; `parcel` is none, shipped or delivered.
 
-    `number` is what the customer reads (`#1001`), `order_id` the shop's id as text. `revenue` is without shipping and
-    tax, before refunds; `refunded` what went back. `items` as in Cart, each with `refunded` quantity. `told` names what
+    `number` is what the customer reads (`#1001`), `order_id` the shop's id as text. `email` is the address that the
+    shop itself names on it: whoever proves that address may see it. `revenue` is without shipping and tax, before
+    refunds; `refunded` what went back. `items` as in Cart, each with `refunded` quantity. `told` names what
     happened to it once already (`Order Completed`, `refund:77`), so that a second source does not tell it again.
 
     `rate` is what one of `currency` was worth in the shop's own when the order came, and `net` what is left of
@@ -97,7 +98,8 @@ class Order(SQLModel, table=True):
     """
 
     __personal__ = Personal(
-        "orders", (By("contact_id"),), blank(tracking_number="", tracking_url=""),
+        "orders", (By("contact_id"), By("email", "addresses")), blank(email="", tracking_number="", tracking_url=""),
+        shown=(By("contact_id"),),
         ours="store order_id number cart_id checkout_id status parcel carrier currency items told",
     )  # fmt: skip
 
@@ -106,6 +108,7 @@ class Order(SQLModel, table=True):
         sa.UniqueConstraint("order_id", "store"),
         sa.Index("ix_orders_contact", "contact_id", "ordered_at", "status", "net"),
         sa.Index("ix_orders_number", "number"),
+        sa.Index("ix_orders_email", "email"),
         sa.Index("ix_orders_unvalued", "id", sqlite_where=_UNVALUED, postgresql_where=_UNVALUED),
     )
 
@@ -114,6 +117,7 @@ class Order(SQLModel, table=True):
     order_id: str
     number: str = ""
     contact_id: int | None = reference("contact.id", null=True, index=False)
+    email: str = Field(default="", sa_column_kwargs={"server_default": ""})
     cart_id: str = ""
     checkout_id: str = ""
     status: str = "pending"

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import contacts
 from bot.base import clock
 from bot.base.database import insert, table
 from bot.base.ground import Ground
@@ -51,7 +52,8 @@ async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], no
     if rows:
         rows = await _with_ids(session, rows)
         new = insert(session, _rows)
-        kept = {name: new.excluded[name] for name in rows[0] if name not in _KEY}
+        kept: dict[str, Any] = {name: new.excluded[name] for name in rows[0] if name not in _KEY}
+        kept["email"] = sa.case((new.excluded.email == "", _rows.c.email), else_=new.excluded.email)
         older = _rows.c.changed_at <= new.excluded.changed_at
         await session.execute(new.on_conflict_do_update(index_elements=_KEY, set_=kept, where=older), rows)
     return refused
@@ -110,6 +112,7 @@ def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, A
     return {
         "store": line.store,
         "order_id": values.key(line["order_id"]),
+        "email": contacts.normalise("email", line["email"]) or "",
         "number": line["number"] or values.key(line["order_id"]),
         "status": status,
         "parcel": "shipped" if shipped or fulfilled else "none",

@@ -16,8 +16,9 @@ from bot.base.database import table
 from bot.base.errors import FindingsError
 from bot.outbound import outbox
 from bot.outbound.outbox import Defer, Outcome, Send, Skip
-from bot.shops import facts
+from bot.shops import disclosure
 from bot.support.desk import Desk
+from bot.support.self_service.chats import Chat
 from bot.tables.outbox import Message
 from bot.tables.people import Proof
 
@@ -26,7 +27,8 @@ log = logs.get(__name__)
 MINUTES = 15
 """How long a code holds."""
 MOST_TRIES = 5
-MOST_PER_HOUR = 3  # per contact and per address: with five tries each, 15 guesses at a million codes
+MOST_PER_HOUR = 3  # per chat and per address: with five tries each, 15 guesses at a million codes
+MOST_IN_ALL = 200  # an hour: with 1,000 guesses in it, whoever has any number of chats waits weeks for one to be right
 
 _KEPT = timedelta(days=1)
 _PROOFS = table(Proof)
@@ -34,34 +36,41 @@ _MESSAGES = table(Message)
 
 
 async def make(
-    session: AsyncSession, desk: Desk, contact_id: int, address: str, asked: str, language: str, now: datetime
+    session: AsyncSession, desk: Desk, chat: Chat, address: str, asked: str, language: str, now: datetime
 ) -> Proof | None:
-    """A code for the normalised `address`, mailed if somebody with orders has it. None: too many within an hour.
+    """A code for the normalised `address`, mailed if the shop names it on an order or a customer with orders.
 
-    The limits count addresses that nobody knows like any other, so that they tell nothing.
+    None: too many within an hour. The limits count addresses that nobody knows like any other, so that they tell
+    nothing. An earlier code of the chat is good no more.
     """
-    if await _too_many(session, contact_id, address, now):
+    if await _too_many(session, chat, address, now):
         return None
+    await _end_earlier(session, chat, now)
     code = f"{secrets.randbelow(1_000_000):06}"
     proof = Proof(
-        contact_id=contact_id,
+        contact_id=chat.contact_id,
+        channel=chat.channel,
+        chat=chat.place,
+        purpose=disclosure.ORDERS,
         address=address,
-        code_hash=ids.hash_code(code, address, desk.ground.secret),
+        code_hash="",
         asked=asked,
         created_at=now,
         expires_at=now + timedelta(minutes=MINUTES),
     )
+    proof.code_hash = _hash(desk, proof, code)
     session.add(proof)
     await session.flush()
     await _mail(session, desk, proof, code, language, now)
     return proof
 
 
-async def newest(session: AsyncSession, contact_id: int) -> Proof | None:
-    """The code that was asked for last; None if there is none or it did its work."""
-    mine = select(Proof).where(Proof.contact_id == contact_id).order_by(col(Proof.id).desc()).limit(1)
-    proof = (await session.scalars(mine)).first()
-    return proof if proof is not None and proof.used_at is None else None
+async def newest(session: AsyncSession, chat: Chat, now: datetime) -> Proof | None:
+    """The code that was asked for last in this chat, be it dead or used; those of the day before are forgotten."""
+    mine = select(Proof).where(
+        Proof.channel == chat.channel, Proof.chat == chat.place, col(Proof.created_at) > now - _KEPT
+    )
+    return (await session.scalars(mine.order_by(col(Proof.id).desc()).limit(1))).first()
 
 
 def is_live(proof: Proof, now: datetime) -> bool:
@@ -69,32 +78,49 @@ def is_live(proof: Proof, now: datetime) -> bool:
 
 
 def fits(desk: Desk, proof: Proof, code: str) -> bool:
-    return hmac.compare_digest(proof.code_hash, ids.hash_code(code, proof.address, desk.ground.secret))
+    return hmac.compare_digest(proof.code_hash, _hash(desk, proof, code))
+
+
+def _hash(desk: Desk, proof: Proof, code: str) -> str:
+    """Good in one chat, for one address, for one purpose."""
+    return ids.hash_code(code, f"{proof.purpose}:{proof.channel}:{proof.chat}:{proof.address}", desk.ground.secret)
 
 
 async def forget(session: AsyncSession, now: datetime) -> None:
-    """Codes of the day before go, and the addresses with them."""
-    await session.execute(sa.delete(_PROOFS).where(_PROOFS.c.created_at < now - _KEPT))
+    """Codes of the day before go, and the addresses with them. What a right one showed stays, without the code."""
+    old = _PROOFS.c.created_at < now - _KEPT
+    await session.execute(sa.delete(_PROOFS).where(old, _PROOFS.c.used_at.is_(None)))
+    await session.execute(sa.update(_PROOFS).where(old, _PROOFS.c.code_hash != "").values(code_hash=""))
 
 
-async def _too_many(session: AsyncSession, contact_id: int, address: str, now: datetime) -> bool:
-    for whose in (_PROOFS.c.contact_id == contact_id, _PROOFS.c.address == address):
-        lately = sa.select(sa.func.count()).where(whose, _PROOFS.c.created_at > now - timedelta(hours=1))
-        if (await session.scalar(lately) or 0) >= MOST_PER_HOUR:
-            return True
-    return False
+async def _too_many(session: AsyncSession, chat: Chat, address: str, now: datetime) -> bool:
+    here = sa.and_(_PROOFS.c.channel == chat.channel, _PROOFS.c.chat == chat.place)
+    lately = sa.select(
+        sa.func.count(sa.case((here, 1))), sa.func.count(sa.case((_PROOFS.c.address == address, 1))), sa.func.count()
+    ).where(_PROOFS.c.created_at > now - timedelta(hours=1))
+    in_chat, to_address, in_all = (await session.execute(lately)).one()
+    return in_chat >= MOST_PER_HOUR or to_address >= MOST_PER_HOUR or in_all >= MOST_IN_ALL
+
+
+async def _end_earlier(session: AsyncSession, chat: Chat, now: datetime) -> None:
+    living = sa.update(_PROOFS).where(
+        _PROOFS.c.channel == chat.channel, _PROOFS.c.chat == chat.place, _PROOFS.c.used_at.is_(None),
+        _PROOFS.c.expires_at > now,
+    )  # fmt: skip
+    await session.execute(living.values(expires_at=now))
 
 
 async def _mail(session: AsyncSession, desk: Desk, proof: Proof, code: str, language: str, now: datetime) -> None:
-    owner = await _reachable_owner(session, desk, proof.address, now)
-    if owner is None:
-        return
+    """Written for every address, so that one that nobody knows takes as long; it leaves only to one that we know."""
+    wanted, owner = await _may_have_mail(session, desk, proof.address, now)
     shop = desk.ground.config.shop
     values = {"code": f"{code[:3]} {code[3:]}", "minutes": MINUTES, "shop": {"name": shop.name, "url": shop.url}}
     try:
         mail = desk.mails.find("proof_code", language).render(values, None)
     except (render.TemplateError, FindingsError) as error:
         log.error("the mail with a code cannot be rendered", proof_id=proof.id, reason=logs.clean(str(error))[:300])
+        return
+    if not wanted:
         return
     await outbox.queue(
         session,
@@ -118,16 +144,14 @@ async def _mail(session: AsyncSession, desk: Desk, proof: Proof, code: str, lang
     )
 
 
-async def _reachable_owner(session: AsyncSession, desk: Desk, address: str, now: datetime) -> int | None:
-    """The contact with orders that has this address, if it takes mail at all."""
+async def _may_have_mail(session: AsyncSession, desk: Desk, address: str, now: datetime) -> tuple[bool, int | None]:
+    """Whether the shop names this address on an order, and it takes mail at all; and the contact that has it."""
+    orders = await disclosure.named(session, address, 1)
     owner = await contacts.find(session, "email", address)
-    if owner is None or owner.id is None or not await facts.orders_of(session, owner.id, 1):
-        return None
-    known = await contacts.identities(session, owner.id)
+    known = await contacts.identities(session, owner.id) if owner is not None and owner.id is not None else ()
     refused = any(one.kind == "email" and one.value == address and one.unreachable_at is not None for one in known)
-    if refused or await contacts.suppressed(session, desk.ground.secret, "email", address, "", now):
-        return None
-    return owner.id
+    suppressed = await contacts.suppressed(session, desk.ground.secret, "email", address, "", now)
+    return bool(orders) and not refused and not suppressed, owner.id if owner is not None else None
 
 
 class Codes:

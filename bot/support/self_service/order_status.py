@@ -8,10 +8,8 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import babel.dates
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock
-from bot.shops import facts
 from bot.support.answers import mentions, ranking
 from bot.support.desk import Desk
 from bot.tables.people import Contact
@@ -25,12 +23,12 @@ _ABOUT_AN_ORDER = re.compile(
 
 @dataclass(frozen=True)
 class Reply:
-    """`kind` told: the words say how it stands; confirm: a number nearly fits `order`; ask: no order is known;
-    unproven: the number is not one of theirs, a person must look."""
+    """`kind` told: the words say how `orders` stand; confirm: a number nearly fits the only one of `orders`; ask: no
+    order is known; unproven: the number is not one of theirs, a person must look."""
 
     kind: Literal["told", "confirm", "ask", "unproven"]
     text: str = ""
-    order: Order | None = None
+    orders: Sequence[Order] = ()
 
 
 def facts_of(order: Order) -> dict[str, Any]:
@@ -62,34 +60,33 @@ def is_only_a_number(text: str) -> bool:
     return all(_ABOUT_AN_ORDER.fullmatch(word) for word in words)
 
 
-async def reply(session: AsyncSession, desk: Desk, contact: Contact, text: str, language: str, now: datetime) -> Reply:
-    """How the orders of the contact stand that `text` asks for: the named ones, else the newest open ones."""
-    assert contact.id is not None
-    mine = await facts.orders_of(session, contact.id)
+def reply(desk: Desk, contact: Contact, mine: Sequence[Order], text: str, language: str, now: datetime) -> Reply:
+    """How those of `mine` stand that `text` asks for: the named ones, else the newest open ones.
+
+    `mine` are all orders that may be told there (`disclosing.orders`).
+    """
     asked = mentions.numbers(text)
     named = [order for order in mine if _names(order) & set(asked)]
     if named:
-        return Reply("told", told(desk, contact, named[:_MOST], language, now))
+        return _tell(desk, contact, named, language, now)
     if asked:
         near = mentions.nearest_number(asked[0], [order.number or order.order_id for order in mine])
         order = next((order for order in mine if (order.number or order.order_id) == near), None) if near else None
         if order is None:
             return Reply("unproven")
-        return Reply("confirm", desk.say(language, "order.confirm", number=order.number or order.order_id), order)
+        return Reply("confirm", desk.say(language, "order.confirm", number=order.number or order.order_id), [order])
     if not mine:
         return Reply("ask", desk.say(language, "order.ask"))
     open_ones = [order for order in mine if state(order) in ("pending", "paid", "shipped")]
-    return Reply("told", told(desk, contact, (open_ones or mine[:1])[:_MOST], language, now))
+    return _tell(desk, contact, open_ones or mine[:1], language, now)
+
+
+def _tell(desk: Desk, contact: Contact, orders: Sequence[Order], language: str, now: datetime) -> Reply:
+    return Reply("told", told(desk, contact, orders[:_MOST], language, now), orders[:_MOST])
 
 
 def _names(order: Order) -> set[str]:
     return {mentions.plain_number(name) for name in (order.number, order.order_id) if name}
-
-
-async def by_id(session: AsyncSession, contact: Contact, order_id: int) -> Order | None:
-    """The order of that row, if it is this contact's."""
-    order = await session.get(Order, order_id)
-    return order if order is not None and order.contact_id == contact.id else None
 
 
 def told(desk: Desk, contact: Contact, orders: Sequence[Order], language: str, now: datetime) -> str:

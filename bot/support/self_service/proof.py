@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,11 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot import contacts
+from bot.shops import disclosure
 from bot.support import lines, post
 from bot.support.answers import mentions, ranking
 from bot.support.desk import Desk
-from bot.support.self_service import codes, order_status, ready
+from bot.support.self_service import chats, codes, disclosing, order_status, ready
+from bot.support.self_service.chats import Chat
 from bot.tables.people import Contact, Proof
+from bot.tables.shop import Order
 from bot.tables.support import TicketMessage
 
 AGAIN = "1:proof:again"
@@ -30,21 +34,24 @@ class _Talk:
 
     desk: Desk
     contact: Contact
-    channel: str
+    chat: Chat
     language: str
     key: str
 
     @property
     def contact_id(self) -> int:
-        assert self.contact.id is not None
-        return self.contact.id
+        return self.chat.contact_id
+
+    @property
+    def channel(self) -> str:
+        return self.chat.channel
 
 
 async def offered(
     session: AsyncSession,
     desk: Desk,
     contact: Contact,
-    channel: str,
+    chat: Chat,
     reply: order_status.Reply,
     language: str,
     key: str,
@@ -54,14 +61,13 @@ async def offered(
 
     That is so without a mail relay, and for whoever was just asked and names an order number again.
     """
-    talk = _Talk(desk, contact, channel, language, key)
+    talk = _Talk(desk, contact, chat, language, key)
     if desk.ground.config.mail.server is None:
         return False
     if reply.kind == "unproven":
         wanted = _waits_for(await lines.last_of(session, talk.contact_id, "bot"), now) != _ASKED
     else:
-        known = await contacts.identities(session, talk.contact_id)
-        wanted = reply.kind == "ask" and all(one.kind != "email" for one in known)
+        wanted = reply.kind == "ask" and not await disclosure.proven(session, chat.channel, chat.place)
     if wanted:
         await _say(session, talk, "proof.ask", now, kind=_ASKED)
     return wanted
@@ -74,14 +80,17 @@ async def took(session: AsyncSession, desk: Desk, contact: Contact, line: Ticket
     if not _CODE.fullmatch(code) and address is None:
         return False
     last = await lines.last_of(session, contact.id or 0, "bot")
-    talk = _Talk(desk, contact, line.channel, _language(desk, contact, last), f"said:{line.id}")
+    chat = await chats.of_line(session, contact, line)
+    talk = _Talk(desk, contact, chat, _language(desk, contact, last), f"said:{line.id}")
     if address is not None:
         if not _waits_for(last, now):
             return False
-        await _send(session, talk, address, await _asked_for(session, talk, last), now)
+        await _send(session, talk, address, await _asked_for(session, talk, last, now), now)
         return True
-    proof = await codes.newest(session, talk.contact_id)
-    if proof is None or not (codes.is_live(proof, now) or _waits_for(last, now) == _SENT):
+    proof = await codes.newest(session, chat, now)
+    if proof is None:
+        return False
+    if not (codes.is_live(proof, now) or _waits_for(last, now) == _SENT or codes.fits(desk, proof, code)):
         return False
     await _try(session, talk, proof, code, now)
     return True
@@ -91,9 +100,10 @@ async def again(session: AsyncSession, desk: Desk, contact: Contact, channel: st
     """The button under a code that is not valid any more: another one to the same address, or the question anew."""
     last = await lines.last_of(session, contact.id or 0, "bot")
     key = f"proof:{contact.id}:{now.isoformat()}"
-    talk = _Talk(desk, contact, channel, _language(desk, contact, last), key)
-    proof = await codes.newest(session, talk.contact_id)
-    if proof is not None:
+    chat = await chats.of_contact(session, contact, channel)
+    talk = _Talk(desk, contact, chat, _language(desk, contact, last), key)
+    proof = await codes.newest(session, chat, now)
+    if proof is not None and proof.used_at is None:
         await _send(session, talk, proof.address, proof.asked, now)
     else:
         await _say(session, talk, "proof.ask", now, kind=_ASKED)
@@ -112,11 +122,11 @@ def _language(desk: Desk, contact: Contact, last: TicketMessage | None) -> str:
     return "zh_CN" if ranking.is_cjk(last.text) else "en"
 
 
-async def _asked_for(session: AsyncSession, talk: _Talk, last: TicketMessage | None) -> str:
+async def _asked_for(session: AsyncSession, talk: _Talk, last: TicketMessage | None, now: datetime) -> str:
     """The order number that they named before we asked for the address; empty when they named none."""
     if last is None or last.attachment.get("bot") != _ASKED:
-        before = await codes.newest(session, talk.contact_id)
-        return before.asked if before else ""
+        before = await codes.newest(session, talk.chat, now)
+        return before.asked if before is not None and before.used_at is None else ""
     said = select(TicketMessage).where(
         TicketMessage.contact_id == talk.contact_id, TicketMessage.author == "customer", col(TicketMessage.id) < last.id
     )
@@ -126,7 +136,7 @@ async def _asked_for(session: AsyncSession, talk: _Talk, last: TicketMessage | N
 
 async def _send(session: AsyncSession, talk: _Talk, address: str, asked: str, now: datetime) -> None:
     """The answer is the same for every address: nobody learns here who is a customer."""
-    proof = await codes.make(session, talk.desk, talk.contact_id, address, asked, talk.language, now)
+    proof = await codes.make(session, talk.desk, talk.chat, address, asked, talk.language, now)
     if proof is None:
         await _say(session, talk, "proof.limit", now)
     else:
@@ -134,36 +144,37 @@ async def _send(session: AsyncSession, talk: _Talk, address: str, asked: str, no
 
 
 async def _try(session: AsyncSession, talk: _Talk, proof: Proof, code: str, now: datetime) -> None:
-    if not codes.is_live(proof, now):
-        name = "proof.dead" if proof.tries >= codes.MOST_TRIES else "proof.expired"
-        await _say(session, talk, name, now, kind=_SENT, retry=True)
-        return
-    owner = await contacts.find(session, "email", proof.address) if codes.fits(talk.desk, proof, code) else None
-    if owner is not None:
-        await _proven(session, talk, proof, owner, now)
+    """Whatever is wrong with it, the same is looked at, the same written down, and the same said."""
+    live, right = codes.is_live(proof, now), codes.fits(talk.desk, proof, code)
+    orders = await disclosure.named(session, proof.address)
+    if live and right and orders:
+        await _proven(session, talk, proof, orders, now)
         return
     proof.tries += 1
     await session.flush()
-    if proof.tries >= codes.MOST_TRIES:
-        await _say(session, talk, "proof.dead", now, kind=_SENT, retry=True)
-    else:
-        await _say(session, talk, "proof.wrong", now, kind=_SENT, left=codes.MOST_TRIES - proof.tries)
+    await _say(session, talk, "proof.wrong", now, kind=_SENT, retry=True)
 
 
-async def _proven(session: AsyncSession, talk: _Talk, proof: Proof, owner: Contact, now: datetime) -> None:
-    """Whoever reads the mailbox sees its orders now; the chat becomes the owner's if they have no other one."""
-    assert owner.id is not None
+async def _proven(session: AsyncSession, talk: _Talk, proof: Proof, orders: Sequence[Order], now: datetime) -> None:
+    """Whoever reads the mailbox sees the orders of its address, now and later.
+
+    The chat becomes the owner's of that address, and nobody else's, if they have no other one.
+    """
     proof.used_at = now
     await session.flush()
-    await contacts.find_or_create(session, [("email", proof.address)], now, proven=True)
+    owner = await contacts.find_or_create(session, [("email", proof.address)], now, proven=True)
+    assert owner.id is not None
     elsewhere = await _chats_elsewhere(session, talk, owner.id)
     joined = not elsewhere and await contacts.join(session, owner.id, talk.contact_id, now)
-    reply = await order_status.reply(session, talk.desk, owner, proof.asked, talk.language, now)
+    whose = owner if joined else talk.contact
+    reply = order_status.reply(talk.desk, owner, orders, proof.asked, talk.language, now)
     if reply.kind != "told":
-        reply = await order_status.reply(session, talk.desk, owner, "", talk.language, now)
+        reply = order_status.reply(talk.desk, owner, orders, "", talk.language, now)
+    chat = Chat(whose.id or 0, talk.channel, talk.chat.place)
+    await disclosing.write_down(session, chat, reply.orders, now)
     text = f"{talk.desk.say(talk.language, 'proof.done')}\n\n{reply.text}"
     buttons = [[ready.human_button(talk.desk, talk.language)]]
-    await ready.say(session, owner if joined else talk.contact, talk.channel, text, talk.key, now, buttons)
+    await ready.say(session, whose, talk.channel, text, talk.key, now, buttons)
 
 
 async def _chats_elsewhere(session: AsyncSession, talk: _Talk, owner_id: int) -> bool:
@@ -182,9 +193,8 @@ async def _say(
     *,
     kind: str = "",
     retry: bool = False,
-    left: int = 0,
 ) -> None:
-    text = talk.desk.say(talk.language, name, minutes=codes.MINUTES, left=left)
+    text = talk.desk.say(talk.language, name, minutes=codes.MINUTES)
     rows = [[{"text": talk.desk.say(talk.language, "proof.again"), "data": AGAIN}]] if retry else []
     human = [ready.human_button(talk.desk, talk.language)]
     await ready.say(session, talk.contact, talk.channel, text, talk.key, now, [*rows, human], kind=kind)

@@ -8,11 +8,11 @@ import babel.dates
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import logs, render
-from bot.shops import facts
 from bot.support import answers, by_mail, lines, post
 from bot.support.desk import Desk
-from bot.support.self_service import order_status
+from bot.support.self_service import chats, disclosing, order_status
 from bot.tables.people import Contact
+from bot.tables.shop import Order
 
 log = logs.get(__name__)
 
@@ -24,14 +24,13 @@ def human_button(desk: Desk, language: str) -> dict[str, str]:
     return {"text": desk.say(language, "answer.human"), "data": HUMAN}
 
 
-async def values(session: AsyncSession, desk: Desk, contact: Contact, language: str) -> dict[str, Any]:
-    """What an answer template may use: plain strings, lists and dicts."""
-    assert contact.id is not None
+def values(desk: Desk, contact: Contact, orders: Sequence[Order], language: str) -> dict[str, Any]:
+    """What an answer template may use: plain strings, lists and dicts. `orders` are those that may be told there."""
     shop = desk.ground.config.shop
     return {
         "first_name": contact.first_name,
         "shop": {"name": shop.name, "url": shop.url},
-        "orders": [order_status.facts_of(order) for order in await facts.orders_of(session, contact.id, 5)],
+        "orders": [order_status.facts_of(order) for order in orders[:5]],
         "hours": opening_lines(desk, language),
         "language": language,
         "timezone": contact.timezone or shop.timezone,
@@ -78,14 +77,18 @@ async def answer(
     now: datetime,
 ) -> bool:
     """Send the ready answer with its two buttons. False when its template fails for this shopper."""
-    known = await values(session, desk, contact, language)
-    if channel == by_mail.CHANNEL and not await by_mail.is_proven(session, contact.id or 0):
-        known |= {"first_name": "", "orders": []}  # whoever wrote may only say that they are this customer
+    chat = await chats.of_contact(session, contact, channel)
+    orders = await disclosing.orders(session, chat)
+    known = values(desk, contact, orders, language)
+    if channel == by_mail.CHANNEL and not await by_mail.is_theirs(session, contact.id or 0):
+        known["first_name"] = ""  # whoever wrote may only say that they are this customer
     try:
         text = answers.say(entry, language, known)
     except render.TemplateError as error:
         log.error("ready answer cannot be rendered", entry=entry.id, reason=logs.clean(str(error)))
         return False
+    named = [order for order in orders[:5] if (order.number or order.order_id) in text]
+    await disclosing.write_down(session, chat, named, now)
     if channel == by_mail.CHANNEL:
         await say(session, contact, channel, with_a_person(desk, text, language), key, now)
         return True

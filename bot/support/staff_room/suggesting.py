@@ -10,7 +10,7 @@ from bot.base import ids, render
 from bot.support import answers, post, typed
 from bot.support.answers import catalogue, guards
 from bot.support.desk import Desk
-from bot.support.self_service import ready
+from bot.support.self_service import chats, disclosing, ready
 from bot.support.staff_room import drafts, past_answers
 from bot.support.tickets import keyboard
 from bot.tables.people import Contact
@@ -118,7 +118,9 @@ async def _ready(
     if entry is None or entry.action is not None:
         return None
     try:
-        text = answers.say(entry, ticket.language, await ready.values(session, desk, contact, ticket.language))
+        chat = await chats.of_contact(session, contact, ticket.channel)
+        known = ready.values(desk, contact, await disclosing.orders(session, chat), ticket.language)
+        text = answers.say(entry, ticket.language, known)
     except render.TemplateError:
         return None
     return entry.title(desk.staff_language), text

@@ -219,12 +219,14 @@ async def test_an_address_in_from_proves_nothing(office: MailOffice) -> None:
     assert not identity.proven
 
 
-async def test_who_has_shown_that_the_address_is_theirs_is_told_about_their_order(office: MailOffice) -> None:
+async def test_who_answers_a_mail_of_ours_is_told_about_their_order(office: MailOffice) -> None:
     ada = await _ada(office, proven=True)
+    sent = await office.sent_by_a_flow(ada)
     async with office.here.database.transaction() as session:
         session.add(Order(order_id="o1", number="#7001", contact_id=ada, status="paid", currency="EUR",
                           ordered_at=clock.now(), changed_at=clock.now()))  # fmt: skip
-    await office.comes(letters.letter("Where is my order?"))
+    name = addresses.message_name(sent["id"], office.secret, "shop.example")
+    await office.comes(letters.letter("Where is my order?", In_Reply_To=f"<{name}>"))
     assert await office.rows(Ticket) == []
     (told,) = office.catcher.mails
     assert "#7001" in told.message.get_content()
