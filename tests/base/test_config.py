@@ -302,3 +302,24 @@ def test_keys_have_names_and_kinds_and_old_ones_are_page_keys() -> None:
 def test_keys_that_could_be_taken_for_others_are_refused(keys: tuple[str, ...], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         _keys(*keys)
+
+
+def test_a_key_names_only_a_store_that_is_declared(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    declared = '[[shops.stores]]\nname = "main"\nshopify = "x.myshopify.com"\n'
+    key = '[[events.keys]]\nname = "erp"\nkey = "k"\nkind = "server"\nstore = "{}"\n'
+    file.write_text(declared + key.format("mian"), "utf-8")
+    with pytest.raises(
+        FindingsError, match=r":8: events.keys.*no \[\[shops.stores\]\] is named 'mian'; did you mean main"
+    ):
+        config.load(file, {})
+    file.write_text(declared + key.format("main"), "utf-8")
+    assert config.load(file, {}).event_keys[0].store == "shopify:x.myshopify.com"
+
+
+def test_a_store_is_declared_once(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    twice = '[[shops.stores]]\nname = "{}"\nwoocommerce = "https://shop.example/"\n'
+    file.write_text(twice.format("one") + twice.format("two"), "utf-8")
+    with pytest.raises(FindingsError, match=r"woocommerce:shop.example stands there twice"):
+        config.load(file, {})

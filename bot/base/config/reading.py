@@ -39,7 +39,8 @@ def load(file: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     except ValidationError as error:
         findings += [_finding(one, file, text, variables) for one in error.errors() if one["type"] != "extra_forbidden"]
         config = Config()
-    for place, message in names.unknown(config.support):
+    unknown = (*names.unknown(config.support), *names.unknown_stores(config.events, config.shops))
+    for place, message in unknown:
         findings.append(_finding({"loc": place, "msg": message}, file, text, variables))
     if findings:
         raise FindingsError(*findings)

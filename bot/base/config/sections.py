@@ -260,14 +260,6 @@ class Config(Section):
             for one in self.events.known_keys
         )
 
-    @model_validator(mode="after")
-    def _stores_are_declared(self) -> "Config":
-        names = {one.name for one in self.shops.stores}
-        for key in self.events.keys:
-            if key.store and key.store not in names:
-                raise ValueError(f"the key {key.name} names the store {key.store}, which no [[shops.stores]] declares")
-        return self
-
     @property
     def staff_groups(self) -> tuple[int, ...]:
         """Every staff group as configured, the main one first."""
