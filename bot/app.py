@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
+from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
 from automations import care
@@ -208,14 +209,18 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
     own = house.config.shop
     shop = partial(record.apply, currency=own.currency, rates=worth.rates(own))
     counted = Standings(house.config).behind(shop)
+    catalogue = OnCatalogue(house.ground, house.flows)
+    subscribed = OnSubscribed(house.ground, house.mails)
+    on_event = OnEvent(house.ground, house.flows, house.care, house.versions)
     handlers: list[Handler] = [
         counted,
         house.members.on_event,
-        OnCatalogue(house.ground, house.flows),
-        OnSubscribed(house.ground, house.mails),
-        OnEvent(house.ground, house.flows, house.care, house.versions),
+        catalogue,
+        subscribed,
+        on_event,
         Tasks(house.desk),
     ]
+    hints: list[Handler] = [record.hinted, catalogue.hinted, subscribed, on_event.hinted]
     senders = _senders(house)
     for sender in senders.values():
         stack.push_async_callback(sender.close)
@@ -232,7 +237,13 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
     kinds = [
         webhooks.Inbox(house.database, house.worker, secret=secret, shops=house.config.shops).kind(),
         Applier(
-            house.database, handlers, house.worker, secret=secret, double_opt_in=double_opt_in, settle=stores.settle
+            house.database,
+            handlers,
+            house.worker,
+            hints=hints,
+            secret=secret,
+            double_opt_in=double_opt_in,
+            settle=stores.settle,
         ).kind(),
         Shelves(house.database, house.flows, house.worker).kind(),
         Enrolments(house.database, house.ground, house.worker, house.versions, house.care).kind(),
@@ -326,8 +337,13 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
     ]
     if config.telegram.token and config.telegram.webhook_secret and config.telegram.mode == "webhook":
         doors.append(webhook.routes(house.database, config.telegram.webhook_secret.get_secret_value()))
-    doors.append(events_api.routes(ingest, config.event_keys, config.shop.hosts))
+    secret = _value(config.events.identity_secret)
+    doors.append(events_api.routes(ingest, config.event_keys, config.shop.hosts, secret))
     return each_request.build(doors, trusted_proxies=config.web.trusted_proxies)
+
+
+def _value(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
 
 
 async def _until_stopped(running: list[_Part], stop: asyncio.Event) -> None:

@@ -35,7 +35,13 @@ class Intake:
         self.refusing: set[str] = set()
         self.count = 0
         self.applier = Applier(
-            database, [record.apply, self._hear], 1, secret=SECRET, settle=stores.settle, now=lambda: NOON
+            database,
+            [record.apply, self._hear],
+            1,
+            hints=[record.hinted],
+            secret=SECRET,
+            settle=stores.settle,
+            now=lambda: NOON,
         )
         self.inbox = Inbox(database, 1, secret=SECRET)
 

@@ -74,6 +74,11 @@ def toml(tree: dict[str, Any], path: tuple[str, ...] = ()) -> str:
     return "".join(lines) + "\n".join(below)
 
 
+def taking(key: str, kind: str = "server") -> dict[str, Any]:
+    """The section [events] of a shop whose backend (or page) has this key."""
+    return {"keys": [{"name": "web" if kind == "page" else "backend", "key": key, "kind": kind}]}
+
+
 class Program:
     """`aftercart run` in `folder` with the given configuration. Leaving the block kills what still runs."""
 

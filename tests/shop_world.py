@@ -110,7 +110,9 @@ class ShopWorld:
         signing_up = OnSubscribed(self.ground, _mails())
         self.applier = Applier(
             self.database, [self.standings.behind(self._shop), self.on_catalogue, signing_up, self.on_event],
-            self.worker, secret=self.ground.secret, settle=stores.settle, now=lambda: self.now,
+            self.worker,
+            hints=[record.hinted, self.on_catalogue.hinted, signing_up, self.on_event.hinted],
+            secret=self.ground.secret, settle=stores.settle, now=lambda: self.now,
             double_opt_in=self.ground.config.automations.double_opt_in,
         )  # fmt: skip
         return self

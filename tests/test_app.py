@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from program import Program
+from program import Program, taking
 from working import until
 
 from bot import schedule, start
@@ -68,7 +68,7 @@ def _stored(file: Path) -> int:
 def config(empty_url: str) -> Iterator[dict[str, Any]]:
     loaded = settings.load(None, {"AFTERCART_DATABASE__URL": empty_url})
     asyncio.run(start.migrate(loaded))
-    yield {"database": {"url": empty_url}, "events": {"write_keys": [KEY]}}
+    yield {"database": {"url": empty_url}, "events": taking(KEY)}
 
 
 def test_web_and_work_may_be_processes_of_their_own(config: dict[str, Any], tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def test_a_mailbox_without_a_relay_to_answer_by_is_refused(aftercart: Shell) -> 
 
 
 def test_run_serves_and_stops_cleanly_when_asked(tmp_path: Path) -> None:
-    with Program(tmp_path, {"events": {"write_keys": ["key"]}}) as running:
+    with Program(tmp_path, {"events": program.taking("key")}) as running:
         assert running.stop() == 0
         assert "stopped" in running.output()
 

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import contacts
 from bot.base import stores
 from bot.base.database import table
 from bot.events import page_words
@@ -162,6 +163,7 @@ async def learn(session: AsyncSession, people: dict[int, Person], wanted: Collec
         recent = sa.select(orders).where(among(orders.c.contact_id, ids), orders.c.ordered_at > now - _ORDER_AGE)
         for row in await _rows(session, recent.order_by(orders.c.ordered_at.desc(), orders.c.id.desc())):
             people[row["contact_id"]].orders.append(_with_store(row))
+        await _orders_of_owners(session, people, now)
     if "carts" in needs:
         carts = table(Cart)
         open_ones = sa.select(carts).where(among(carts.c.contact_id, ids), carts.c.changed_at > now - _CART_AGE)
@@ -202,6 +204,28 @@ async def _addresses(session: AsyncSession, people: dict[int, Person], ids: Sequ
     emails = sa.select(known).where(among(known.c.contact_id, ids), known.c.kind == "email")
     for row in await _rows(session, emails.order_by(known.c.created_at.desc(), known.c.id.desc())):
         people[row["contact_id"]].emails.append(row)
+    unknown = [contact_id for contact_id in ids if not people[contact_id].emails]
+    for row in await contacts.claimed_addresses(session, unknown, "email") if unknown else ():
+        people[row["contact_id"]].emails.append(dict(row))
+
+
+async def _orders_of_owners(session: AsyncSession, people: dict[int, Person], now: datetime) -> None:
+    """A browser that says it is somebody's is not reminded of what that one has ordered. It shows them to nobody:
+    they only stand beside its own when it is asked whether there is one.
+    """
+    pairs = await contacts.owners(session, people)
+    if not pairs:
+        return
+    orders = table(Order)
+    theirs = sa.select(orders).where(
+        orders.c.contact_id.in_(sorted({owner for _, owner in pairs})), orders.c.ordered_at > now - _ORDER_AGE
+    )
+    for row in await _rows(session, theirs.order_by(orders.c.ordered_at.desc(), orders.c.id.desc())):
+        for browser, owner in pairs:
+            if owner == row["contact_id"]:
+                people[browser].orders.append(_with_store(row))
+    for browser in {browser for browser, _ in pairs}:
+        people[browser].orders.sort(key=lambda row: (row["ordered_at"], row["id"]), reverse=True)
 
 
 async def _views(session: AsyncSession, people: dict[int, Person], ids: Sequence[int], now: datetime) -> None:

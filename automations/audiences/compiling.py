@@ -167,7 +167,7 @@ class Compiler:
     # -- what they did and allow -----------------------------------------------------------------------------------
 
     def _event(self, event: Event) -> Clause:
-        mine = [_events.c.name == event.name]
+        mine = [_events.c.name == event.name, _events.c.status != "hint"]
         if event.within is not None:
             mine.append(_events.c.ts > self.now - event.within)
         if event.name.startswith(("Order ", "Checkout ", "Cart ")):

@@ -49,6 +49,7 @@ class Asked:
     """What was typed: a normalised address, known topics, and how. What is not `fresh` is history: no mail goes.
 
     `network` and `key` are where it came from, for limits; what a page says of its own address counts for nothing.
+    `claimed`: a page said it, so it is asked back whatever the shop wants.
     """
 
     address: str
@@ -59,11 +60,12 @@ class Asked:
     fresh: bool = True
     network: str = ""
     key: str = "form"
+    claimed: bool = False
 
 
 async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked: Asked, now: datetime) -> Answer:
     """Write the wish down and ask by mail whether it is theirs. The answer tells nothing of what we know already."""
-    if not ground.config.automations.double_opt_in:
+    if not ground.config.automations.double_opt_in and not asked.claimed:
         if not (held := await limits.take(session, ground, asked.network, asked.key, now)):
             await _grant(session, ground, asked, asked.how, now, f"signed up:{secrets.token_hex(8)}", confirmed=False)
         else:

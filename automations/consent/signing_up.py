@@ -17,7 +17,7 @@ _OURS = "aftercart"
 
 
 class OnSubscribed:
-    """A handler of events. The shop systems are believed, they asked themselves; everybody else may have typed it."""
+    """A handler of events. Shop systems are believed, they asked themselves; from a page anybody may have typed it."""
 
     def __init__(self, ground: Ground, mails: MailTemplates) -> None:
         self.ground = ground
@@ -26,7 +26,7 @@ class OnSubscribed:
     async def __call__(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
         if happened.name != "Subscribed" or not people.needs_a_second_yes(happened):
             return
-        if not self.ground.config.automations.double_opt_in:
+        if happened.rank != "page" and not self.ground.config.automations.double_opt_in:
             return  # written down as it came
         address = await people.address(session, happened)
         if address is None or happened.properties.get("channel", "email") != "email":
@@ -39,7 +39,7 @@ class OnSubscribed:
             return  # the mail names what is asked for: only in the shop's own words
         asked = opt_in.Asked(
             address, [topic], language, how, happened.contact_id, fresh,
-            network=happened.network, key=happened.source,
+            network=happened.network, key=happened.source, claimed=happened.rank == "page",
         )  # fmt: skip
         await opt_in.ask(session, self.ground, self.mails, asked, now)
 
@@ -54,6 +54,8 @@ def welcomes(happened: Happened, *, double_opt_in: bool) -> bool:
     said: Any = happened.properties
     if happened.source == _OURS:
         return said.get("confirmed") is True or said.get("trigger_flows") is True
+    if happened.rank == "page":
+        return False  # it begins with the second yes
     if happened.source in people.SHOPS:
         return str(said.get("opt_in") or "") == "confirmed_opt_in"
     return said.get("trigger_flows") is True and not double_opt_in

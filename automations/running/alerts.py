@@ -12,7 +12,7 @@ from bot import contacts
 from bot.base import logs, work
 from bot.base.config.topics import BACK_IN_STOCK
 from bot.base.database import insert, table
-from bot.events import Happened
+from bot.events import Happened, people
 from bot.shops import catalogue, lines, prices
 from bot.tables.automations import Enrolment
 from bot.tables.catalogue import StockAlert
@@ -78,6 +78,9 @@ async def named(session: AsyncSession, secret: str, happened: Happened) -> None:
 
 async def _write_down(session: AsyncSession, secret: str, happened: Happened) -> None:
     assert happened.contact_id is not None
+    if happened.rank == "page":
+        await people.ask_back(session, secret, happened, TOPIC)
+        return
     named = contacts.normalise("email", happened.properties.get("email") or happened.traits.get("email"))
     owner = await contacts.find(session, "email", named) if named else None
     if owner is None or owner.id != happened.contact_id:

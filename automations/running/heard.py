@@ -60,7 +60,10 @@ async def find(
         return found
     columns = [_events.c[name] for name in ("id", "contact_id", "name", "ts", "received_at", "store", "body")]
     mine = sa.select(*columns).where(
-        _events.c.contact_id.in_(sorted(contact_ids)), _events.c.name.in_(sorted(names)), _events.c.ts >= since - SKEW
+        _events.c.contact_id.in_(sorted(contact_ids)),
+        _events.c.name.in_(sorted(names)),
+        _events.c.ts >= since - SKEW,
+        _events.c.status != "hint",
     )
     for row in (await session.execute(mine.order_by(_events.c.id))).mappings():
         found.setdefault(row["contact_id"], []).append(

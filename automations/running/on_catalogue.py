@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from automations.definition.flow import Flow
 from automations.definition.goods import Drop, Restock
 from automations.running import alerts
+from bot import contacts
 from bot.base import work
 from bot.base.database import insert, table
 from bot.base.ground import Ground
@@ -49,6 +50,17 @@ class OnCatalogue:
             await alerts.product_gone(session, happened.store, lines.text(happened.properties.get("product_id")))
         elif happened.contact_id is not None:
             await self._somebody(session, happened, now)
+
+    async def hinted(self, session: AsyncSession, happened: Happened, _now: datetime) -> None:
+        """A page tells that they bought it, or do not want to hear of it: its own browser waits no more."""
+        if happened.contact_id is None:
+            return
+        if happened.name == "Order Completed":
+            await alerts.bought(session, happened)
+        elif happened.name != "Unsubscribed" or await contacts.is_proven(session, happened.contact_id):
+            return
+        elif _left(happened):
+            await alerts.cancel_all(session, happened.contact_id)
 
     async def _somebody(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
         assert happened.contact_id is not None

@@ -1,5 +1,6 @@
 """Each event once: credit the order, stop flows, start flows. Runs behind the shop's record of carts and orders."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from automations.running.heard import HISTORY
 from automations.running.pace import Pace
 from automations.running.starts import Cause, Starter
 from automations.running.sweeps import runner as sweeps
+from bot import contacts
 from bot.base import logs, work
 from bot.base.database import table
 from bot.base.ground import Ground
@@ -69,12 +71,25 @@ class OnEvent:
         await self._look_at_versions(session, now)
         if happened.name in self._ending:
             await self._stop(session, happened, now)
+            if happened.rank == "shop":
+                await self._stop_claimants(session, happened, now)
         if happened.name in self._waking:
             event = {"id": happened.id, "name": happened.name, "ts": happened.ts,
                      "properties": matter.named(happened.properties, happened.store),
                      "late": happened.received_at - happened.ts}  # fmt: skip
             await self._wake(session, happened.contact_id, [event], now)
         await self._start(session, happened, now)
+
+    async def hinted(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
+        """What only ends something, and only for the browser that says so: nothing begins, nothing is counted."""
+        if happened.contact_id is None:
+            return
+        await self._look_at_versions(session, now)
+        if happened.name == "Unsubscribed":
+            if not await contacts.is_proven(session, happened.contact_id):
+                await self._unsubscribed(session, happened, now)
+        elif happened.name in self._ending:
+            await self._stop(session, happened, now)
 
     async def _look_at_versions(self, session: AsyncSession, now: datetime) -> None:
         """Names of events that end a flow or are waited for in one, older versions with people inside included."""
@@ -97,6 +112,12 @@ class OnEvent:
         mine = mine.with_for_update(key_share=True) if lock else mine
         rows = [dict(row) for row in (await session.execute(mine)).mappings()]
         return rows, await self.versions.find(session, {row["version_id"] for row in rows})
+
+    async def _stop_claimants(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
+        """The shop tells it of a person: reminders of browsers that say they are theirs end too."""
+        assert happened.contact_id is not None
+        for browser in await contacts.claimants(session, happened.contact_id):
+            await self._stop(session, dataclasses.replace(happened, contact_id=browser), now)
 
     async def _stop(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
         """The goal came: close what it closes at once, without waiting for the next mail."""
@@ -211,7 +232,7 @@ class OnEvent:
         recent = (
             sa.select(_events.c.id, _events.c.name, _events.c.ts, _events.c.store, _events.c.body)
             .where(_events.c.contact_id == happened.contact_id, _events.c.name.in_(sorted(names)))
-            .where(_events.c.ts > now - HISTORY, _events.c.ts <= now + matter.SKEW)
+            .where(_events.c.ts > now - HISTORY, _events.c.ts <= now + matter.SKEW, _events.c.status != "hint")
             .order_by(_events.c.ts.desc(), _events.c.id.desc())
             .limit(50)
         )

@@ -1,7 +1,9 @@
 """Who is this, and what do they allow: find, create, merge, consent, forget. Start reading at resolve.py."""
 
+from bot.contacts.claims import addresses as claimed_addresses
+from bot.contacts.claims import claim, claimants, is_proven, owners, who_claims
 from bot.contacts.consent import EVERY_TOPIC, allow, allowed, request, suppress, suppressed, withdraw
-from bot.contacts.forget import erase, was_erased
+from bot.contacts.forget import erase, erase_claimed, was_erased
 from bot.contacts.identity import (
     address,
     current,
@@ -21,11 +23,16 @@ __all__ = [
     "address",
     "allow",
     "allowed",
+    "claim",
+    "claimants",
+    "claimed_addresses",
     "current",
     "erase",
+    "erase_claimed",
     "find",
     "find_or_create",
     "identities",
+    "is_proven",
     "join",
     "learn",
     "mark_reachable",
@@ -33,9 +40,11 @@ __all__ = [
     "merge",
     "normalise",
     "of_store",
+    "owners",
     "request",
     "suppress",
     "suppressed",
     "was_erased",
+    "who_claims",
     "withdraw",
 ]

@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 from bot.base import ids, personal
 from bot.base.database import table
 from bot.base.personal import Delete, Personal
-from bot.contacts import belonging, consent, elsewhere, endings, mentions
+from bot.contacts import belonging, claims, consent, elsewhere, endings, mentions
 from bot.contacts.belonging import Person
 from bot.contacts.elsewhere import Shown
 from bot.tables.people import Contact, Suppression
@@ -22,11 +22,13 @@ _OVER: dict[str, Any] = {"status": "erased", "due_at": None, "lease_until": None
 async def erase(session: AsyncSession, secret: str, contact_id: int, now: datetime) -> Shown:
     """Erase the contact and whoever was merged into it (GDPR Art. 17). Its rows stay, without a word that names it.
 
-    Open enrolments end as `erased`, mail not handed over yet is dropped (a worker that holds it finds it gone). Hashes
+    Browsers that say they are theirs are erased with them; what else those claim is somebody else's and stays. Open
+    enrolments end as `erased`, mail not handed over yet is dropped (a worker that holds it finds it gone). Hashes
     of its ids stay as suppressions, so that neither a late event nor an import brings the person back. Returns where
     words of theirs still stand in Telegram, among those of others.
     """
     who = await belonging.person(session, contact_id, secret)
+    browsers = await claims.claimants(session, contact_id)  # asked before what they claim is gone
     for kind, value in who.known:
         for channel in (kind, "sms", "whatsapp") if kind == "phone" else (kind,):
             await consent.suppress(session, secret, channel, value, "erased", now)
@@ -42,7 +44,22 @@ async def erase(session: AsyncSession, secret: str, contact_id: int, now: dateti
             await _forget_raw(session, model, said, who)
     for person in who.contacts:
         await session.refresh(await session.get_one(Contact, person))
+    for browser in browsers:
+        await erase(session, secret, browser, now)
     return where
+
+
+async def erase_claimed(session: AsyncSession, secret: str, kind: str, value: str, now: datetime) -> int:
+    """Erase the browsers that say they are of this address, which nobody else told us of. Returns how many."""
+    browsers = await claims.who_claims(session, kind, value)
+    for browser in browsers:
+        await erase(session, secret, browser, now)
+    await consent.suppress(session, secret, kind, value, "erased", now)
+    named = Person((), (), (), [(kind, value)], [ids.hash_address(value, secret)])
+    for model, said in personal.registry().items():
+        if said.raw:
+            await _forget_raw(session, model, said, named)
+    return len(browsers)
 
 
 async def was_erased(

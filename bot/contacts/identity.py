@@ -10,13 +10,14 @@ from sqlmodel import col, select
 
 from bot.base import stores
 from bot.base.database import table
-from bot.tables.people import Contact, Identity
+from bot.contacts import claims
+from bot.tables.people import ClaimedIdentity, Contact, Identity
 from bot.tables.shop import Store
 
 # Values that clients send when they know nobody (Segment Unify blocks the same): merging on them joins strangers.
 _NOBODY = re.compile(r"[0\-]*|-1|null|none|nil|undefined|nan|anonymous|guest", re.I)
 _EMAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]+@[^\s@<>(),;:\"\[\]\\.]+(?:\.[^\s@<>(),;:\"\[\]\\.]+)+")
-_rows = table(Identity)
+_rows, _claims = table(Identity), table(ClaimedIdentity)
 
 
 def normalise(kind: str, value: object) -> str | None:
@@ -85,11 +86,11 @@ async def identities(session: AsyncSession, contact_id: int) -> Sequence[Identit
     return (await session.scalars(mine.order_by(col(Identity.created_at).desc(), col(Identity.id).desc()))).all()
 
 
-async def address(session: AsyncSession, contact_id: int, kind: str) -> Identity | None:
-    """The newest address of that kind which still takes messages."""
-    return next(
-        (one for one in await identities(session, contact_id) if one.kind == kind and one.unreachable_at is None), None
-    )
+async def address(session: AsyncSession, contact_id: int, kind: str) -> Identity | ClaimedIdentity | None:
+    """The newest address of that kind which still takes messages; of a browser the one that it claimed last."""
+    known = await identities(session, contact_id)
+    mine = next((one for one in known if one.kind == kind and one.unreachable_at is None), None)
+    return mine or await claims.newest(session, contact_id, kind)
 
 
 async def mark_unreachable(session: AsyncSession, kind: str, value: object, reason: str, now: datetime) -> None:
@@ -98,6 +99,8 @@ async def mark_unreachable(session: AsyncSession, kind: str, value: object, reas
     await session.execute(
         changed.where(_rows.c.unreachable_at.is_(None)).values(unreachable_at=now, unreachable_reason=reason)
     )
+    theirs = sa.update(_claims).where(_claims.c.kind == kind, _claims.c.value == normalise(kind, value))
+    await session.execute(theirs.where(_claims.c.unreachable_at.is_(None)).values(unreachable_at=now))
 
 
 async def mark_reachable(session: AsyncSession, kind: str, value: object) -> None:
@@ -106,3 +109,5 @@ async def mark_reachable(session: AsyncSession, kind: str, value: object) -> Non
     await session.execute(
         changed.where(_rows.c.unreachable_at.is_not(None)).values(unreachable_at=None, unreachable_reason=None)
     )
+    theirs = sa.update(_claims).where(_claims.c.kind == kind, _claims.c.value == normalise(kind, value))
+    await session.execute(theirs.where(_claims.c.unreachable_at.is_not(None)).values(unreachable_at=None))

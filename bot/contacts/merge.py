@@ -13,7 +13,7 @@ from bot import tables
 from bot.base import personal
 from bot.base.database import table
 from bot.base.personal import Drop, One
-from bot.contacts import standing, wanted, wishes
+from bot.contacts import claims, standing, wanted, wishes
 from bot.tables.automations import Enrolment, FlowVersion
 from bot.tables.outbox import Message
 from bot.tables.people import Contact
@@ -57,15 +57,23 @@ async def _join_profiles(session: AsyncSession, keep_id: int, gone_id: int, _now
     keep, gone = await session.get_one(Contact, keep_id), await session.get_one(Contact, gone_id)
     contacts = table(Contact)
     await session.execute(sa.update(contacts).where(contacts.c.merged_into == gone_id).values(merged_into=keep_id))
+    if keep.claimed and not gone.claimed:
+        await claims.settle(session, keep)
+    await claims.drop(session, keep_id)  # if both are browsers, the next event of one claims it again
+    if not gone.claimed:
+        _fill_up(keep, gone)
+    keep.created_at = min(keep.created_at, gone.created_at)
+    keep.last_seen_at = max(filter(None, (keep.last_seen_at, gone.last_seen_at)), default=None)
+    gone.status, gone.merged_into = "merged", keep_id
+    gone.first_name, gone.last_name, gone.birthday, gone.traits = "", "", None, {}
+
+
+def _fill_up(keep: Contact, gone: Contact) -> None:
     for name in ("first_name", "last_name", "language", "timezone", "country"):
         setattr(keep, name, getattr(keep, name) or getattr(gone, name))
     if not keep.birthday and gone.birthday:
         keep.birthday, keep.birthday_known_at = gone.birthday, gone.birthday_known_at
     keep.traits = {**gone.traits, **keep.traits}
-    keep.created_at = min(keep.created_at, gone.created_at)
-    keep.last_seen_at = max(filter(None, (keep.last_seen_at, gone.last_seen_at)), default=None)
-    gone.status, gone.merged_into = "merged", keep_id
-    gone.first_name, gone.last_name, gone.birthday, gone.traits = "", "", None, {}
 
 
 async def _keep_one(session: AsyncSession, rows: sa.Table, how: One, keep_id: int, gone_id: int) -> None:

@@ -15,13 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import stores
 from bot.base.database import insert, table
+from bot.base.ranks import Rank
+from bot.contacts import claims
 from bot.contacts.identity import normalise
 from bot.contacts.merge import merge
 from bot.tables.people import Contact, DeviceUser, Identity
 from bot.tables.shop import Order
 from bot.tables.support import Ticket
 
-_PRIORITY = ("user_id", "shopify", "woocommerce", "telegram", "email", "phone", "anonymous_id")
+_PRIORITY = ("user_id", "shopify", "woocommerce", "telegram", "email", "phone", "anonymous_id", "claimed_user")
 _ONE_EACH = ("user_id", "shopify", "woocommerce")  # of each store; of the others 5, as Segment has it
 _LIMIT = 5
 _WEEK = timedelta(days=7)
@@ -38,6 +40,11 @@ class _Person:
     held: dict[str, dict[str, datetime]] = field(default_factory=dict)
     contacts: list[int] = field(default_factory=list)
     new: list[Known] = field(default_factory=list)
+
+    @property
+    def is_news(self) -> bool:
+        """Whether more is known now than before."""
+        return bool(self.new) or len(self.contacts) > 1
 
     def fits(self, more: Mapping[str, Mapping[str, datetime]], now: datetime) -> bool:
         for kind, values in more.items():
@@ -65,21 +72,27 @@ async def find_or_create(
     now: datetime,
     *,
     proven: bool = False,
+    rank: Rank = "person",
     **fields: Any,
 ) -> Contact:
     """The contact known by these `(kind, value)` pairs; contacts they prove to be one person are merged.
 
     `fields` are columns of Contact and fill only what is empty (`last_seen_at` always moves forward). `proven` marks
     the identities as shown to be theirs, and is what it takes to join anybody with somebody who talks to us by chat.
+    `rank` is that of whoever names them; a page may name its browser and nobody else.
     """
+    if rank == "page" and any(kind not in claims.BROWSER for kind, _ in identities):
+        raise ValueError("what a page says about a person is a claim")
     wanted = await _usable(session, identities, now)
     for _attempt in range(3):
         person = await _put_together(session, wanted, now, proven)
-        contact = await _settle(session, person, now)
+        contact = await _settle(session, person, rank, now)
         if contact is not None:
             break
     else:
         raise RuntimeError("identities of a contact keep changing under us")
+    if person.is_news and any(kind not in claims.BROWSER for kind, _ in wanted):
+        await claims.settle(session, contact)
     if proven and wanted:
         mine = sa.update(_rows).where(_rows.c.contact_id == contact.id, _rows.c.proven.is_(False))
         await session.execute(mine.where(sa.tuple_(_rows.c.kind, _rows.c.value).in_(wanted)).values(proven=True))
@@ -179,7 +192,7 @@ async def _would_expose(
     return False
 
 
-async def _settle(session: AsyncSession, person: _Person, now: datetime) -> Contact | None:
+async def _settle(session: AsyncSession, person: _Person, rank: Rank, now: datetime) -> Contact | None:
     """Write the person down. None if another process was quicker with one of the identities: look again."""
     if person.contacts:
         contact = await session.get_one(Contact, person.contacts[0])
@@ -192,6 +205,7 @@ async def _settle(session: AsyncSession, person: _Person, now: datetime) -> Cont
     added = False
     for kind, value in person.new:
         row = {"contact_id": contact.id, "kind": kind, "value": value, "created_at": now, "proven": False}
+        row["rank"] = rank
         ours = insert(session, _rows).values(row).on_conflict_do_nothing().returning(_rows.c.id)
         if await session.scalar(ours) is None:
             if not person.contacts and not added:

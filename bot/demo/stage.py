@@ -55,8 +55,11 @@ smtp_url = "{smtp}"
 from = "Juniper & Oak <help@juniper-and-oak.example>"
 from_marketing = "Juniper & Oak <hello@news.juniper-and-oak.example>"
 
-[events]
-write_keys = ["{write_key}"]
+# The backend of the sample shop sends them, so they are believed like the shop.
+[[events.keys]]
+name = "shop"
+key = "{write_key}"
+kind = "server"
 
 [shops.shopify]
 secrets = ["{shopify}"]

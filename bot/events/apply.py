@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import contacts
 from bot.base import clock, due, logs, work
 from bot.base.database import Database, table
-from bot.events import happened, people
+from bot.events import happened, people, permissions
 from bot.events.happened import Happened
 from bot.tables.events import Event
 
@@ -36,7 +36,9 @@ _CLAIM = due.Claim(_rows, _BATCH)
 class Applier:
     """One process at a time applies events, by id. One that cannot be applied comes again later and ends as failed.
 
-    `secret` keys the address hashes of the consent ledger. With `double_opt_in` a handler asks for the second yes.
+    What an event may say is asked here once (`permissions`): `handlers` hear what is allowed, `hints` what is only a
+    hint, nobody what is refused. `secret` keys the address hashes of the consent ledger. With `double_opt_in` a handler
+    asks for the second yes.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Applier:
         handlers: Sequence[Handler],
         worker: int,
         *,
+        hints: Sequence[Handler] = (),
         secret: str,
         double_opt_in: bool = False,
         settle: Settle | None = None,
@@ -53,6 +56,7 @@ class Applier:
         self.database = database
         self.now = now
         self.handlers = handlers
+        self.hints = hints
         self.worker = worker
         self.secret = secret
         self.double_opt_in = double_opt_in
@@ -112,6 +116,10 @@ class Applier:
         session.expunge_all()  # the next event starts with fresh rows, and a long batch does not pile them up
 
     async def _apply(self, session: AsyncSession, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        ours = row["source"] == happened.OURS
+        word = permissions.of_event(row["kind"], row["name"], row["rank"], ours=ours)
+        if word == "refused":
+            return {"status": "refused", "error": "rank"}
         contact_id = row["contact_id"]
         if contact_id is None:
             whose = await people.whose(session, self.secret, row, now)
@@ -122,7 +130,7 @@ class Applier:
             contact = await contacts.current(session, contact_id)
             contact_id = contact.id if contact and contact.status == "active" else None
         told = happened.of_row(row, contact_id)
-        found: dict[str, Any] = {}
+        said, found = told, dict[str, Any]()
         if self.settle is not None and not told.store:
             store, unclear = await self.settle(session, told)
             told = dataclasses.replace(told, store=store)
@@ -130,12 +138,13 @@ class Applier:
         if contact_id is not None:
             # At once, so that a handler which asks for the events of the contact finds this one too.
             await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(contact_id=contact_id))
-            await people.hear(session, self.secret, told, now, double_opt_in=self.double_opt_in)
-        for handler in self.handlers:
+            # With the store that its source named: so are the ids of its people kept.
+            await people.hear(session, self.secret, said, now, double_opt_in=self.double_opt_in)
+        for handler in self.handlers if word == "allowed" else self.hints:
             if await handler(session, told, now) is False:
                 return {**found, "status": "known"}
         await session.flush()
-        return found
+        return {**found, "status": "done" if word == "allowed" else "hint"}
 
     async def _give_back(self, session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
         mine = sa.update(_rows).where(_rows.c.id.in_([row["id"] for row in rows]), _rows.c.lease_by == self.worker)

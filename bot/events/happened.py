@@ -13,6 +13,9 @@ from bot.base.database import insert, table
 from bot.base.ranks import Rank
 from bot.tables.events import Event
 
+OURS = "aftercart"
+"""The source of events that we derive ourselves; no key can be named so."""
+
 _rows = table(Event)
 
 

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import contacts
 from bot.base import answers, logs, stores
 from bot.base.database import table
-from bot.events.happened import Happened, NewEvent, record
+from bot.events import permissions
+from bot.events.happened import OURS, Happened, NewEvent, record
 from bot.tables.events import Event
 from bot.tables.people import Contact, Identity
 
@@ -35,33 +36,42 @@ class Whose:
 
 async def whose(session: AsyncSession, secret: str, row: Mapping[str, Any], now: datetime) -> Whose:
     """The contact of an event row, made if need be. `erased`: it tells of somebody from before they were forgotten."""
-    body = row["body"]
+    body, page = row["body"], row["rank"] == "page"
     user = row["source"] if row["source"] in SHOPS else "user_id"
     pairs = [(user, body.get("userId")), ("email", body.get("email")), ("anonymous_id", body.get("anonymousId"))]
     plain = [(kind, value) for kind, given in pairs if (value := contacts.normalise(kind, given)) is not None]
     known = [
-        (kind, await contacts.of_store(session, kind, row["store"], value) if kind == user else value)
+        (kind, await contacts.of_store(session, kind, row["store"], value) if kind == user and not page else value)
         for kind, value in plain
     ]
-    if row["kind"] == "alias":
+    if row["kind"] == "alias" and permissions.may(row["rank"], "previousId"):
         known += await _alias(session, row["store"], body.get("previousId"))
     if not known:
         return Whose()
     if row["source"] in SHOPS and (phone := contacts.normalise("phone", (body.get("traits") or {}).get("phone"))):
         known.append(("phone", phone))
-    if (one := await _one_owner(session, known)) is not None:
+    mine = _browser(known) if page else known
+    if (one := await _one_owner(session, mine, alone=page)) is not None:
         return Whose(one)
     if await contacts.was_erased(session, secret, [*known, *plain], row["ts"]):
         return Whose(erased=True)
-    return Whose((await contacts.find_or_create(session, known, now)).id)
+    return Whose((await contacts.find_or_create(session, mine, now, rank=row["rank"])).id) if mine else Whose()
 
 
-async def _one_owner(session: AsyncSession, known: Sequence[tuple[str, str]]) -> int | None:
+def _browser(known: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """All that a page may name: its browser; without one, somebody who says to be that user, and is not that user."""
+    said = dict(known)
+    if "anonymous_id" in said:
+        return [("anonymous_id", said["anonymous_id"])]
+    return [("claimed_user", said["user_id"])] if "user_id" in said else []
+
+
+async def _one_owner(session: AsyncSession, known: Sequence[tuple[str, str]], *, alone: bool) -> int | None:
     """The short way, taken by nearly every event: all of its ids are known already, and of one contact.
 
-    Not for a browser alone, which may be a device that many share.
+    Not for a browser alone, which may be a device that many share; `alone`: it is asked about nothing else.
     """
-    if all(kind == "anonymous_id" for kind, _ in known):
+    if not known or (not alone and all(kind == "anonymous_id" for kind, _ in known)):
         return None
     pairs = sa.or_(*(sa.and_(_identities.c.kind == kind, _identities.c.value == value) for kind, value in known))
     owners = (await session.scalars(sa.select(_identities.c.contact_id).where(pairs))).all()
@@ -94,25 +104,70 @@ async def hear(
     assert told.contact_id is not None
     contact = await session.get_one(Contact, told.contact_id)
     before = dict(contact.traits)
+    if told.rank == "page":
+        await _hear_a_page(session, secret, contact, told, now)
+        return
     if told.kind == "identify" or told.source in SHOPS:
         await contacts.learn(session, contact, told.traits, told.context, now)
     elif told.context:
         await contacts.learn(session, contact, {}, told.context, now)
-    if told.source not in (*SHOPS, "aftercart") and (
+    if told.source not in (*SHOPS, OURS) and (
         contact.last_seen_at is None or contact.last_seen_at < told.ts - _SEEN_EVERY
     ):
         contact.last_seen_at = told.ts
     if told.kind == "identify":
         await _consent_trait(session, secret, told, before, double_opt_in=double_opt_in)
-    elif told.source != "aftercart" and (
+    elif told.source != OURS and (
         told.name == "Unsubscribed" or (told.name == "Subscribed" and not (double_opt_in and needs_a_second_yes(told)))
     ):
         await _said(session, secret, told)
 
 
+async def _hear_a_page(session: AsyncSession, secret: str, contact: Contact, told: Happened, now: datetime) -> None:
+    """Of its own browser it may tell, as long as nobody better says who sits there. It allows nothing."""
+    assert contact.id is not None
+    if told.source != OURS and (contact.last_seen_at is None or contact.last_seen_at < told.ts - _SEEN_EVERY):
+        contact.last_seen_at = told.ts
+    if told.source == OURS or await contacts.is_proven(session, contact.id):
+        return
+    before = dict(contact.traits)
+    said = _claims(told)
+    new = await contacts.claim(session, contact.id, said, told.ts) if told.anonymous_id is not None else set()
+    if told.kind == "identify" or told.context:
+        await contacts.learn(session, contact, told.traits if told.kind == "identify" else {}, told.context, now)
+        contact.claimed = contact.claimed or bool(contact.traits or contact.language or contact.timezone)
+    if told.kind == "identify":
+        await _claimed_yes(session, secret, told, before, news=any(kind == "email" for kind, _ in new))
+
+
+def _claims(told: Happened) -> list[tuple[str, str]]:
+    email = told.traits.get("email") or told.properties.get("email") or _traits_of(told.context).get("email")
+    user = stores.person(told.store, told.user_id) if told.user_id else None
+    pairs = (("user_id", user), ("email", email), ("phone", told.traits.get("phone")))
+    return [(kind, value) for kind, given in pairs if given and (value := contacts.normalise(kind, given)) is not None]
+
+
+def _traits_of(context: Mapping[str, Any]) -> Mapping[str, Any]:
+    traits = context.get("traits")
+    return traits if isinstance(traits, Mapping) else {}
+
+
+async def _claimed_yes(
+    session: AsyncSession, secret: str, told: Happened, before: Mapping[str, Any], *, news: bool
+) -> None:
+    """A page's yes is asked back, whatever the shop's setting; its no is for the link in a mail."""
+    name, wanted = _answer(told)
+    where = await address(session, told) if wanted else None
+    if where is None or (answers.read(before.get(name)) is True and not news):
+        return
+    last = await contacts.allowed(session, secret, "email", where, "marketing")
+    if last is None or (last.action != "granted" and told.ts > last.at and answers.read(before.get(name)) is False):
+        await _as_subscribed(session, told, where)
+
+
 def needs_a_second_yes(told: Happened) -> bool:
-    """Whether anybody may have typed it: the key for events stands in every page of the shop."""
-    return told.source not in (*SHOPS, "aftercart")
+    """Whether anybody may have typed it: always from a page; a backend passes on what a form had."""
+    return told.rank == "page" or (told.rank == "shop" and told.source not in (*SHOPS, OURS))
 
 
 async def _consent_trait(
@@ -166,17 +221,27 @@ async def _said_no(session: AsyncSession, told: Happened, name: str, since: date
     return any(answers.read((body.get("traits") or {}).get(name)) is False for body in bodies)
 
 
-async def _as_subscribed(session: AsyncSession, told: Happened, where: str) -> None:
+async def _as_subscribed(session: AsyncSession, told: Happened, where: str, about: str = "marketing") -> None:
     """The trait as the `Subscribed` that it stands for, so that it is asked back like every other."""
-    said = {"email": where, "topic": "marketing", "source": source(told)}
-    body = {"email": where, "properties": said, "context": dict(told.context)}
-    key = f"consent_trait:{told.id}"
+    said = {"email": where, "topic": about, "source": source(told)}
+    body = {"email": where, "properties": said, "context": dict(told.context), "network": told.network}
+    key = f"consent_trait:{told.id}" if about == "marketing" else f"consent:{about}:{told.id}"
     await record(
         session,
         NewEvent(
             told.source, key, "track", "Subscribed", told.ts, told.received_at, body, told.contact_id, rank=told.rank
         ),
     )
+
+
+async def ask_back(session: AsyncSession, secret: str, told: Happened, about: str) -> None:
+    """What a page says somebody wants, asked of whoever has that mailbox. Nothing if they said so already."""
+    where = await address(session, told)
+    if where is None:
+        return
+    last = await contacts.allowed(session, secret, "email", where, about)
+    if last is None or (told.kind == "track" and last.action != "granted" and told.ts > last.at):
+        await _as_subscribed(session, told, where, about)
 
 
 async def _said(session: AsyncSession, secret: str, told: Happened) -> None:
@@ -221,6 +286,8 @@ async def address(session: AsyncSession, told: Happened) -> str | None:
     assert told.contact_id is not None
     given = told.traits.get("email") or told.properties.get("email")
     named = contacts.normalise("email", given) if given else None
+    if named is not None and told.rank == "page" and not await contacts.is_proven(session, told.contact_id):
+        return named  # whoever has that mailbox is asked
     if named is not None:
         owner = await contacts.find(session, "email", named)
         return named if owner is not None and owner.id == told.contact_id else None

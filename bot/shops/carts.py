@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from bot import contacts
 from bot.base.database import insert, table
 from bot.events import Happened
 from bot.shops import lines, page_lines
@@ -15,6 +16,7 @@ from bot.tables.shop import Cart, Order
 
 CART_EVENTS = ("Product Added", "Product Removed", "Cart Viewed", "Cart Updated", "Wishlist Product Added to Cart")
 _SKEW = timedelta(minutes=5)
+_OWN = "contact-"
 _rows = table(Cart)
 
 
@@ -23,12 +25,16 @@ async def apply(session: AsyncSession, happened: Happened, currency: str) -> boo
     said = happened.properties
     kind = "checkout" if happened.name.startswith("Checkout ") else "cart"
     cart_id = lines.text(said.get("checkout_id" if kind == "checkout" else "cart_id"))
-    if not cart_id:
+    if not cart_id or cart_id.startswith(_OWN):  # no shop calls its carts as we do
         if happened.contact_id is None:
             return None
-        cart_id = f"contact-{happened.contact_id}"  # the shop gives its carts no id: one per person
+        cart_id = f"{_OWN}{happened.contact_id}"  # the shop gives its carts no id: one per person
     at = lines.moment(said.get("updated_at")) or happened.ts
-    cart = await _row(session, happened.store, kind, cart_id, at)
+    cart = await _row(session, kind, cart_id, at, happened)
+    if not _owns(cart, happened):
+        return None
+    if cart.rank == "page" and happened.rank != "page":
+        cart.rank = happened.rank
     if happened.contact_id is not None and (cart.contact_id is None or at >= cart.changed_at):
         cart.contact_id = happened.contact_id
     _begin_again(cart, at)
@@ -48,10 +54,19 @@ async def apply(session: AsyncSession, happened: Happened, currency: str) -> boo
     return None
 
 
-async def _row(session: AsyncSession, store: str, kind: str, cart_id: str, at: datetime) -> Cart:
-    new = {
-        "store": store, "kind": kind, "cart_id": cart_id, "changed_at": at, "currency": "", "total": 0, "url": "",
-        "items": [],
+def _owns(cart: Cart, happened: Happened) -> bool:
+    """A page changes what the same browser made, and nothing that the shop told of."""
+    if happened.rank == "shop":
+        return True
+    mine = happened.contact_id is not None and cart.contact_id == happened.contact_id
+    return mine and (cart.rank != "shop" or cart.cart_id.startswith(_OWN))
+
+
+async def _row(session: AsyncSession, kind: str, cart_id: str, at: datetime, happened: Happened) -> Cart:
+    store = happened.store
+    new: dict[str, Any] = {
+        "store": store, "kind": kind, "cart_id": cart_id, "contact_id": happened.contact_id, "rank": happened.rank,
+        "changed_at": at, "currency": "", "total": 0, "url": "", "items": [],
     }  # fmt: skip
     await session.execute(insert(session, _rows).values(new).on_conflict_do_nothing())
     mine = select(Cart).where(col(Cart.kind) == kind, col(Cart.cart_id) == cart_id, col(Cart.store).in_((store, "")))
@@ -67,7 +82,7 @@ async def _row(session: AsyncSession, store: str, kind: str, cart_id: str, at: d
 
 def _begin_again(cart: Cart, at: datetime) -> None:
     """Shopping on after the order, in a cart without an id of its own, begins an empty one."""
-    if cart.ordered_at is not None and at > cart.ordered_at + _SKEW and cart.cart_id.startswith("contact-"):
+    if cart.ordered_at is not None and at > cart.ordered_at + _SKEW and cart.cart_id.startswith(_OWN):
         cart.ordered_at, cart.items, cart.stated_at = None, [], None
 
 
@@ -127,6 +142,17 @@ def _fits(column: str, store: str) -> sa.ColumnElement[bool]:
     return col(column).in_((store, "")) if store else sa.true()
 
 
+async def said_ordered(session: AsyncSession, happened: Happened) -> None:
+    """A page tells of an order: of the carts of this browser what it names, or what has a product of it, is over."""
+    said = happened.properties
+    told = lines.items(said, "") or []
+    mine = select(Cart).where(col(Cart.contact_id) == happened.contact_id, col(Cart.ordered_at).is_(None))
+    for cart in (await session.scalars(mine)).all():
+        named = lines.text(said.get(f"{cart.kind}_id")) == cart.cart_id
+        if named or any(lines.same(one, other) for one in cart.items for other in told):
+            cart.ordered_at = happened.ts
+
+
 async def ordered(session: AsyncSession, order: Order) -> None:
     """Close what the order came from: its own cart and checkout, and the person's others with a product of it."""
     own = (
@@ -141,8 +167,9 @@ async def ordered(session: AsyncSession, order: Order) -> None:
         open_ones = select(Cart).where(*where, col(Cart.ordered_at).is_(None), _fits(Cart.store, order.store))
         found += (await session.scalars(open_ones)).all()
     if order.contact_id is not None:
+        people = [order.contact_id, *await contacts.claimants(session, order.contact_id)]
         theirs = select(Cart).where(
-            col(Cart.contact_id) == order.contact_id,
+            col(Cart.contact_id).in_(people),
             col(Cart.ordered_at).is_(None),
             col(Cart.changed_at) <= order.ordered_at + _SKEW,
             col(Cart.changed_at) > order.ordered_at - timedelta(days=30),

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import events
 from bot.base import money, stores
 from bot.base.database import insert, table
-from bot.events import Happened, NewEvent
+from bot.events import Happened, NewEvent, permissions
 from bot.shops import lines, prices
 from bot.tables.catalogue import PriceChange, StockAlert
 from bot.tables.shop import Product
@@ -231,7 +231,7 @@ async def learn(session: AsyncSession, happened: Happened, currency: str) -> Non
 
     A page adds nothing to the catalogue: everybody's mails would show what one stranger said.
     """
-    if happened.rank == "page":
+    if not permissions.may(happened.rank, "properties.products"):
         return
     said = happened.properties
     of = lines.currency(said, currency)

@@ -150,7 +150,10 @@ async def _whose(session: AsyncSession, event: NewEvent) -> NewEvent:
     for kind in ("checkout", "cart"):
         if contact_id is None and (cart_id := said.get(f"{kind}_id")):
             mine = sa.select(carts.c.contact_id).where(
-                carts.c.kind == kind, carts.c.cart_id == lines.text(cart_id), carts.c.store.in_((event.store, ""))
+                carts.c.kind == kind,
+                carts.c.cart_id == lines.text(cart_id),
+                carts.c.store.in_((event.store, "")),
+                carts.c.rank != "page",
             )
             contact_id = await session.scalar(mine.order_by(carts.c.store.desc()).limit(1))
     return event if contact_id is None else dataclasses.replace(event, contact_id=contact_id)

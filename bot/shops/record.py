@@ -13,6 +13,12 @@ log = logs.get(__name__)
 _NO_RATES: Rates = {}
 
 
+async def hinted(session: AsyncSession, happened: Happened, _now: datetime) -> None:
+    """What somebody told who may not: an order of a page ends the carts of its own browser."""
+    if happened.name == "Order Completed" and happened.contact_id is not None:
+        await carts.said_ordered(session, happened)
+
+
 async def apply(
     session: AsyncSession, happened: Happened, now: datetime, *, currency: str = "EUR", rates: Rates = _NO_RATES
 ) -> bool | None:

@@ -20,8 +20,9 @@ class Event(DueRow, table=True):
     `source` is the name of a key, `shopify`, `woocommerce` or `aftercart`; `rank` how far it is believed. `ts` is the
     corrected time at which it happened, `received_at` ours. `contact_id` is filled when it is applied. `kind` is track,
     identify, page, screen, group or alias. `body` keeps ids, traits, properties and context as they came. `status` is
-    new, done, known (told before by another source), refused (`error` says why), erased (of a forgotten person) or
-    failed. `store` is whose ids it names: said by its source, or found when it is applied.
+    new, done, hint (it may end something, and counts for nothing), known (told before by another source), refused
+    (`error` says why), erased (of a forgotten person) or failed. `store` is whose ids it names: said by its source, or
+    found when it is applied.
     """
 
     __personal__ = Personal(

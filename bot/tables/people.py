@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from bot.base.personal import By, Delete, NotPersonal, One, Personal, blank
+from bot.base.personal import By, Delete, Drop, NotPersonal, One, Personal, blank
 from bot.tables.columns import json_value, moment, reference, row_id
 
 
@@ -14,14 +14,15 @@ class Contact(SQLModel, table=True):
     """A person. `status` is active, merged (`merged_into` has the rest) or erased.
 
     `birthday` is kept as `--MM-DD` when the year is unknown. `language` is one of ours or None. `blocked_at`: staff
-    want to hear no more of them; what they write is kept and opens nothing.
+    want to hear no more of them; what they write is kept and opens nothing. `claimed`: names and traits are as a page
+    told them; they go when the shop or the person says who it is.
     """
 
     __personal__ = Personal(
         "profile", (By("id"),),
         blank(
             first_name="", last_name="", language=None, timezone=None, country=None, birthday=None,
-            birthday_known_at=None, traits={}, status="erased",
+            birthday_known_at=None, traits={}, status="erased", claimed=False,
         ),
         merge="profile",
     )  # fmt: skip
@@ -40,11 +41,14 @@ class Contact(SQLModel, table=True):
     blocked_at: datetime | None = moment(null=True)
     created_at: datetime = moment()
     last_seen_at: datetime | None = moment(null=True)
+    claimed: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
 
 
 class Identity(SQLModel, table=True):
-    """One way to know a contact: `kind` is user_id, email, anonymous_id, telegram, phone, shopify or woocommerce.
+    """One way to know a contact: `kind` is user_id, email, anonymous_id, telegram, phone, shopify or woocommerce; or
+    claimed_user for a page that names nothing but a user, who may be another than the user_id of that name.
 
+    `rank` is shop or person, of whoever said so; of a browser that nobody but a page told of it is page.
     `proven`: the person showed that it is theirs (wrote from it, signed in); a typed address proves nothing.
     `unreachable_at`: the channel refused us for good (blocked, no such mailbox).
     """
@@ -57,10 +61,33 @@ class Identity(SQLModel, table=True):
     contact_id: int = reference("contact.id")
     kind: str
     value: str
+    rank: str = Field(default="person", sa_column_kwargs={"server_default": "person"})
     proven: bool = False
     created_at: datetime = moment()
     unreachable_at: datetime | None = moment(null=True)
     unreachable_reason: str | None = None
+
+
+class ClaimedIdentity(SQLModel, table=True):
+    """Whose a browser is as a page says: `kind` is user_id, email or phone. The contact is the browser's.
+
+    `shared`: too many claim this browser for any of them to be written to. `unreachable_at` as of an identity.
+    """
+
+    __personal__ = Personal("claims of pages", (By("contact_id"),), Delete(), merge=Drop(), inside=True)
+
+    __table_args__ = (
+        sa.UniqueConstraint("contact_id", "kind", "value"),
+        sa.Index("ix_claimedidentity_value", "kind", "value"),
+    )
+
+    id: int | None = row_id()
+    contact_id: int = reference("contact.id", index=False)
+    kind: str
+    value: str
+    at: datetime = moment()
+    shared: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+    unreachable_at: datetime | None = moment(null=True)
 
 
 class Proof(SQLModel, table=True):

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.personal import By, NotPersonal, Personal, blank
-from bot.tables.columns import json_value, moment, of_store, reference, row_id
+from bot.tables.columns import json_value, moment, of_store, reference, row_id, source_rank
 
 _UNVALUED = sa.text("net IS NULL")
 
@@ -60,10 +60,11 @@ class Cart(SQLModel, table=True):
 
     `items` are dicts with product_id, variant_id, sku, name, category, quantity, price, url, image_url.
     `changed_at` is the shop's time of the state that we hold: an older one is ignored. `stated_at` is when it was last
-    told whole: single additions and removals from before are in it already.
+    told whole: single additions and removals from before are in it already. `rank`: what the shop itself told of, no
+    page changes; and one of a page only the same browser.
     """
 
-    __personal__ = Personal("carts", (By("contact_id"),), blank(url=""), ours="store kind cart_id currency items")
+    __personal__ = Personal("carts", (By("contact_id"),), blank(url=""), ours="store kind cart_id rank currency items")
 
     __table_args__ = (
         sa.UniqueConstraint("kind", "cart_id", "store"),
@@ -75,6 +76,7 @@ class Cart(SQLModel, table=True):
     kind: str
     cart_id: str
     contact_id: int | None = reference("contact.id", null=True, index=False)
+    rank: str = source_rank()
     currency: str = ""
     total: int = Field(default=0, sa_type=sa.BigInteger)
     url: str = ""

@@ -55,7 +55,7 @@ async def _ours(folder: Path) -> AsyncIterator[tuple[Telegram, Program]]:
 def _config(folder: Path, telegram: Telegram) -> dict[str, dict[str, object]]:
     return {
         "database": {"url": f"sqlite:///{folder / 'aftercart.db'}"},
-        "events": {"write_keys": ["key"]},
+        "events": {"keys": [{"name": "backend", "key": "key", "kind": "server"}]},
         "mail": {"smtp_url": "smtp://127.0.0.1:2525?tls=none"},
         "telegram": {
             "token": telegram.token, "api_base": telegram.url, "staff_chat_id": telegram.group.id,

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from program import Program
+from program import Program, taking
 
 from bot.base import paths
 from bot.demo import mail_catcher
@@ -153,7 +153,7 @@ async def test_fifty_sudden_deaths_lose_nothing_and_double_no_mail(tmp_path: Pat
                 "group_messages_per_minute": 10_000,  # a day of a busy desk in a few minutes
             },
             "mail": {"smtp_url": catcher.url},
-            "events": {"write_keys": ["key"]},
+            "events": taking("key"),
             "support": {"undo": "0s"},
             "automations": {"flows_folder": _flows(tmp_path / "flows"), "quiet_hours": "off", "frequency_cap": []},
         }

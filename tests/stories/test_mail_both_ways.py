@@ -16,7 +16,7 @@ import httpx
 import letters
 import pytest
 from imap_stand_in import Mailbox, serving
-from program import Program
+from program import Program, taking
 
 from bot.base import paths
 from bot.demo.mail_catcher import Catcher, Caught, catch
@@ -46,7 +46,7 @@ def _config(tmp_path: Path, telegram: Telegram, catcher: Catcher, imap_url: str)
             "from_marketing": "Juniper & Oak <news@shop.example>", "bounce_domain": BOUNCES,
         },
         "mailbox": {"imap_url": imap_url, "done_folder": "Taken", "poll": "5s"},
-        "events": {"write_keys": ["key"]},
+        "events": taking("key"),
         "support": {"undo": "0s"},
         "automations": {"flows_folder": _flows(tmp_path / "flows"), "quiet_hours": "off", "frequency_cap": []},
     }  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import migrated
 import pytest
 import sqlalchemy as sa
-from program import Program
+from program import Program, taking
 from segment.analytics.client import Client
 
 from bot.base import paths
@@ -50,7 +50,7 @@ def _config(url: str, flows: str, catcher: mail_catcher.Catcher) -> dict[str, An
     return {
         "database": {"url": url},
         "mail": {"smtp_url": catcher.url, "from": "Juniper & Oak <help@shop.example>"},
-        "events": {"write_keys": [KEY]},
+        "events": taking(KEY),
         "automations": {"flows_folder": flows, "quiet_hours": "off"},
     }
 

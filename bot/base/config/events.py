@@ -8,12 +8,19 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from bot.base.config.types import Section
 from bot.base.ranks import OUR_SOURCES, Rank
 
+_SHORTEST = 16
 Kind = Literal["page", "server"]
 
 
 def _some(value: SecretStr) -> SecretStr:
     if not value.get_secret_value():
         raise ValueError("a key cannot be empty; write any random words")
+    return value
+
+
+def _long(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and len(value.get_secret_value()) < _SHORTEST:
+        raise ValueError(f"write a random word of {_SHORTEST} letters or more; whoever guesses it is anybody")
     return value
 
 
@@ -36,6 +43,7 @@ class EventKey(Section):
 class Events(Section):
     write_keys: tuple[SecretStr, ...] = ()
     keys: tuple[EventKey, ...] = ()
+    identity_secret: Annotated[SecretStr | None, AfterValidator(_long)] = None
 
     @property
     def known_keys(self) -> tuple[EventKey, ...]:

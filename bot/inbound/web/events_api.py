@@ -17,7 +17,7 @@ from bot.base import clock, logs
 from bot.base.config.events import EventKey
 from bot.base.hosts import Hosts
 from bot.events import Ingest, NewEvent, Overloaded, Rejected, page_words
-from bot.inbound.web import each_request, event_keys, peers, segment_calls
+from bot.inbound.web import each_request, event_keys, peers, segment_calls, signed_in
 from bot.inbound.web.event_keys import Keys, Sender
 from bot.inbound.web.pace import Pace, is_robot
 
@@ -36,12 +36,15 @@ LEAKED = "a server key came from a browser"
 _OLD = timedelta(hours=24)  # history being loaded starts nothing, so it needs no pace
 
 
-def routes(ingest: Ingest, keys: Sequence[EventKey], hosts: Hosts | None = None) -> list[BaseRoute]:
+def routes(
+    ingest: Ingest, keys: Sequence[EventKey], hosts: Hosts | None = None, identity_secret: str = ""
+) -> list[BaseRoute]:
     """POST `/v1/{call}`, below any prefix as well (`https://x/seg/` is a valid host for the clients).
 
-    `hosts` are the shop's own; without them no words of a page are kept.
+    `hosts` are the shop's own; without them no words of a page are kept. `identity_secret` signs who is logged in
+    (`page_identity`); empty: nobody is.
     """
-    door = _Door(ingest, Keys(keys), hosts or Hosts())
+    door = _Door(ingest, Keys(keys), hosts or Hosts(), identity_secret)
     return [
         Route("/v1/{call:path}", door.answer, methods=_ANY_METHOD),
         Route("/{prefix:path}/v1/{call:path}", door.answer, methods=_ANY_METHOD),
@@ -49,9 +52,10 @@ def routes(ingest: Ingest, keys: Sequence[EventKey], hosts: Hosts | None = None)
 
 
 class _Door:
-    def __init__(self, ingest: Ingest, keys: Keys, hosts: Hosts) -> None:
+    def __init__(self, ingest: Ingest, keys: Keys, hosts: Hosts, identity_secret: str) -> None:
         self.ingest = ingest
         self.hosts = hosts
+        self.identity_secret = identity_secret
         self.keys = keys
         self.pace = Pace()
 
@@ -91,8 +95,9 @@ class _Door:
             try:
                 event = segment_calls.event(call, item, sender.name, sender.rank, received_at)
                 event = dataclasses.replace(event, store=sender.store)
+                event = signed_in.as_signed(event, self.identity_secret, received_at)
                 self._check(event, request)
-                events.append(self._of_a_page(event, request) if event.rank == "page" else event)
+                events.append(event if event.rank == "shop" else self._of_a_page(event, request))
             except segment_calls.Refused as error:
                 refused.append(segment_calls.rejected(item, str(error), sender.name, received_at))
                 too_large = too_large or (str(error) if error.too_large else "")
