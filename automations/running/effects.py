@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.definition.step import Step
 from automations.experiments import holdout
-from bot.base import ids, work
+from bot.base import ids, stores, work
 from bot.base.database import insert, table
 from bot.events import NewEvent, happened
 from bot.events.people import SHOPS
@@ -105,7 +105,7 @@ async def _ids(session: AsyncSession, contact_ids: Collection[int]) -> dict[int,
         _known.c.contact_id.in_(sorted(contact_ids)), _known.c.kind.in_(("user_id", *SHOPS))
     )
     for row in await session.execute(theirs.order_by(_known.c.created_at, _known.c.id)):
-        found[row.contact_id][row.kind] = row.value
+        found[row.contact_id][row.kind] = stores.plain(row.value)
     return found
 
 

@@ -47,6 +47,11 @@ def store_of(value: str) -> str:
     return value.rpartition(_BETWEEN)[0]
 
 
+def plain(value: str) -> str:
+    """The id of a customer as the shop itself writes it."""
+    return value.rpartition(_BETWEEN)[2]
+
+
 def loose(store: str) -> bool:
     """Rows that no shop has told of yet: a shop may find its own among them."""
     return store in ("", IMPORT, BEFORE, "shopify", "woocommerce") or store.startswith("key:")

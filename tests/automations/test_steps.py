@@ -14,6 +14,7 @@ from automations.definition import flow
 from automations.definition.flow_files import Flows
 from automations.running import effects
 from bot import contacts
+from bot.base import stores
 from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.tables.events import Event
@@ -334,14 +335,14 @@ async def test_a_task_is_asked_for_once_in_words_of_the_event(database: Database
 async def test_a_webhook_is_queued_once_with_what_happened(database: Database, texts: Texts) -> None:
     shop = await opened(database, texts, '[[steps]]\nid = "tell"\nwebhook = {name = "crm"}\n', FIRST)
     async with shop.database.transaction() as session:
-        both = [("email", ADA), ("user_id", "u-7")]
+        both = [("email", ADA), ("user_id", "u-7"), ("shopify", stores.person("shopify:x.myshopify.com", "42"))]
         await contacts.find_or_create(session, both, shop.now)
     await shop.adds()
     await shop.engine.move_due(shop.now)
     (row,) = [row for row in await shop.written() if row["channel"] == "webhook"]
     assert (row["purpose"], row["status"], row["receiver"]) == ("webhook", "planned", "webhook:crm")
     assert row["payload"]["flow"] == "little" and row["payload"]["context"] == {"cart_id": "c1", "product_id": "lamp"}
-    assert row["payload"]["contact_ids"] == {"user_id": "u-7"} and row["enrolment_id"] is None
+    assert row["payload"]["contact_ids"] == {"user_id": "u-7", "shopify": "42"} and row["enrolment_id"] is None
 
 
 async def test_a_batch_takes_as_many_statements_however_many_it_moves(database: Database, texts: Texts) -> None:
