@@ -26,6 +26,7 @@ log = logs.get(__name__)
 
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _LONGEST_PAUSE = 300.0  # seconds
+_WORTH_A_WORD = 2  # tries in a row that failed; one is a hiccup
 _OUT_OF_STEP = (500, 502, 503)  # said to a command that it does not know or did not expect, not to the mail
 # RFC 3834: what a machine wrote says so, or two machines answer each other for ever.
 _AUTOMATIC = {
@@ -101,8 +102,13 @@ class EmailSender:
         """Who does not even greet us, or take a sender, is left alone for a while; later steps are about one mail."""
         if isinstance(error, UnusableError):
             log.error("the mail relay cannot be used as configured", reason=str(error))
-        ours = error.step in ("relay", "MAIL")
-        return DeliveryError(f"relay: {error}", retry_after=self._pause() if ours else None)
+        if error.step not in ("relay", "MAIL"):
+            return DeliveryError(f"relay: {error}")
+        pause = self._pause()
+        if self._pauses >= _WORTH_A_WORD:
+            words = "the mail relay does not take mail: look at mail.smtp_url and at the relay; no mail is lost"
+            log.error(words, tries=self._pauses, reason=logs.clean(str(error))[:200], next_try_in=round(pause))
+        return DeliveryError(f"relay: {error}", retry_after=pause)
 
     def _lost(self, message: Outgoing, error: AnswerLostError) -> DeliveryError:
         """A relay that never answers in time would get the same mail for ever: twice is the most."""
