@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.base import paths
+from bot.base import paths, toml_source
 from bot.base.errors import Finding, FindingsError
 
 
@@ -62,7 +62,7 @@ def load(folders: Sequence[Path]) -> Care:
     findings: list[Finding] = []
     for file in [file for folder in folders for file in sorted(folder.glob("care/*.toml"))]:
         try:
-            tree = tomllib.loads(file.read_text("utf-8"))
+            tree = toml_source.parse(file.read_text("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             findings.append(Finding(f"not valid TOML: {error}", paths.shown(file)))
             continue

@@ -11,6 +11,24 @@ from rapidfuzz import fuzz, process
 from bot.base import paths
 from bot.base.errors import Finding
 
+_DEEPEST = 50  # tables inside tables; what reads them goes as deep
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Raises TOMLDecodeError, also for what is nested deeper than anybody writes."""
+    try:
+        tree = tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("lists or tables inside one another, too deep") from None
+    waiting: list[tuple[Any, int]] = [(tree, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise tomllib.TOMLDecodeError("lists or tables inside one another, too deep")
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        waiting += ((one, depth + 1) for one in inner)
+    return tree
+
 
 class Source:
     """One file and its lines."""
@@ -21,7 +39,7 @@ class Source:
     def read(self, findings: list[Finding]) -> dict[str, Any] | None:
         try:
             self.text = self.file.read_text("utf-8")
-            return tomllib.loads(self.text)
+            return parse(self.text)
         except tomllib.TOMLDecodeError as error:
             line = re.search(r"line (\d+)", str(error))
             findings.append(Finding(f"not valid TOML: {error}", paths.shown(self.file), int(line[1]) if line else None))

@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import Template
 
-from bot.base import logs, paths, render
+from bot.base import logs, paths, render, toml_source
 from bot.base.errors import Finding, FindingsError
 from bot.outbound.email import fields, tracking
 from bot.outbound.email.tracking import LinkTokens
@@ -111,7 +111,7 @@ class ChatTemplates:
 
     def _sample(self, template: ChatTemplate) -> dict[str, Any]:
         file = _find(self.samples, f"_sample.{template.language}.toml") or _find(self.samples, "_sample.en.toml")
-        shared = tomllib.loads(file.read_text("utf-8")) if file else {}
+        shared = toml_source.parse(file.read_text("utf-8")) if file else {}
         shown = (*_ALWAYS_SHOWN, *template.shows)
         return {**{key: shared[key] for key in shown if key in shared}, "language": template.language}
 
@@ -150,7 +150,7 @@ def _read(file: Path, name: str, language: str) -> ChatTemplate:
     head: dict[str, Any] = {}
     if fence:
         try:
-            head = tomllib.loads(fence[1])
+            head = toml_source.parse(fence[1])
         except tomllib.TOMLDecodeError as error:
             raise FindingsError(Finding(f"front matter is not valid TOML: {error}", shown, 1)) from None
     if wrong := list(_complaints(head)):

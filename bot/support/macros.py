@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from bot.base import paths, render
+from bot.base import paths, render, toml_source
 from bot.base.config import LANGUAGES
 from bot.base.errors import Finding, FindingsError
 
@@ -124,7 +124,7 @@ def _read(folders: Sequence[Path]) -> tuple[dict[str, Macro], list[Finding]]:
 def _body(file: Path, findings: list[Finding]) -> tuple[dict[str, Any], str] | None:
     try:
         text = file.read_text("utf-8")
-        return tomllib.loads(text), text
+        return toml_source.parse(text), text
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         at = int(line[1]) if line else len(text.splitlines())  # an error "at end of document" names no line

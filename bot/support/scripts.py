@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bot.base import clock, paths
+from bot.base import clock, paths, toml_source
 from bot.base.config import LANGUAGES
 from bot.base.errors import Finding, FindingsError
 
@@ -76,7 +76,7 @@ def _read(folders: Sequence[Path]) -> tuple[dict[tuple[str, str], Script], list[
     for folder in folders:
         for file in sorted(folder.glob("drills/*.toml")):
             try:
-                body = tomllib.loads(file.read_text("utf-8"))
+                body = toml_source.parse(file.read_text("utf-8"))
             except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
                 line = re.search(r"line (\d+)", str(error))
                 findings.append(Finding(f"cannot be read: {error}", paths.shown(file), int(line[1]) if line else None))

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from rapidfuzz import fuzz, process
 
-from bot.base import paths
+from bot.base import paths, toml_source
 from bot.base.config import names
 from bot.base.config.sections import Config
 from bot.base.errors import Finding, FindingsError
@@ -55,7 +55,7 @@ def _read(file: Path) -> tuple[str, dict[str, Any]]:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise FindingsError(Finding(f"cannot be read: {reason}", shown)) from None
     try:
-        return text, tomllib.loads(text)
+        return text, toml_source.parse(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         raise FindingsError(Finding(f"not valid TOML: {error}", shown, int(line[1]) if line else None)) from None

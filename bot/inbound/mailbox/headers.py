@@ -87,8 +87,8 @@ def addresses(values: Sequence[str]) -> list[tuple[str, str]]:
 def _mailboxes(value: str) -> list[tuple[str, str]]:
     try:
         return getaddresses([value])
-    except (IndexError, ValueError, TypeError):  # the standard library stumbles over some
-        return [("", one) for one in re.findall(r"[^\s<>,;\"]+@[^\s<>,;\"]+", value)]
+    except (IndexError, ValueError, TypeError, RecursionError):  # the standard library stumbles over some
+        return [("", one) for one in re.findall(r"(?<![^\s<>,;\"])[^\s<>,;\"]+@[^\s<>,;\"]+", value)]
 
 
 def message_ids(value: str) -> list[str]:

@@ -15,10 +15,18 @@ _VOID = frozenset({"br", "img", "hr", "input", "meta", "link", "col", "area", "b
 
 def plain(html: str) -> str:
     reader = _Reader()
-    reader.feed(html)
+    reader.feed(_ended(html))
     reader.close()
     lines = ["".join(line).strip() for line in reader.lines]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def _ended(html: str) -> str:
+    """Without beginnings that have no end: the standard reader looks for the end of each anew."""
+    comments = html.rfind("-->") + 1
+    html = html[:comments] + html[comments:].replace("<!--", "")
+    tags = html.rfind(">") + 1
+    return html[:tags] + html[tags:].replace("<", "&lt;")
 
 
 class _Reader(HTMLParser):

@@ -55,7 +55,8 @@ def _marked(lines: list[str]) -> int | None:
     if not marked:
         return None
     first, last = marked[0], marked[-1]
-    between = [n for n in range(first, last) if lines[n].strip() and n not in set(marked)]
+    of_others = set(marked)
+    between = any(lines[n].strip() and n not in of_others for n in range(first, last))
     after = _trimmed(_unsigned(lines[last + 1 :]))
     before = _trimmed(lines[: _introduced(lines, first)])
     if between or (after and before):
@@ -87,11 +88,11 @@ def _begins_elsewhere(lines: list[str], start: int, end: int) -> bool:
 
 def _repeated_header(lines: list[str]) -> int | None:
     """Three fields or more in a row, the first or second with an address, or a rule with words right above them."""
+    following = [0] * (len(lines) + 1)  # fields in a row from here on
+    for n in reversed(range(len(lines))):
+        following[n] = following[n + 1] + 1 if _FIELD.match(lines[n]) else 0
     for n in range(len(lines)):
-        block = 0
-        while n + block < len(lines) and _FIELD.match(lines[n + block]):
-            block += 1
-        if block < 3:
+        if following[n] < 3:
             continue
         above = n - 1
         while above >= 0 and not lines[above].strip():

@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2.meta
 
-from bot.base import paths, render
+from bot.base import paths, render, toml_source
 from bot.base.config import LANGUAGES
 from bot.base.errors import Finding
 from bot.support.answers.ranking import normalise
@@ -71,7 +71,7 @@ def _items(file: Path, findings: list[Finding]) -> Iterator[tuple[dict[str, Any]
     shown = paths.shown(file)
     try:
         text = file.read_text("utf-8")
-        found = tomllib.loads(text)
+        found = toml_source.parse(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         last = len(text.splitlines())  # an error "at end of document" names no line
