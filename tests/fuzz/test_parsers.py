@@ -171,3 +171,22 @@ def _best(name: str, data: bytes) -> float:
 @pytest.mark.parametrize("well", [b"a = " + b"[" * 5000, b"a = " + b"{b=" * 3000, b"[" + b"a." * 5000 + b"b]\n", b"a." * 5000 + b"b = 1\n"], ids=["lists", "tables", "header", "key"])  # fmt: skip
 def test_a_file_as_deep_as_a_well_is_a_finding(name: str, well: bytes) -> None:
     parsers.PARSERS[name](b"+++\n" + well + b"\n+++\nhi\n" if name.endswith("template") else well)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        b"text/htm\0\0et=gbk",
+        b"text/\xff\xfe",
+        b"x/" + b"y" * 5000,
+        b"text/html; charset=\0",
+        b"a/b; name*=utf-8''%00%ff",
+    ],
+)
+def test_a_mail_whose_part_is_of_a_kind_that_is_none(kind: bytes) -> None:
+    """Found by search: what is no text in the kind of a part stood in the row, which no database took."""
+    parsers.mail(
+        b"From: a@b.example\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: "
+        + kind
+        + b"\n\nx\n--b--\n"
+    )

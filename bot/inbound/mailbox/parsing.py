@@ -10,6 +10,7 @@ from bot.inbound.mailbox import headers, html_text
 
 _DEEPEST = 40
 _LONGEST = 200_000  # characters; nobody writes more by hand
+_LONGEST_KIND = 100
 _MOST_COMPARED = 10_000_000
 _DELIVERED_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To", "Cc", "Resent-To")
 
@@ -103,7 +104,7 @@ def parts(message: Message, depth: int = _DEEPEST) -> Iterator[Message]:
 
 
 def _walk(part: Message, texts: list[str], attachments: list[Attachment], depth: int) -> None:
-    kind = part.get_content_type()
+    kind = headers.plain(part.get_content_type())[:_LONGEST_KIND]
     payload = part.get_payload()
     if kind.startswith("message/") or not depth:
         attachments.append(Attachment(_name(part) or "mail.eml", kind, len(_encoded(part))))
