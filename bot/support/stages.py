@@ -12,7 +12,7 @@ from bot.base.database import table
 from bot.outbound.outbox import Defer, Outcome, Send, Skip, Stage
 from bot.support import by_mail, into_topics, lines, post
 from bot.support.desk import Desk
-from bot.support.escalation import paging
+from bot.support.escalation import group_alarm, paging
 from bot.support.feedback import questions, ratings, telling
 from bot.support.privacy import exporting
 from bot.support.self_service import codes
@@ -24,7 +24,14 @@ from bot.tables.outbox import Message
 from bot.tables.support import SlaTimer, Ticket, TicketMessage
 
 _OUTBOX = table(Message)
-_OURS = ("timer_id", "calls", "later", "said_id", "unsent")  # what a notice carries for us, not for the sender
+_OURS = (
+    "timer_id",
+    "trouble",
+    "calls",
+    "later",
+    "said_id",
+    "unsent",
+)  # what a notice carries for us, not for the sender
 Row = Mapping[str, Any]
 
 
@@ -216,6 +223,9 @@ class Notices:
             if ":warning:" not in key:
                 return timer.state != "breached"  # that a promise was missed is said even when the answer came since
             return timer.state != "running" or timer.answered_at is not None
+        if (trouble := payload.get("trouble")) is not None:  # it changed since: what is true now is told behind it
+            known = await group_alarm.in_trouble(session)
+            return any(known.get(group) != names for group, names in trouble.items())
         if line_id := payload.get("unsent"):
             return not await unsent.still_unsent(session, line_id)
         if said_id := payload.get("said_id"):

@@ -140,6 +140,7 @@ class Support(Section):
     remind_idle: DurationOrOff = None
     flood: Flood = Flood()
     mirror_reactions: bool = True
+    alarm_mails: tuple[Annotated[str, Field(pattern=r"^[^\s@<>,]+@[^\s@<>,]+$")], ...] = ()
     low_score: Annotated[int, Field(ge=1, le=4)] = 2
     ratings: Ratings = Ratings()
     complaints: Complaints = Complaints()

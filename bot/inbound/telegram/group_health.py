@@ -16,19 +16,15 @@ from aiogram.exceptions import (
     TelegramUnauthorizedError,
 )
 from aiogram.methods import GetChat, GetChatMember, GetMe
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.base import clock, ids, logs
-from bot.base.database import Database, insert, table
-from bot.outbound import outbox, staff_group
+from bot.base import clock, logs
+from bot.base.database import Database
+from bot.outbound import staff_group
 from bot.outbound.telegram_bot import ask, field
 from bot.support.desk import Desk
-from bot.support.routing import departments
-from bot.tables.settings import Setting
+from bot.support.escalation import group_alarm
 
 log = logs.get(__name__)
-
-_REMEMBERED = "staff_groups_in_trouble"
 
 
 async def troubles(bot: Bot, chat_id: int, me: int, reads_all: bool) -> Mapping[str, str]:
@@ -72,49 +68,10 @@ class GroupHealth:
         except AiogramError as error:  # nobody knows: the next time tells
             log.info("the staff groups could not be looked at", reason=logs.clean(str(error))[:200])
             return
-        async with self.database.transaction() as session:
-            before = await _remembered(session)
-            for group, trouble in found.items():
-                if sorted(trouble) != before.get(str(group), []):
-                    await self._tell(session, group, trouble, moment)
-            await _remember(session, {str(group): sorted(trouble) for group, trouble in found.items()}, moment)
-
-    async def _tell(self, session: AsyncSession, group: int, trouble: Mapping[str, str], now: datetime) -> None:
-        for words in trouble.values():
-            log.error("a staff group does not work", reason=words, chat_id=group)
-        if not trouble:
-            log.info("a staff group works again", chat_id=group)
-        lines = [self.desk.staff(f"staff.group.{name}") for name in trouble] or [self.desk.staff("staff.group.well")]
-        text = "\n".join([self.desk.staff("staff.group.trouble", chat=group), *lines])
-        for lead in await self._leads(session, group):
-            await outbox.queue(
-                session,
-                channel="telegram",
-                purpose="notice",
-                receiver=f"telegram:{lead}",
-                payload={"chat_id": lead, "text": text},
-                key=ids.stable("group", group, lead, *sorted(trouble), now.isoformat()),
-                now=now,
-                priority=30,
-            )
-
-    async def _leads(self, session: AsyncSession, group: int) -> list[int]:
-        """Who leads a department that lives in this group. They hear it if they ever opened a chat with the bot."""
-        found: dict[int, None] = {}
-        for name in departments.names(self.desk):
-            if group in await staff_group.of(session, self.desk.ground.config, name):
-                found |= dict.fromkeys(departments.leads(self.desk, name))
-        return list(found)
-
-
-async def _remembered(session: AsyncSession) -> dict[str, list[str]]:
-    row = await session.get(Setting, _REMEMBERED)
-    return row.value if row is not None and isinstance(row.value, dict) else {}
-
-
-async def _remember(session: AsyncSession, value: dict[str, list[str]], now: datetime) -> None:
-    rows = table(Setting)
-    kept = insert(session, rows).values(name=_REMEMBERED, value=value, changed_at=now)
-    await session.execute(
-        kept.on_conflict_do_update(index_elements=[rows.c.name], set_={"value": value, "changed_at": now})
-    )
+        for group, trouble in found.items():
+            async with self.database.transaction() as session:
+                known = (await group_alarm.in_trouble(session)).get(str(group), [])
+                for name, words in trouble.items():
+                    if name not in known:
+                        log.error("a staff group does not work", reason=words, chat_id=group)
+                await group_alarm.found(session, self.desk, group, trouble, moment)

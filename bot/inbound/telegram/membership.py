@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
 from bot.base import logs
+from bot.support.desk import Desk
+from bot.support.escalation import group_alarm
 
 log = logs.get(__name__)
 
@@ -27,13 +29,21 @@ async def in_private(change: ChatMemberUpdated, session: AsyncSession, now: date
         await contacts.mark_reachable(session, "telegram", change.chat.id)
 
 
-async def in_a_group(change: ChatMemberUpdated, groups: Collection[int]) -> None:
-    if change.chat.id not in groups:
-        log.info("the bot's standing in a group that is no staff group changed", chat_id=change.chat.id)
-    elif change.new_chat_member.status in ("left", "kicked"):
+async def in_a_group(
+    change: ChatMemberUpdated, groups: Collection[int], session: AsyncSession, desk: Desk, now: datetime
+) -> None:
+    group, member = change.chat.id, change.new_chat_member
+    if group not in groups:
+        log.info("the bot's standing in a group that is no staff group changed", chat_id=group)
+        return
+    lost = set()
+    if member.status in ("left", "kicked"):
+        lost = {group_alarm.UNSEEN}
         log.error(
-            "the bot was put out of a staff group: nothing reaches staff there until it is let in again",
-            chat_id=change.chat.id,
+            "the bot was put out of a staff group: nothing reaches staff there until it is let in again", chat_id=group
         )
-    elif change.new_chat_member.status != "administrator":
-        log.error("the bot is no admin of a staff group: make it one, let it manage topics", chat_id=change.chat.id)
+    elif member.status != "administrator" or not getattr(member, "can_manage_topics", None):
+        lost = {group_alarm.NO_RIGHTS}
+        log.error("the bot is no admin of a staff group: make it one, let it manage topics", chat_id=group)
+    known = (await group_alarm.in_trouble(session)).get(str(group), [])
+    await group_alarm.found(session, desk, group, {*known} - group_alarm.STANDING | lost, now)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock, due, logs
 from bot.base.database import Database, table
+from bot.support.escalation import group_alarm
 from bot.tables.automations import Enrolment
 from bot.tables.chat import TelegramChat
 from bot.tables.events import Event, WebhookDelivery
@@ -52,14 +53,17 @@ def routes(database: Database) -> APIRouter:
 
     @router.get("/healthz")
     async def healthz() -> JSONResponse:
-        """200 while the database answers, else 503. `overdue_seconds` grows when work stands still."""
+        """200 while the database answers, else 503. `overdue_seconds` grows when work stands still; `staff_groups` are
+        those in which the bot may not work, with the reasons."""
         answer: dict[str, Any] = {"alive": True, "database": "ok", "overdue_seconds": {}}
         try:
             async with asyncio.timeout(ANSWER_WITHIN), database.reading() as session:
                 late = await overdue(session, clock.now())
+                shut = {group: why for group, why in (await group_alarm.in_trouble(session)).items() if why}
         except Exception as error:  # whatever keeps the driver from answering: that is what we are asked
             log.warning("the database does not answer", reason=logs.clean(str(error))[:200])
             return JSONResponse({**answer, "database": "away"}, 503)
+        answer["staff_groups"] = shut
         answer["overdue_seconds"] = {name: round(seconds, 1) for name, seconds in late.items()}
         return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 

@@ -1,0 +1,112 @@
+"""A staff group in which the bot may not work: whoever can still hear it is told once, and once when it works again.
+
+Who leads hears it in their own chat; the group itself, or another one, hears it in General for as long as it can; and
+`[support] alarm_mails` by mail. `/healthz` and the log say it too.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base import ids, logs
+from bot.base.database import insert, table
+from bot.outbound import lanes, outbox, staff_group
+from bot.support import post
+from bot.support.desk import Desk
+from bot.support.routing import departments
+from bot.tables.settings import Setting
+
+log = logs.get(__name__)
+
+UNSEEN, NO_RIGHTS, PRIVATE = "unseen", "no_rights", "private"
+STANDING = frozenset({UNSEEN, NO_RIGHTS, PRIVATE})
+"""What depends on how the bot stands in the group; `no_topics` is a setting of the group."""
+
+_REMEMBERED = "staff_groups_in_trouble"
+
+
+async def in_trouble(session: AsyncSession) -> dict[str, list[str]]:
+    """By group (its id as text), what keeps the bot from working there; empty lists for those that work."""
+    row = await session.get(Setting, _REMEMBERED, populate_existing=True)
+    return row.value if row is not None and isinstance(row.value, dict) else {}
+
+
+async def found(session: AsyncSession, desk: Desk, group: int, trouble: Collection[str], now: datetime) -> None:
+    """That is how it stands now. Told when it is lost, when it is lost altogether, and when it works again."""
+    known = await in_trouble(session)
+    before, after = set(known.get(str(group), [])), set(trouble)
+    if before == after:
+        return
+    await _remember(session, {**known, str(group): sorted(after)}, now)
+    if not after:
+        log.info("a staff group works again", chat_id=group)
+    if bool(before) != bool(after) or UNSEEN in after - before:
+        await _tell(session, desk, group, sorted(after), now)
+
+
+async def _tell(session: AsyncSession, desk: Desk, group: int, trouble: list[str], now: datetime) -> None:
+    lines = [desk.staff(f"staff.group.{name}") for name in trouble] or [desk.staff("staff.group.well")]
+    text = "\n".join([desk.staff("staff.group.trouble", chat=group), *lines])
+    key = ids.stable("group", group, *trouble, now.isoformat())
+    about = {"trouble": {str(group): trouble}}
+    for lead in await _leads(session, desk, group):
+        await outbox.queue(
+            session,
+            channel="telegram",
+            purpose="notice",
+            receiver=f"telegram:{lead}",
+            payload={"chat_id": lead, "text": text, **about},
+            key=f"{key}:{lead}",
+            now=now,
+            priority=lanes.ALERTS,
+        )
+    general = await _general(session, desk, group, trouble)
+    await post.to_staff(session, general, {"text": text, **about}, f"{key}:general", now)
+    await _by_mail(session, desk, text, key, now)
+
+
+async def _leads(session: AsyncSession, desk: Desk, group: int) -> list[int]:
+    """Who leads a department that lives in this group. They hear it if they ever opened a chat with the bot."""
+    leading: dict[int, None] = {}
+    for name in departments.names(desk):
+        if group in await staff_group.of(session, desk.ground.config, name):
+            leading |= dict.fromkeys(departments.leads(desk, name))
+    return list(leading)
+
+
+async def _general(session: AsyncSession, desk: Desk, group: int, trouble: Collection[str]) -> int | None:
+    """The group itself while the bot is in it, else another one."""
+    if UNSEEN not in trouble:
+        return group
+    known = await in_trouble(session)
+    every = await staff_group.every(session, desk.ground.config)
+    return next((one for one in every if one != group and UNSEEN not in known.get(str(one), [])), None)
+
+
+async def _by_mail(session: AsyncSession, desk: Desk, text: str, key: str, now: datetime) -> None:
+    config = desk.ground.config
+    if config.mail.server is None:
+        return
+    for address in config.support.alarm_mails:
+        payload = {
+            "to": address, "to_name": "", "from": "service", "subject": desk.staff("staff.group.mail"), "text": text,
+        }  # fmt: skip
+        await outbox.queue(
+            session,
+            channel="email",
+            purpose="notice",
+            receiver=address,
+            payload=payload,
+            key=f"{key}:{address}",
+            now=now,
+            priority=lanes.ALERTS,
+        )
+
+
+async def _remember(session: AsyncSession, value: dict[str, list[str]], now: datetime) -> None:
+    rows = table(Setting)
+    kept = insert(session, rows).values(name=_REMEMBERED, value=value, changed_at=now)
+    await session.execute(
+        kept.on_conflict_do_update(index_elements=[rows.c.name], set_={"value": value, "changed_at": now})
+    )
