@@ -93,6 +93,9 @@ async def find_or_create(
         raise RuntimeError("identities of a contact keep changing under us")
     if person.is_news and any(kind not in claims.BROWSER for kind, _ in wanted):
         await claims.settle(session, contact)
+    if rank == "shop" and wanted:  # what a person said before is the shop's word now
+        named = sa.update(_rows).where(_rows.c.contact_id == contact.id, _rows.c.rank == "person")
+        await session.execute(named.where(sa.tuple_(_rows.c.kind, _rows.c.value).in_(wanted)).values(rank="shop"))
     if proven and wanted:
         mine = sa.update(_rows).where(_rows.c.contact_id == contact.id, _rows.c.proven.is_(False))
         await session.execute(mine.where(sa.tuple_(_rows.c.kind, _rows.c.value).in_(wanted)).values(proven=True))

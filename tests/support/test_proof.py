@@ -38,7 +38,7 @@ async def stage(database: Database, texts: Texts) -> Stage:
 
 async def _customer(session: Any, address: str, *numbers: str, **fields: Any) -> Contact:
     made: Contact = await make.contact(session, **{"first_name": "Ada", "last_name": "Byron", **fields})
-    session.add(Identity(contact_id=made.id or 0, kind="email", value=address, created_at=NOON))
+    session.add(Identity(contact_id=made.id or 0, kind="email", value=address, rank="shop", created_at=NOON))
     for number in numbers:
         await make.order(session, number, contact_id=made.id, parcel="shipped", shipped_at=NOON, carrier="DHL")
     return made

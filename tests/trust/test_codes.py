@@ -110,6 +110,8 @@ async def test_two_claims_and_a_code_show_nothing(attack: Attack) -> None:
 
 async def test_an_address_that_only_a_page_claimed_gets_the_same_words_and_no_mail(attack: Attack) -> None:
     await attack.shop.tell("identify", rank="page", anonymousId="a1", email=MALLORY, traits={"email": MALLORY})
+    said = {"order_id": "77", "order_number": "#77", "email": MALLORY}
+    await attack.shop.tell("Order Completed", said, rank="page", anonymousId="a1", email=MALLORY)
     words = [await attack.says("where is my order?", 1), await attack.says(MALLORY, 2), await attack.says("123456", 3)]
     later = await attack.another_chat(777)
     for at, text in enumerate(("where is my order?", ADA, "000000")):
@@ -238,6 +240,20 @@ async def test_a_chat_that_the_code_joined_has_only_what_it_proved(attack: Attac
     assert "e-mail address" in await attack.says("where is my order #4455?", 4)
     await attack.says("ada@work.example", 5)
     assert "#4455" in await attack.says(await attack.code(), 6)
+
+
+async def test_an_address_that_only_a_mail_came_from_opens_no_order_of_its_person(attack: Attack) -> None:
+    """Where the shop names no address on an order, it must have named it for the customer."""
+    async with attack.stage.database.transaction() as session:
+        mailed = await contacts.find_or_create(session, [("email", MALLORY)], NOON)
+        await make.order(session, "#5005", contact_id=mailed.id)
+    await attack.says("where is my order #5005?", 1)
+    await attack.says(MALLORY, 2)
+    assert await attack.mails() == []
+    async with attack.stage.database.transaction() as session:
+        await contacts.find_or_create(session, [("user_id", "u5"), ("email", MALLORY)], NOON, rank="shop")
+    await attack.says(MALLORY, 11)
+    assert await attack.mails() == [MALLORY]
 
 
 async def test_a_page_does_not_say_to_whom_an_order_opens(attack: Attack) -> None:

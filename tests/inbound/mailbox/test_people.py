@@ -223,7 +223,8 @@ async def test_who_answers_a_mail_of_ours_is_told_about_their_order(office: Mail
     ada = await _ada(office, proven=True)
     sent = await office.sent_by_a_flow(ada)
     async with office.here.database.transaction() as session:
-        session.add(Order(order_id="o1", number="#7001", contact_id=ada, status="paid", currency="EUR",
+        session.add(Order(order_id="o1", number="#7001", contact_id=ada, email="ada@example.org", status="paid",
+                          currency="EUR",
                           ordered_at=clock.now(), changed_at=clock.now()))  # fmt: skip
     name = addresses.message_name(sent["id"], office.secret, "shop.example")
     await office.comes(letters.letter("Where is my order?", In_Reply_To=f"<{name}>"))
