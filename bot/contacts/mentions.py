@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
+from bot.base import stores
 from bot.base.database import table
 from bot.base.personal import Personal
 from bot.contacts import belonging
@@ -72,7 +73,7 @@ class _Names:
 
     @classmethod
     def of(cls, who: Person) -> "_Names":
-        own = {value.lower() for value in who.values("email", "anonymous_id", "user_id")}
+        own = {stores.plain(value).lower() for value in who.values("email", "anonymous_id", "user_id")}
         numbers = {_last(value) for value in who.values(*_SHOPS)} | {one for one in own if one.isdigit()}
         return cls(
             frozenset(one for one in own if not one.isdigit()),

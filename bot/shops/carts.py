@@ -41,7 +41,7 @@ async def apply(session: AsyncSession, happened: Happened, currency: str) -> boo
     cart.currency = lines.currency(said, cart.currency or currency)
     whole = lines.items(said, cart.currency)
     if whole is not None:
-        whole = await page_lines.with_rank(session, whole, happened.rank, cart.currency)
+        whole = await page_lines.with_rank(session, cart.store, whole, happened.rank, cart.currency)
         if cart.stated_at is not None and at < cart.stated_at:
             return False
         cart.items = whole
@@ -93,7 +93,8 @@ async def _change(session: AsyncSession, cart: Cart, happened: Happened, at: dat
         return False
     if happened.name not in ("Product Added", "Product Removed", "Wishlist Product Added to Cart"):
         return happened.name.startswith("Checkout ")  # a step without lines is still activity
-    (line,) = await page_lines.with_rank(session, [lines.item(said, cart.currency)], happened.rank, cart.currency)
+    told = [lines.item(said, cart.currency)]
+    (line,) = await page_lines.with_rank(session, cart.store, told, happened.rank, cart.currency)
     if not (line["product_id"] or line["variant_id"] or line["sku"]):
         return False
     kept = [dict(one) for one in cart.items]

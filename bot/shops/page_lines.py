@@ -14,7 +14,7 @@ _products = table(Product)
 
 
 async def with_rank(
-    session: AsyncSession, items: Sequence[Mapping[str, Any]], rank: Rank, currency: str
+    session: AsyncSession, store: str, items: Sequence[Mapping[str, Any]], rank: Rank, currency: str
 ) -> list[dict[str, Any]]:
     """`rank` in each line. `listed`: the price is the catalogue's of this moment, so a mail may compare with it."""
     plain = [{**line, "rank": rank, "listed": rank != "page"} for line in items]
@@ -22,7 +22,9 @@ async def with_rank(
         return plain
     ids = sorted({line["product_id"] for line in plain if line["product_id"]})
     columns = [_products.c[name] for name in ("product_id", "variant_id", "price", "currency")]
-    there = sa.select(*columns).where(_products.c.product_id.in_(ids), _products.c.rank != "page")
+    there = sa.select(*columns).where(
+        _products.c.product_id.in_(ids), _products.c.store == store, _products.c.rank != "page"
+    )
     rows = await session.execute(there)
     known = {(row.product_id, row.variant_id): row for row in rows}
     for line in plain:

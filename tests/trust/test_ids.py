@@ -240,3 +240,14 @@ async def test_numbers_of_a_file_without_ids_are_no_ids(database: Database, text
     found = await whose(intake)
     assert found[store, "5051"] == ("5050", 500, "boris@example.org")
     assert len(found) == 3  # the same number at another moment: nobody says that it is the one out of the file
+
+
+async def test_a_page_of_one_shop_does_not_get_the_price_of_another(database: Database) -> None:
+    intake = Intake(database)
+    for shop, title, price in ((LAMPS, "Lamp", "100.00"), (CHAIRS, "Chair", "1.00")):
+        body = {"id": 77, "title": title, "updated_at": "2026-03-01T12:00:00Z", "published_at": "2026-03-01T12:00:00Z",
+                "variants": [{"id": 771, "title": "Default Title", "price": price}]}  # fmt: skip
+        await intake.deliver("shopify", "products/update", body, shop)
+    cart = {"cart_id": "c1", "currency": "EUR", "products": [{"product_id": "77", "quantity": 1, "price": 5}]}
+    await intake.tell("Cart Updated", cart, rank="page", store=f"shopify:{LAMPS}", anonymousId="b1")
+    assert (await intake.one(Cart)).items[0]["price"] == 10000
