@@ -15,6 +15,7 @@ from bot.commands import (
     flows,
     importing,
     mails,
+    privacy,
     reports,
     running,
     segments,
@@ -53,6 +54,7 @@ reports.cli.command("surveys")(feedback_reports.surveys)
 reports.cli.command("improvements")(feedback_reports.improvements)
 reports.cli.command("experiments")(experiment_report.experiments)
 cli.add_typer(contacts.cli, name="contact")
+cli.add_typer(privacy.cli, name="privacy")
 cli.add_typer(mails.cli, name="mail")
 cli.add_typer(aside.events, name="events")
 cli.add_typer(aside.webhooks, name="webhooks")

@@ -52,6 +52,7 @@ from bot.inbound.web import (
     links,
     metrics,
     preferences,
+    privacy_api,
     ratings,
     segments_api,
     server,
@@ -73,6 +74,7 @@ from bot.shops import record, stores, worth
 from bot.support import stages
 from bot.support.desk import Desk
 from bot.support.escalation.timers import Timers
+from bot.support.privacy.requested import Requests
 from bot.support.routing.rounds import Rounds
 from bot.support.tickets.tasks import Tasks
 from bot.support.tickets.waking import Waking
@@ -235,7 +237,7 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
     stack.push_async_callback(outbox.landed, _LANDING)
     secret, double_opt_in = house.ground.secret, house.config.automations.double_opt_in
     kinds = [
-        webhooks.Inbox(house.database, house.worker, secret=secret, shops=house.config.shops).kind(),
+        webhooks.Inbox(house.database, house.worker, shops=house.config.shops, zone=house.desk.timezone).kind(),
         Applier(
             house.database,
             handlers,
@@ -253,6 +255,7 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
         Timers(house.database, house.desk, house.worker).kind(),
         Waking(house.database, house.desk, house.worker).kind(),
         Rounds(house.database, house.desk).kind(),
+        Requests(house.database, house.desk, house.worker).kind(),
         Taking(house.database, house.desk, house.worker).kind(),
         *outbox.kinds(),
     ]
@@ -326,6 +329,7 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
         aside_api.routes(house.database, house.ground),
         segments_api.routes(house.database, house.ground, house.segments),
         broadcasts_api.routes(house.database, house.ground, house.segments),
+        privacy_api.routes(house.database, house.desk),
         links.routes(house.database, house.ground, pages),
         preferences.routes(house.database, house.ground, pages),
         sign_up.routes(house.database, house.ground, house.mails, pages),

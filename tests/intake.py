@@ -43,7 +43,7 @@ class Intake:
             settle=stores.settle,
             now=lambda: NOON,
         )
-        self.inbox = Inbox(database, 1, secret=SECRET)
+        self.inbox = Inbox(database, 1)
 
     async def _hear(self, _session: AsyncSession, happened: Happened, _now: datetime) -> None:
         if happened.name in self.refusing:

@@ -101,10 +101,12 @@ def forget(
     config: ConfigFile = None,
 ) -> None:
     """Erase what names a person, for good. A hash stays, so that nobody writes to them again."""
-    from bot import contacts, start
+    from bot import start
     from bot.base import clock
     from bot.base import config as settings
-    from bot.contacts import audit, belonging
+    from bot.contacts import belonging
+    from bot.support.desk import Desk
+    from bot.support.privacy import forgetting
 
     async def run() -> None:
         async with start.ready(settings.load(config)) as (database, ground):
@@ -116,9 +118,8 @@ def forget(
             if not yes and not typer.confirm(f"Forget {told} for good?"):
                 raise typer.Exit(1)
             async with database.transaction() as session:
-                await contacts.erase(session, ground.secret, found.id, clock.now())
-                await audit.write(session, "operator", "forget", f"contact:{found.id}", clock.now())
-            typer.echo(f"forgotten: {told}. Topics in the staff group: /forget in the topic deletes them too.")
+                await forgetting.forget(session, Desk.build(ground), found.id, "operator", clock.now())
+            typer.echo(f"forgotten: {told}. Their topics in the staff group go as soon as the program runs.")
 
     asyncio.run(run())
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import personal
 from bot.base.database import table
-from bot.contacts import belonging, elsewhere, wanted, wishes
+from bot.contacts import belonging, elsewhere, requests, wanted, wishes
 from bot.contacts.belonging import Person
 from bot.tables.automations import Enrolment
 from bot.tables.outbox import Message
@@ -66,6 +66,7 @@ async def forget_tags(session: AsyncSession, who: Person, _now: datetime) -> Non
 
 RULES: Mapping[str, Rule] = {
     "end_alerts": wanted.end_alerts,
+    "end_requests": requests.end_requests,
     "forget_drafts": forget_drafts,
     "forget_quotes": forget_quotes,
     "forget_tags": forget_tags,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from bot import contacts, events
 from bot.base import clock, due, logs, stores, work
 from bot.base.config import Shops
 from bot.base.database import Database, table
+from bot.contacts import requests
 from bot.events import NewEvent
 from bot.shops import lines, shopify, woocommerce
 from bot.shops.stores import know
@@ -22,25 +24,31 @@ from bot.tables.shop import Cart, Order
 
 log = logs.get(__name__)
 
+_UTC = ZoneInfo("UTC")
 _GIVE_UP = 10
 _BATCH = 100
 _rows = table(WebhookDelivery)
 _CLAIM = due.Claim(_rows, _BATCH)
 _TRANSLATE = {"shopify": shopify.translate, "woocommerce": woocommerce.translate}
 _NONE = Shops()
-_FOR_PEOPLE = ("customers/data_request", "shop/redact", "app/uninstalled")
+_REQUESTS: Mapping[str, requests.What] = {
+    "customers/data_request": "copy",
+    "customers/redact": "forget",
+    "shop/redact": "wipe",
+}
+"""What Shopify asks for in the name of a customer, or of a shop that left."""
 
 
 class Inbox:
-    """Works off `WebhookDelivery` rows. `secret` keys the address hashes that outlive a forgotten customer, `shops`
-    says which of several shops are one store.
+    """Works off `WebhookDelivery` rows. `shops` says which of several shops are one store; in `zone` requests about
+    personal data are due.
     """
 
-    def __init__(self, database: Database, worker: int, *, secret: str, shops: Shops = _NONE) -> None:
+    def __init__(self, database: Database, worker: int, *, shops: Shops = _NONE, zone: ZoneInfo = _UTC) -> None:
         self.database = database
         self.worker = worker
-        self.secret = secret
         self.shops = shops
+        self.zone = zone
 
     def kind(self) -> work.Kind:
         async def next_due() -> datetime | None:
@@ -77,12 +85,11 @@ class Inbox:
         payload = _payload(row["body"])
         system, topic = row["system"], row["topic"]
         store = self.shops.of_source(source_of(system, row["headers"]))
-        if system == "shopify" and topic == "customers/redact":
-            await self._forget(session, payload, store, now)
-            return {"status": "done", "body": ""}
-        if system == "shopify" and topic in _FOR_PEOPLE:
-            # Asks for something that only the shop's people can do (within 30 days): it stays visible for them.
-            log.warning("the shop system asks for action", topic=topic, delivery_id=row["id"])
+        if system == "shopify" and (what := _REQUESTS.get(topic)) is not None:
+            await self._ask(session, what, row, payload, store)
+            return {"status": "done", **({"body": ""} if what == "forget" else {})}
+        if topic == "app/uninstalled":
+            log.warning("the shop took its app away", delivery_id=row["id"])
             return {"status": "done"}
         told = _TRANSLATE[system](topic, payload, shop_of(row["headers"]), row["received_at"])
         if told:
@@ -92,18 +99,29 @@ class Inbox:
             await events.record(session, await _whose(session, scoped))
         return {"status": "done" if told else "ignored"}
 
-    async def _forget(self, session: AsyncSession, payload: Mapping[str, Any], store: str, now: datetime) -> None:
+    async def _ask(
+        self, session: AsyncSession, what: requests.What, row: Mapping[str, Any], payload: Mapping[str, Any], store: str
+    ) -> None:
+        """As a task with a day: one may be done by itself, others want a decision."""
         customer = payload.get("customer")
-        if not isinstance(customer, Mapping):
-            raise ValueError("no customer to forget")
-        customer_id = contacts.normalise("shopify", customer.get("id"))
-        known = (("shopify", customer_id and stores.person(store, customer_id)), ("email", customer.get("email")))
-        for kind, value in known:
-            contact = await contacts.find(session, kind, value)
-            if contact is not None and contact.id is not None:
-                await contacts.erase(session, self.secret, contact.id, now)
-        if address := contacts.normalise("email", customer.get("email")):
-            await contacts.suppress(session, self.secret, "email", address, "erased", now)
+        if what != "wipe" and not isinstance(customer, Mapping):
+            raise ValueError("no customer that it is about")
+        orders = payload.get("orders_requested") or payload.get("orders_to_redact") or []
+        asked = {"orders": [lines.text(one) for one in orders]} if isinstance(orders, list) and orders else {}
+        await requests.ask(
+            session, what, source=row["system"], key=f"{row['system']}:{row['delivery_key']}", now=row["received_at"],
+            zone=self.zone, known=_known(customer, store) if isinstance(customer, Mapping) else (),
+            asked={**asked, "shop": lines.text(payload.get("shop_domain"))}, store=store,
+        )  # fmt: skip
+
+
+def _known(customer: Mapping[str, Any], store: str) -> list[tuple[str, str]]:
+    number = contacts.normalise("shopify", customer.get("id"))
+    found = [("shopify", stores.person(store, number))] if number else []
+    found += [
+        (kind, value) for kind in ("email", "phone") if (value := contacts.normalise(kind, customer.get(kind)))
+    ]
+    return found
 
 
 def _payload(body: str) -> dict[str, Any]:

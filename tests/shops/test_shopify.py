@@ -1,13 +1,17 @@
 from itertools import permutations
 
+import make
 import pytest
 import sqlalchemy as sa
 from conftest import NOON
+from deskwork import desk
 from intake import SECRET, Intake, payload
 
 from bot import contacts
 from bot.base.database import Database
+from bot.base.texts import Texts
 from bot.shops import shopify
+from bot.support.privacy.requested import Requests
 from bot.tables.events import Event, WebhookDelivery
 from bot.tables.people import Consent, Contact, Identity
 from bot.tables.shop import Cart, Order, Product
@@ -163,10 +167,11 @@ async def test_a_product_brings_its_variants(database: Database) -> None:
     assert (rows[""].name, rows[""].published) == ("Green kettle", False)
 
 
-async def test_redact_forgets_the_customer(database: Database) -> None:
+async def test_redact_forgets_the_customer(database: Database, texts: Texts) -> None:
     intake = Intake(database)
     await intake.deliver("shopify", "orders/create", PAID)
     await intake.deliver("shopify", "customers/redact", payload("shopify_redact"))
+    await Requests(database, desk(make.ground(texts)), 1).run(NOON)
     assert (await intake.one(Contact)).status == "erased"
     assert await intake.rows(Identity) == []
     assert all("ada@example.org" not in row.body for row in await intake.rows(WebhookDelivery))

@@ -1,4 +1,4 @@
-"""The section [support.retention]: how long what people wrote is kept."""
+"""The sections [support.retention] and [support.privacy]: how long what people wrote is kept, and who decides."""
 
 from bot.base.config.tickets import DurationOrOff
 from bot.base.config.types import Section
@@ -11,3 +11,10 @@ class Retention(Section):
     messages: DurationOrOff = None
     events: DurationOrOff = None
     audit: DurationOrOff = None
+
+
+class Privacy(Section):
+    """What a shop system asks in a customer's name. With an order younger than this, staff say when they are forgotten;
+    None: it is done at once."""
+
+    recent_orders: DurationOrOff = None

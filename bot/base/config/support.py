@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from bot.base import clock
 from bot.base.config.escalation import HOUSE_LADDER, LadderStep
 from bot.base.config.feedback import Complaints, Ratings
-from bot.base.config.privacy import Retention
+from bot.base.config.privacy import Privacy, Retention
 from bot.base.config.routing import Department
 from bot.base.config.routing import check as check_departments
 from bot.base.config.tickets import DurationOrOff, Flood, Reopen
@@ -145,6 +145,7 @@ class Support(Section):
     ratings: Ratings = Ratings()
     complaints: Complaints = Complaints()
     retention: Retention = Retention()
+    privacy: Privacy = Privacy()
 
     def reopen_window(self, channel: str) -> timedelta:
         """How long after it was resolved a ticket of this channel may be taken up again."""
