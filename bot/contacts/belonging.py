@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from bot import tables
-from bot.base import ids
+from bot.base import ids, stores
 from bot.base.database import table
 from bot.base.personal import By
 from bot.tables.outbox import Message
@@ -29,7 +29,7 @@ class Person:
     """What a person's rows hang on: the contact with whoever was merged into it, and what they are known by.
 
     `lines` are what was said to and by them, without notes of staff. `hashes` are those of their addresses; without a
-    secret there are none.
+    secret there are none. `stores` are those that their orders, carts and customer numbers are of.
     """
 
     contacts: Sequence[int]
@@ -39,6 +39,7 @@ class Person:
     hashes: Sequence[str] = ()
     orders: frozenset[str] = field(default=frozenset())
     carts: frozenset[str] = field(default=frozenset())
+    stores: frozenset[str] = field(default=frozenset())
 
     def values(self, *kinds: str) -> list[str]:
         return [value for kind, value in self.known if kind in kinds]
@@ -51,16 +52,19 @@ async def person(session: AsyncSession, contact_id: int, secret: str = "") -> Pe
     said = sa.select(_lines.c.id).where(_lines.c.contact_id.in_(people), _lines.c.author != "note")
     names = sa.select(_known.c.kind, _known.c.value).where(_known.c.contact_id.in_(people))
     known = [(kind, value) for kind, value in (await session.execute(names)).all()]
-    orders = sa.select(_orders.c.order_id).where(_orders.c.contact_id.in_(people))
-    carts = sa.select(_carts.c.cart_id).where(_carts.c.contact_id.in_(people))
+    orders = sa.select(_orders.c.order_id, _orders.c.store).where(_orders.c.contact_id.in_(people))
+    carts = sa.select(_carts.c.cart_id, _carts.c.store).where(_carts.c.contact_id.in_(people))
+    ordered, filled = (await session.execute(orders)).all(), (await session.execute(carts)).all()
+    where = {stores.store_of(value) for kind, value in known if kind in ("shopify", "woocommerce")}
     return Person(
         people,
         list((await session.scalars(mine)).all()),
         list((await session.scalars(said)).all()),
         known,
         [ids.hash_address(value, secret) for _, value in known] if secret else (),
-        frozenset((await session.scalars(orders)).all()),
-        frozenset((await session.scalars(carts)).all()),
+        frozenset(number for number, _ in ordered),
+        frozenset(number for number, _ in filled),
+        frozenset({store for _, store in (*ordered, *filled)} | where),
     )
 
 

@@ -45,14 +45,22 @@ async def find(session: AsyncSession, model: type[SQLModel], said: Personal, who
     rows = table(model)
     words = sa.cast(rows.c[said.raw], sa.Text)
     where, topic = belonging.only(model, said.raw_if), rows.c.get("topic", sa.literal(""))
+    sender = sa.cast(rows.c.headers, sa.Text) if "headers" in rows.c else rows.c.get("store", sa.literal(""))
     names = _Names.of(who)
     found: dict[int, bool] = {}
     for part in parts(sorted(names.searched)):
         there = sa.or_(*(sa.func.lower(words).contains(word, autoescape=True) for word in part))
-        asked = sa.select(rows.c.id, words, topic).where(where, there)
-        for row_id, text, about in (await session.execute(asked)).all():
-            found[row_id] = found.get(row_id, False) or names.certain(text, about)
+        asked = sa.select(rows.c.id, words, topic, sender).where(where, there)
+        for row_id, text, about, place in (await session.execute(asked)).all():
+            here = names if _of_theirs(who, str(place or "")) else names.in_themselves()
+            found[row_id] = found.get(row_id, False) or here.certain(text, about)
     return [Found(row_id, certain) for row_id, certain in sorted(found.items())]
+
+
+def _of_theirs(who: Person, sender: str) -> bool:
+    """Whether numbers in it may be theirs: it came from a store that knows them, or from nobody knows where."""
+    places = {store.partition(":")[2] for store in who.stores}
+    return not sender or "" in places or not places or any(place in sender for place in places)
 
 
 def parts(words: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -82,6 +90,10 @@ class _Names:
             frozenset(_last(one) for one in who.orders),
             frozenset(_last(one).lower() for one in who.carts),
         )
+
+    def in_themselves(self) -> "_Names":
+        """Without numbers, which name somebody else at another store."""
+        return _Names(self.words, self.phones, frozenset(), frozenset(), frozenset())
 
     @property
     def searched(self) -> frozenset[str]:

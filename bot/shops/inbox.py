@@ -118,9 +118,7 @@ class Inbox:
 def _known(customer: Mapping[str, Any], store: str) -> list[tuple[str, str]]:
     number = contacts.normalise("shopify", customer.get("id"))
     found = [("shopify", stores.person(store, number))] if number else []
-    found += [
-        (kind, value) for kind in ("email", "phone") if (value := contacts.normalise(kind, customer.get(kind)))
-    ]
+    found += [(kind, value) for kind in ("email", "phone") if (value := contacts.normalise(kind, customer.get(kind)))]
     return found
 
 

@@ -34,6 +34,7 @@ from bot.tables.privacy import PrivacyTask
 from bot.tables.staff_room import AuditEntry
 
 DATA, REDACT = "customers/data_request", "customers/redact"
+STORE = "shopify:goods.myshopify.com"
 ASKED = payload("shopify_redact", orders_requested=[450789469])
 
 
@@ -65,7 +66,7 @@ async def test_a_copy_that_is_asked_for_is_told_again_a_week_and_a_day_before_an
     intake, requests = await _shop(database), _requests(database, texts)
     await intake.deliver("shopify", DATA, ASKED)
     task = await intake.one(PrivacyTask)
-    assert (task.kind, task.status, task.store) == ("copy", "open", "goods.myshopify.com")
+    assert (task.kind, task.status, task.store) == ("copy", "open", "shopify:goods.myshopify.com")
     assert task.contact_id == (await intake.one(Contact)).id
     end = task.deadline
     days: list[tuple[datetime, int]] = [(NOON, 1), (end - timedelta(days=8), 1), (end - timedelta(days=7), 2),
@@ -75,7 +76,7 @@ async def test_a_copy_that_is_asked_for_is_told_again_a_week_and_a_day_before_an
         await requests.run(at)
         assert len(await _texts(database)) == told, at
     first, _, _, last = await _texts(database)
-    assert first.startswith("📋 Privacy request 1: a copy of what is kept of a customer (goods.myshopify.com).")
+    assert first.startswith("📋 Privacy request 1: a copy of what is kept of a customer (shopify:goods.myshopify.com).")
     assert "aftercart privacy run 1" in first and "overdue" in last
     assert not any("ada" in text.lower() for text in (first, last))
 
@@ -204,7 +205,7 @@ def _run(shop: Path, *words: str, expect: int = 0) -> str:
 async def _customer(shop: Path) -> None:
     database = Database(f"sqlite:///{shop.parent}/aftercart.db")
     async with database.transaction() as session:
-        pairs = [("email", "ada@example.org"), ("shopify", "7001234")]
+        pairs = [("email", "ada@example.org"), ("shopify", "shopify:goods.myshopify.com:customer:7001234")]
         await contacts.find_or_create(session, pairs, datetime.now(UTC), first_name="Ada")
     intake = Intake(database)
     await intake.deliver("shopify", "shop/redact", {"shop_domain": "goods.myshopify.com"})
@@ -240,12 +241,15 @@ async def _left(shop: Path) -> tuple[str, list[str]]:
 
 async def test_who_is_a_customer_of_another_store_too_stays(stage: Stage) -> None:
     async with stage.database.transaction() as session:
-        for kind, value in (("shopify", "7001234"), ("woocommerce", "7001235")):
+        for kind, value in (
+            ("shopify", f"{STORE}:customer:7001234"),
+            ("woocommerce", "woocommerce:shop.example:customer:1"),
+        ):
             session.add(Identity(contact_id=stage.contact.id, kind=kind, value=value, created_at=NOON))
     requests = Requests(stage.database, stage.desk, 1)
     while True:
         async with stage.database.transaction() as session:
-            if not await wiping.some(session, requests.desk, "shopify", "goods.myshopify.com", "operator", NOON):
+            if not await wiping.some(session, requests.desk, STORE, "operator", NOON):
                 break
     async with stage.database.reading() as session:
         assert (await session.get_one(Contact, stage.contact.id)).status == "active"

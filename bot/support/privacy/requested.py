@@ -109,7 +109,7 @@ async def run(session: AsyncSession, desk: Desk, task: PrivacyTask, by: str, now
 
 async def wipe(session: AsyncSession, desk: Desk, task: PrivacyTask, by: str, now: datetime) -> int:
     """A part of what a store left. Returns how many people and rows went; 0: nothing is left."""
-    return await wiping.some(session, desk, task.source, task.store, by, now)
+    return await wiping.some(session, desk, task.store, by, now)
 
 
 async def _whose(session: AsyncSession, task: PrivacyTask) -> Contact | None:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from bot.base import stores
 from bot.base.database import table
 from bot.support.desk import Desk
 from bot.support.privacy import forgetting
@@ -21,37 +22,39 @@ _SHOPS = ("shopify", "woocommerce")
 _known = table(Identity)
 
 
-async def some(session: AsyncSession, desk: Desk, source: str, store: str, by: str, now: datetime) -> int:
+async def some(session: AsyncSession, desk: Desk, store: str, by: str, now: datetime) -> int:
     """So many of its customers, else rows of its goods and raw webhooks. Returns how many; 0: nothing is left.
 
     Who is a customer of another store too loses only what this one knew them by.
     """
-    mine = select(Identity).where(Identity.kind == source, _of_store(_known.c.value, store))
+    mine = select(Identity).where(_known.c.kind.in_(_SHOPS), _of_store(store))
     theirs = (await session.scalars(mine.order_by(col(Identity.id)).limit(_PEOPLE))).all()
     for one in theirs:
-        if await _elsewhere(session, one):
+        if await _elsewhere(session, one, store):
             await session.delete(one)
             await session.flush()
         elif await session.get(Identity, one.id, populate_existing=True) is not None:
             await forgetting.forget(session, desk, one.contact_id, by, now)
-    return len(theirs) or await _rows(session, source, store)
+    return len(theirs) or await _rows(session, store)
 
 
-async def _elsewhere(session: AsyncSession, known: Identity) -> bool:
+async def _elsewhere(session: AsyncSession, known: Identity, store: str) -> bool:
     """Whether another store knows them."""
     others = sa.select(_known.c.id).where(
-        _known.c.contact_id == known.contact_id, _known.c.kind.in_(_SHOPS), _known.c.id != known.id
+        _known.c.contact_id == known.contact_id, _known.c.kind.in_(_SHOPS), ~_of_store(store)
     )
     return await session.scalar(others.limit(1)) is not None
 
 
-async def _rows(session: AsyncSession, source: str, store: str) -> int:
+async def _rows(session: AsyncSession, store: str) -> int:
     done = 0
     for goods in (table(Product), table(PriceChange), table(Cart)):
-        done += await _delete(session, goods, _of_column(goods, source, store))
-    for raw in (table(Event), table(WebhookDelivery)):
-        done += await _blank(session, raw, _told_by(raw, source, store))
-    return done
+        done += await _delete(session, goods, goods.c.store == store)
+    events, raw = table(Event), table(WebhookDelivery)
+    done += await _blank(session, events, events.c.store == store)
+    system, _, place = store.partition(":")
+    said = sa.cast(raw.c.headers, sa.Text).contains(place, autoescape=True)
+    return done + await _blank(session, raw, sa.and_(raw.c.system == system, said))
 
 
 async def _delete(session: AsyncSession, rows: sa.Table, where: sa.ColumnElement[bool]) -> int:
@@ -69,22 +72,5 @@ async def _blank(session: AsyncSession, rows: sa.Table, where: sa.ColumnElement[
     return len(picked)
 
 
-def _of_store(value: sa.ColumnElement[str], store: str) -> sa.ColumnElement[bool]:
-    """Ids that carry their store are of this one; others are of the only store that there is."""
-    scoped = value.contains(":", autoescape=True)
-    return sa.or_(~scoped, value.contains(store, autoescape=True)) if store else sa.true()
-
-
-def _of_column(rows: sa.Table, source: str, store: str) -> sa.ColumnElement[bool]:
-    if "store" not in rows.c:
-        return sa.false()
-    return rows.c.store == f"{source}:{store}"
-
-
-def _told_by(rows: sa.Table, source: str, store: str) -> sa.ColumnElement[bool]:
-    if "system" in rows.c:
-        said = sa.cast(rows.c.headers, sa.Text).contains(store, autoescape=True) if store else sa.true()
-        return sa.and_(rows.c.system == source, said)
-    if "store" in rows.c:
-        return rows.c.store == f"{source}:{store}"
-    return rows.c.source == source
+def _of_store(store: str) -> sa.ColumnElement[bool]:
+    return _known.c.value.startswith(stores.person(store, ""), autoescape=True)
