@@ -159,7 +159,7 @@ async def test_carts_of_one_token_are_apart_and_an_order_closes_its_own(database
 async def test_stores_that_are_declared_one_are_one(database: Database) -> None:
     intake = Intake(database)
     shops = Shops.model_validate({"stores": [{"name": "main", "shopify": LAMPS, "woocommerce": BERLIN}]})
-    intake.inbox = Inbox(database, 1, secret="s", shops=shops)
+    intake.inbox = Inbox(database, 1, shops=shops)
     await intake.deliver("shopify", "orders/create", shopify(1, "anna@example.org", "5.00"), LAMPS)
     await intake.deliver("woocommerce", "order.created", woo(1, "1", "anna@example.org", "5.00"), BERLIN)
     assert [one.store for one in await intake.rows(Order)] == [f"shopify:{LAMPS}"]
