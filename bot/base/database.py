@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlmodel import SQLModel
 
+from bot.base import binding, values
 from bot.base import sqlite as sqlite_inline
 
 # Every constraint has a name, or a later migration could not drop it.
@@ -42,7 +43,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a naive datetime has no place in the database; use clock.now()")
-        value = value.astimezone(UTC)
+        value = values.moment(value).astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
@@ -76,9 +77,10 @@ class Database:
                 max_overflow=pool_size,
                 pool_pre_ping=True,
                 hide_parameters=True,
-                json_serializer=_json,
+                json_serializer=values.write_json,
                 json_deserializer=msgspec.json.decode,
             )
+            binding.guard(self.engine)
 
     def _sqlite(self, begin: str, size: int, *, inline: bool) -> AsyncEngine:
         engine = create_async_engine(
@@ -88,9 +90,11 @@ class Database:
             pool_timeout=60,
             hide_parameters=True,  # errors are logged and kept, and parameters are what people wrote
             connect_args=_INLINE if inline else {"timeout": _SQLITE_WAIT, "isolation_level": None},
-            json_serializer=_json,
+            json_serializer=values.write_json,
             json_deserializer=msgspec.json.decode,
         )
+
+        binding.guard(engine)
 
         # The driver's own transactions lose updates (a read lock that cannot be raised): we begin ourselves.
         @sa.event.listens_for(engine.sync_engine, "connect")
@@ -147,7 +151,3 @@ def table(model: type[Any]) -> sa.Table:
     found = model.__table__
     assert isinstance(found, sa.Table)
     return found
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

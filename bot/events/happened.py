@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import work
 from bot.base.database import insert, table
 from bot.base.ranks import Rank
+from bot.events import fitting
 from bot.tables.events import Event
 
 OURS = "aftercart"
@@ -75,18 +76,19 @@ class Happened:
 
 
 def values(event: NewEvent) -> dict[str, Any]:
-    """The row of a new event, due at once."""
+    """The row of a new event, due at once. What no column keeps is left out, and named in its flags."""
+    body, ts = fitting.fit(event.body, event.ts, event.received_at)
     return {
         "source": event.source,
         "rank": event.rank,
         "store": event.store,
-        "message_id": event.message_id,
+        "message_id": fitting.message_id(event.message_id),
         "kind": event.kind,
         "name": event.name,
-        "ts": event.ts,
+        "ts": ts,
         "received_at": event.received_at,
         "contact_id": event.contact_id,
-        "body": event.body,
+        "body": body,
         "status": "new",
         "due_at": event.received_at,
         "attempts": 0,

@@ -24,6 +24,7 @@ from yarl import URL
 
 from bot.base import clock
 from bot.base.config.sending import Hook
+from bot.outbound import special_addresses
 from bot.outbound.outbox import GIVE_UP_AFTER
 from bot.outbound.sender import DeliveryError, Outgoing, Receipt
 
@@ -34,9 +35,6 @@ _NEVER = frozenset({410})
 """Gone: the receiver says that it wants no more of this."""
 
 _ODD_NUMBER = re.compile(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+))*\.?", re.I | re.A)
-_PROTOCOL = ipaddress.IPv4Network("192.0.0.0/24")
-"""Not all of it is private in the books, and one cloud tells its machines about themselves there."""
-
 _LOOK_AGAIN = 300.0  # seconds between tries while only the operator can mend it
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -46,26 +44,9 @@ class ForbiddenAddressError(OSError):
     """The name leads to where nobody outside of our network may send us."""
 
 
-# IPv4 within IPv6 as it was written once: what stands there may still be understood by somebody.
-_OLD_WAYS = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("::ffff:0:0:0/96"))
-
-
 def is_public(address: str) -> bool:
-    """Not our own machine or network, nor what a cloud tells its machines about themselves (169.254.169.254)."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    inside = ip
-    if isinstance(ip, ipaddress.IPv6Address):
-        # Ways to write an IPv4 address as an IPv6 one.
-        inside = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None) or _nat64(ip) or ip
-    if isinstance(inside, ipaddress.IPv4Address) and (inside.is_reserved or inside in _PROTOCOL):
-        return False
-    if isinstance(ip, ipaddress.IPv6Address) and (ip.is_site_local or any(ip in old for old in _OLD_WAYS)):
-        return False
-    return all(one.is_global and not one.is_multicast for one in (ip, inside))
-
-
-def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in ipaddress.IPv6Network("64:ff9b::/96") else None
+    """Whether anybody may send us there: see `special_addresses`."""
+    return not special_addresses.is_special(ipaddress.ip_address(address.partition("%")[0]))
 
 
 async def look_up(host: str, port: int) -> Sequence[str]:

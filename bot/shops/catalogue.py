@@ -52,7 +52,7 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
             before = {**values, "stock": 0}  # the shop tells of it for the first time, and somebody found it sold out
         if before is not None:
             await _compare_stock(session, happened, before, values, now)
-    if "variants" in said:
+    if isinstance(said.get("variants"), list):
         await _gone(session, happened, held, [one for one in held if one not in stated], at, now)
     return None
 
@@ -71,7 +71,8 @@ async def _write(session: AsyncSession, happened: Happened, at: datetime, curren
     said = happened.properties
     product_id = lines.text(said.get("product_id"))
     whole = {"store": happened.store, **_values(said, product_id, "", lines.currency(said, currency), at)}
-    variants = [one for one in said.get("variants") or [] if isinstance(one, Mapping)]
+    told = said.get("variants")
+    variants = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
     stated = {values["variant_id"]: values for values in (whole, *(_variant(whole, one) for one in variants))}
     for values in stated.values():
         new = insert(session, _rows).values(values)
@@ -204,7 +205,6 @@ async def _tell(
 
 
 def _values(said: Mapping[str, Any], product_id: str, variant_id: str, currency: str, at: datetime) -> dict[str, Any]:
-    stock = said.get("stock")
     return {
         "product_id": product_id,
         "variant_id": variant_id,
@@ -212,7 +212,7 @@ def _values(said: Mapping[str, Any], product_id: str, variant_id: str, currency:
         **{name: lines.text(said.get(name)) for name in ("sku", "name", "category", "brand", "url", "image_url")},
         "price": lines.amount(said.get("price"), currency),
         "currency": currency,
-        "stock": int(stock) if isinstance(stock, int | float) and not isinstance(stock, bool) else None,
+        "stock": lines.pieces(said.get("stock")),
         "published": said.get("published") is not False,
         "updated_at": at,
     }

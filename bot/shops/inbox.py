@@ -7,12 +7,11 @@ from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts, events
-from bot.base import clock, due, logs, stores, work
+from bot.base import clock, due, logs, stores, values, work
 from bot.base.config import Shops
 from bot.base.database import Database, table
 from bot.contacts import requests
@@ -123,7 +122,7 @@ def _known(customer: Mapping[str, Any], store: str) -> list[tuple[str, str]]:
 
 
 def _payload(body: str) -> dict[str, Any]:
-    found = msgspec.json.decode(body.replace("\\u0000", ""))  # PostgreSQL keeps no NUL
+    found = values.read_json(body)
     if not isinstance(found, dict):
         raise ValueError("the body is no JSON object")
     return found

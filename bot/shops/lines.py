@@ -5,9 +5,10 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from bot.base import clock, money
+from bot.base import clock, money, values
 
 AMOUNTS = ("price", "total", "value", "revenue", "subtotal", "shipping", "tax")
+_MOST = 2**53 - 1  # of money in the smallest unit
 _TEXT = ("product_id", "variant_id", "sku", "name", "category", "url", "image_url")
 
 
@@ -19,7 +20,7 @@ def amount(value: object, currency: str) -> int | None:
         found = money.to_minor(value, currency or "EUR")
     except ValueError:
         return None
-    return found if abs(found) < 2**53 else None
+    return found if abs(found) < _MOST else None
 
 
 def unreadable(properties: Mapping[str, Any]) -> Iterator[str]:
@@ -51,14 +52,22 @@ def count(value: object, default: int = 1) -> int:
         return default
 
 
+def pieces(value: object) -> int | None:
+    """How many there are, which may be fewer than none; None for what is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**31:
+        return None
+    return int(value)
+
+
 def moment(value: object) -> datetime | None:
-    """An ISO instant (naive means UTC: WooCommerce's `…_gmt`), or None."""
+    """An ISO instant (naive means UTC: WooCommerce's `…_gmt`) from 1970 to 2200, or None."""
     if not isinstance(value, str) or not value:
         return None
     try:
-        return clock.parse(value)
+        found = clock.parse(value)
     except (ValueError, OverflowError):
         return None
+    return found if values.is_kept(found) else None
 
 
 def currency(properties: Mapping[str, Any], default: str) -> str:
@@ -94,14 +103,19 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def value_of(lines: list[dict[str, Any]]) -> int | None:
-    """What all of them cost; None if that of one is not known."""
+    """What all of them cost; None if that of one is not known, or if it is more than there is money."""
     if any(line["price"] is None for line in lines):
         return None
-    return least_of(lines)
+    found = _sum(lines)
+    return found if abs(found) < _MOST else None
 
 
 def least_of(lines: list[dict[str, Any]]) -> int:
     """What all of them cost at least: those of which the price is known."""
+    return max(-_MOST, min(_MOST, _sum(lines)))
+
+
+def _sum(lines: list[dict[str, Any]]) -> int:
     return sum(int(line["price"]) * int(line["quantity"]) for line in lines if line["price"] is not None)
 
 

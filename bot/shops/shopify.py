@@ -251,7 +251,7 @@ def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: dat
             "name": f"{product.get('title')} - {one.get('title')}" if one.get("title") != "Default Title" else None,
             "price": one.get("price"),
             # No count is kept, or the shop sells on below zero: always to be had
-            "stock": one.get("inventory_quantity")
+            "stock": lines.pieces(one.get("inventory_quantity"))
             if one.get("inventory_management") and one.get("inventory_policy") != "continue"
             else None,
         }

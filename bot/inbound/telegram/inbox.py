@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.base import clock, due, logs, work
+from bot.base import clock, due, logs, values, work
 from bot.base.database import Database, insert, table
 from bot.tables.chat import TelegramChat, TelegramUpdate
 
@@ -72,7 +71,7 @@ async def store(session: AsyncSession, updates: Sequence[Mapping[str, Any]], now
 
 
 def _row(update: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    body = msgspec.json.encode(update).decode()
+    body = values.write_json(update)
     about = {"received_at": now, "status": "new", "attempts": 0}
     return {"update_id": int(update["update_id"]), "chat_id": chat_of(update), "body": body, "rank": "person", **about}
 
@@ -143,7 +142,7 @@ class Inbox:
         await self._leave(chat_id, None)
 
     async def _one(self, row: Mapping[str, Any]) -> None:
-        opened = await self.door.open(msgspec.json.decode(row["body"]))
+        opened = await self.door.open(values.read_json(row["body"]))
         mine = sa.update(_rows).where(_rows.c.update_id == row["update_id"])
         async with self.database.transaction() as session:
             # First, so that a second worker (our lease ran out) waits here and then finds nothing to do.

@@ -4,13 +4,14 @@ import hmac
 from hashlib import sha256
 from typing import Any
 
-import msgspec
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from bot.base import clock
+from bot.base import clock, values
 from bot.base.database import Database
 from bot.inbound.telegram import inbox
+from bot.inbound.web import each_request
 
+_LIMIT = 1024 * 1024  # an update is some kilobytes
 _HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
 
@@ -34,7 +35,7 @@ def routes(database: Database, secret: str) -> APIRouter:
             raise HTTPException(404)
         if not hmac.compare_digest(request.headers.get(_HEADER, "").encode(), secret.encode()):
             raise HTTPException(403)
-        update = _update(await request.body())
+        update = _update(await each_request.read(request, _LIMIT))
         async with database.transaction() as session:
             await inbox.store(session, [update], clock.now())
         return Response(status_code=200)
@@ -44,9 +45,13 @@ def routes(database: Database, secret: str) -> APIRouter:
 
 def _update(body: bytes) -> dict[str, Any]:
     try:
-        update = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+        update = values.read_json(body)
+    except ValueError:
         raise HTTPException(400, "not JSON") from None
-    if not isinstance(update, dict) or type(update.get("update_id")) is not int:
+    if (
+        not isinstance(update, dict)
+        or type(update.get("update_id")) is not int
+        or abs(update["update_id"]) > values.LARGEST
+    ):
         raise HTTPException(400, "not an update")
     return update

@@ -7,6 +7,8 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
+from bot.base import values
+
 AT_MOST = 16_384  # bytes
 
 
@@ -29,14 +31,14 @@ class Fields:
 async def read(request: Request, most: int = 60) -> Fields:
     """Urlencoded or multipart, at most `most` fields. A body that is neither has none, and may still mean something."""
     size = request.headers.get("content-length", "0")
-    if not size.isdigit() or int(size) > AT_MOST:
+    if (length := values.number(size)) is None or length > AT_MOST:
         return Fields()
     found: dict[str, tuple[str, ...]] = {}
     try:
         async with request.form(max_files=1, max_fields=most, max_part_size=AT_MOST) as form:
             for name, value in form.multi_items():
                 if isinstance(value, str):
-                    found[name] = (*found.get(name, ()), value)
+                    found[values.text(name)] = (*found.get(values.text(name), ()), values.text(value))
     except (MultiPartException, HTTPException, ValueError):
         return Fields()
     return Fields(found)

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.formparsers import MultiPartException
 
-from bot.base import clock
+from bot.base import clock, values
 from bot.base.database import Database
 from bot.inbound.web.pages import Pages
 from bot.support.desk import Desk
@@ -29,7 +29,7 @@ def routes(database: Database, desk: Desk, pages: Pages | None = None) -> APIRou
         if found is None or not ratings.is_open(found[0], clock.now()):
             return page(request, "gone", found[1].language if found else None, 404)
         rating, ticket = found
-        chosen = int(score) if score.isdecimal() and int(score) in SCORES else rating.score
+        chosen = given if (given := values.number(score)) in SCORES else rating.score
         return page(request, "ask", ticket.language, number=ticket.number, chosen=chosen, comment=rating.comment)
 
     @router.post("/r/{token}")
@@ -54,12 +54,12 @@ def routes(database: Database, desk: Desk, pages: Pages | None = None) -> APIRou
 async def _form(request: Request) -> tuple[int | None, str]:
     """The score, None if there is none that we know, and the comment."""
     size = request.headers.get("content-length", "0")
-    if not size.isdigit() or int(size) > _FORM_AT_MOST:
+    if (length := values.number(size)) is None or length > _FORM_AT_MOST:
         return None, ""
     try:
         async with request.form(max_files=0, max_fields=5, max_part_size=_FORM_AT_MOST) as form:
             score, comment = str(form.get("score", "")), str(form.get("comment", ""))
     except (MultiPartException, HTTPException, ValueError):
         return None, ""
-    known = score.isdecimal() and int(score) in SCORES
-    return int(score) if known else None, comment.strip()[:_COMMENT_AT_MOST]
+    known = (given := values.number(score)) in SCORES
+    return given if known else None, values.text(comment).strip()[:_COMMENT_AT_MOST]

@@ -20,6 +20,7 @@ BATCH_LIMIT = 500 * 1024
 EVENTS_LIMIT = 2500
 _MESSAGE_ID_LIMIT = 100
 _DEPTH = 64
+_DIGITS = 40
 _AHEAD = timedelta(minutes=5)
 
 CALLS = {
@@ -134,14 +135,14 @@ def _mended(value: Any) -> Item:
 def _lenient(raw: bytes) -> Any:
     """Python's reader takes what JSON does not have; the official client writes bare NaN."""
     try:
-        return json.loads(raw.decode(), parse_constant=lambda _word: None, parse_float=_finite)
+        return json.loads(raw.decode(), parse_int=_whole)
     except (ValueError, RecursionError):
         raise Unreadable("invalid_json", "the body is not valid JSON in UTF-8") from None
 
 
-def _finite(text: str) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
+def _whole(digits: str) -> int | float:
+    """What is no number that anybody keeps stays in its place as one that is none, and is dropped by its name."""
+    return int(digits) if len(digits) <= _DIGITS else math.inf
 
 
 def _scrubbed(value: Any, depth: int = 0) -> Any:

@@ -1,6 +1,5 @@
 """Signing up: `POST /subscribe` from the shop's own form or script, and the page of the second yes, `/confirm/…`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from fastapi.responses import JSONResponse
 from automations.consent import opt_in
 from automations.consent.opt_in import Asked
 from bot import contacts
-from bot.base import clock
+from bot.base import clock, values
 from bot.base.config.topics import GENERAL
 from bot.base.database import Database
 from bot.base.ground import Ground
@@ -177,8 +176,8 @@ async def _typed(request: Request) -> Typed:
 
 def _from_json(body: bytes) -> Typed:
     try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
+        given = values.read_json(body)
+    except ValueError:
         return Typed()
     if not isinstance(given, Mapping):
         return Typed()
