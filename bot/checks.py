@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import aiosmtplib
@@ -13,7 +14,7 @@ from automations.broadcasts import broadcast_files
 from automations.definition import flow_files
 from automations.subjects.wordings import Wordings
 from bot import migrations
-from bot.base import clock, logs, texts
+from bot.base import clock, logs, paths, private, texts
 from bot.base.config import Config, SmtpServer
 from bot.base.database import Database
 from bot.base.errors import Finding, FindingsError
@@ -58,7 +59,7 @@ def files(config: Config) -> list[Finding]:
         findings += _of(part)
     if config.templates.folder and not config.templates.folder.is_dir():
         findings.append(Finding("this folder does not exist", config.source, key="templates.folder"))
-    findings += _nobody_asked(config) + _old_keys(config)
+    findings += _nobody_asked(config) + _old_keys(config) + _open_to_others(config)
     with Previews() as previews:
         return findings + mails.lint(look=previews.lint) + previews.lint_chats(folders, config.shop.language)
 
@@ -72,6 +73,19 @@ def _old_keys(config: Config) -> list[Finding]:
         'a backend needs one with kind = "server" in [[events.keys]]'
     )
     return [Finding(words, config.source, key="events.write_keys", warning=True)]
+
+
+def _open_to_others(config: Config) -> list[Finding]:
+    """Files with people's words in them that others on this machine may read."""
+    if not config.database.url.startswith("sqlite:///"):
+        return []
+    file = Path(config.database.url.removeprefix("sqlite:///").partition("?")[0])
+    beside = (file.with_name(f"{file.name}{end}") for end in ("", "-wal", "-shm"))
+    words = "others on this machine can read or change what people told you; run `{}`"
+    return [
+        Finding(words.format(mend), paths.shown(found), warning=True)
+        for found, mend in private.open_to_others(iter([*beside, file.resolve().parent]))
+    ]
 
 
 def _nobody_asked(config: Config) -> list[Finding]:

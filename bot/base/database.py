@@ -3,10 +3,12 @@
 Doors open transactions, decisions never do. What must be started after the commit is noted by `work.kick`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlmodel import SQLModel
 
-from bot.base import binding, values
+from bot.base import binding, private, values
 from bot.base import sqlite as sqlite_inline
 
 # Every constraint has a name, or a later migration could not drop it.
@@ -28,6 +30,10 @@ SQLModel.metadata.naming_convention = {
 
 _SQLITE_WAIT = 30  # seconds that a writer of another process may keep us waiting
 _INLINE = {"async_creator_fn": sqlite_inline.connector(_SQLITE_WAIT)}
+
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000", "secure_delete=ON")
+_SCRUB = "scrub"  # in the info of a session
+_SCRUB_TRIES = 25
 
 _inside: ContextVar[bool] = ContextVar("inside_a_transaction", default=False)
 
@@ -63,6 +69,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = url
+        self._unscrubbed = False
         self.is_sqlite = url.startswith("sqlite:")
         self.before_commit: Callable[[AsyncSession, set[str]], Awaitable[None]] | None = None
         self.after_commit: Callable[[set[str]], None] | None = None
@@ -96,11 +103,17 @@ class Database:
 
         binding.guard(engine)
 
+        @sa.event.listens_for(engine.sync_engine, "do_connect")
+        def _private(_dialect: Any, _record: Any, _cargs: Any, _cparams: Any) -> None:
+            file = self.url.removeprefix("sqlite:///").partition("?")[0]
+            if file and not file.startswith((":memory:", "file:")):
+                private.touch(Path(file))
+
         # The driver's own transactions lose updates (a read lock that cannot be raised): we begin ourselves.
         @sa.event.listens_for(engine.sync_engine, "connect")
         def _connected(connection: Any, _record: Any) -> None:
             cursor = connection.cursor()
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+            for pragma in _PRAGMAS:
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
 
@@ -123,10 +136,28 @@ class Database:
                 if kicks and self.before_commit:
                     await self.before_commit(session, kicks)
                 await session.commit()
+                self._unscrubbed = self._unscrubbed or bool(session.info.get(_SCRUB))
         finally:
             _inside.reset(token)
+        if self._unscrubbed:
+            await self._scrub()
         if kicks and self.after_commit:
             self.after_commit(kicks)
+
+    async def _scrub(self) -> None:
+        """Write the log into the database and empty it. Whoever reads an older state keeps us from it for a moment;
+        if for longer, the next transaction tries again."""
+        self._unscrubbed = self.is_sqlite
+        if not self.is_sqlite:
+            return
+        async with self.engine.connect() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(raw, sqlite_inline.Connection)
+            for _ in range(_SCRUB_TRIES):
+                if await raw.empty_log():
+                    self._unscrubbed = False
+                    return
+                await asyncio.sleep(0.02)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -138,6 +169,11 @@ class Database:
         await self.engine.dispose()
         if self._reader is not self.engine:
             await self._reader.dispose()
+
+
+def scrub(session: AsyncSession) -> None:
+    """What is deleted or overwritten in this transaction is to be gone from the files, too, right after the commit."""
+    session.info[_SCRUB] = True
 
 
 def insert(session: AsyncSession, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

@@ -107,6 +107,12 @@ class Connection:
         if self.raw.in_transaction:
             await _in_thread(self.raw.commit)
 
+    async def empty_log(self) -> bool:
+        """Write the log into the database and cut it to nothing. False while somebody still reads from it."""
+        found: list[int] = []
+        await _in_thread(lambda: found.extend(self.raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()))
+        return not found[0]
+
     async def rollback(self) -> None:
         self.raw.rollback()
 

@@ -28,7 +28,7 @@ def export(
 ) -> None:
     """Write everything that is kept of a person into a zip."""
     from bot import start
-    from bot.base import clock
+    from bot.base import clock, private
     from bot.base import config as settings
     from bot.contacts import audit
     from bot.contacts import export as copies
@@ -43,7 +43,7 @@ def export(
 
     number, data = asyncio.run(make())
     file = output or Path(f"contact-{number}.zip")
-    file.write_bytes(data)
+    private.write_bytes(file, data)
     typer.echo(f"{file} ({len(data):,} bytes)")
 
 

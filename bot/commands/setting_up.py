@@ -31,22 +31,21 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
 ) -> None:
     """Write config.toml with a secret and a write key of your own, and folders for what you add to ours."""
-    from bot.base import paths
+    from bot.base import paths, private
     from bot.base.errors import Finding, FindingsError
 
     file, own = folder / "config.toml", {name: folder / name for name in _FOLDERS.values()}
     if file.exists():
         raise FindingsError(Finding("is there already and stays as it is; name another folder", paths.shown(file)))
     for one in own.values():
-        one.mkdir(parents=True, exist_ok=True)
+        private.make_folder(one)
     keys = {kind: secrets.token_urlsafe(24) for kind in ("page", "server")}
     text = paths.example_config().read_text("utf-8")
     text = re.sub(r"^secret = .*$", f'secret = "{secrets.token_urlsafe(32)}"', text, count=1, flags=re.MULTILINE)
     text = _with_keys(text, keys)
     for name, value in _FOLDERS.items():
         text = re.sub(rf"^# {name} = .*$", f'{name} = "{value}"', text, count=1, flags=re.MULTILINE)
-    file.touch(mode=0o600)  # it will hold tokens
-    file.write_text(text, "utf-8")
+    private.write_text(file, text)  # it will hold tokens
     shown = {"config": paths.shown(file), **{name: paths.shown(one) for name, one in own.items()}}
     typer.echo(f"Wrote {shown['config']}\n\n" + _NEXT.format(**shown, **keys))
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from bot.base import ids, personal
-from bot.base.database import table
+from bot.base.database import scrub, table
 from bot.base.personal import Delete, Personal
 from bot.contacts import belonging, claims, consent, elsewhere, endings, mentions
 from bot.contacts.belonging import Person
@@ -46,6 +46,7 @@ async def erase(session: AsyncSession, secret: str, contact_id: int, now: dateti
         await session.refresh(await session.get_one(Contact, person))
     for browser in browsers:
         await erase(session, secret, browser, now)
+    scrub(session)
     return where
 
 

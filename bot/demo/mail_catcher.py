@@ -11,6 +11,8 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
+from bot.base import private
+
 _BIGGEST = 50_000_000
 
 
@@ -80,9 +82,9 @@ class Catcher:
     def keep(self, return_path: str, receivers: list[str], raw: bytes) -> None:
         file = None
         if self.folder:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private.make_folder(self.folder)
             file = self.folder / f"{len(self.mails) + 1:03d}.eml"
-            file.write_bytes(raw)
+            private.write_bytes(file, raw)
         self.mails.append(Caught(return_path, tuple(receivers), raw, file))
         self.arrived.set()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bot.base import private
 from bot.demo.trouble import Trouble
 
 _START = 30.0  # seconds until it must answer; a busy machine compiles and migrates slowly
@@ -32,7 +33,7 @@ class Program:
         # Settings of a real shop in the environment are not for the demo.
         environ = {name: value for name, value in os.environ.items() if not name.startswith("AFTERCART_")}
         environ["PYTHONPATH"] = os.pathsep.join([root, *known])
-        with self.log.open("ab") as log:
+        with private.open_new(self.log, "ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bot", "run", "--config", str(self.config),
                 cwd=self.config.parent, env=environ, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,

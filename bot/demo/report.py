@@ -16,7 +16,7 @@ from automations.reports import report, why
 from automations.reports.report import FlowReport
 from automations.reports.why import Explained
 from bot import contacts
-from bot.base import clock, money, paths, render
+from bot.base import clock, money, paths, private, render
 from bot.base.database import Database
 from bot.base.ground import Ground
 from bot.demo.mail_catcher import Caught
@@ -156,7 +156,7 @@ def mails_of(caught: Sequence[Caught]) -> list[Mail]:
 
 def write(found: Report, folder: Path, zone: ZoneInfo) -> None:
     """`report.txt` and `report.html` in the folder."""
-    with (folder / "report.txt").open("w", encoding="utf-8") as file:
+    with private.open_new(folder / "report.txt", encoding="utf-8") as file:
         console = Console(file=file, width=_WIDTH, highlight=False, emoji=False)
         for table in tables(found):
             console.print(table, markup=False)
@@ -173,7 +173,7 @@ def write(found: Report, folder: Path, zone: ZoneInfo) -> None:
         "mails": [dataclasses.asdict(mail) for mail in found.mails],
         "made_at": f"{found.made_at.astimezone(zone):%Y-%m-%d %H:%M}",
     }
-    (folder / "report.html").write_text(page.render(**values), "utf-8")
+    private.write_text(folder / "report.html", page.render(**values))
 
 
 def tables(found: Report) -> list[Table]:

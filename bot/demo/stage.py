@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automations.definition import flow_files
+from bot.base import private
 from bot.base.config import Config
 from bot.base.config import load as load_config
 from bot.demo import mail_catcher, sample_shop
@@ -108,7 +109,7 @@ def make_folder(wish: Path | None) -> Path:
     while True:
         folder = first if number == 1 else first.with_name(f"{first.name}-{number}")
         try:
-            folder.mkdir(parents=True)
+            private.make_folder(folder, exist_ok=False)
             return folder.resolve()
         except FileExistsError:
             if folder.is_dir() and not any(folder.iterdir()):
@@ -125,7 +126,7 @@ async def set_up(folder: Path, port: int | None = None) -> AsyncIterator[Stage]:
     async with sample_shop.web_site() as shop, mail_catcher.catch(folder / "mails") as catcher, Telegram() as telegram:
         port = free_port() if port is None else port
         file = folder / "config.toml"
-        file.write_text(_filled(folder, port, shop, catcher, telegram), "utf-8")
+        private.write_text(file, _filled(folder, port, shop, catcher, telegram))
         url = f"http://127.0.0.1:{port}"
         async with Program(file, folder / "program.log", url) as program:
             yield Stage(folder, load_config(file, {}), url, shop, telegram, catcher, program)
@@ -150,7 +151,7 @@ def _filled(folder: Path, port: int, shop: str, catcher: Catcher, telegram: Tele
 
 def write_flows(folder: Path) -> None:
     """Our flow files with the first wait cut short. Later waits and waits for a date stay: they are for other days."""
-    folder.mkdir(parents=True, exist_ok=True)
+    private.make_folder(folder)
     for file in sorted((Path(flow_files.__file__).parents[1] / "flows").glob("*.toml")):
         (folder / file.name).write_text(hurried(file.read_text("utf-8")), "utf-8")
 

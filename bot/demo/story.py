@@ -11,7 +11,7 @@ import aiohttp
 from rich.table import Table
 
 from bot import start
-from bot.base import clock
+from bot.base import clock, private
 from bot.demo import pictures, program, report, stage
 from bot.demo.customers import EVERYBODY
 from bot.demo.day import Day
@@ -199,7 +199,7 @@ class _Photographer:
 def _page(mail: Caught) -> Path:
     assert mail.file is not None
     page = mail.file.with_suffix(".html")
-    page.write_text(mail.part("html"), "utf-8")
+    private.write_text(page, mail.part("html"))
     return page
 
 

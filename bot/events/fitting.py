@@ -38,7 +38,11 @@ def fit(body: Mapping[str, Any], ts: datetime, received_at: datetime) -> tuple[d
 
 def message_id(given: str) -> str:
     """The key of an event, short enough for an index."""
-    return given if not given or len(given) <= _ID_LENGTH else "long:" + sha256(given.encode("utf-8", "replace")).hexdigest()
+    return (
+        given
+        if not given or len(given) <= _ID_LENGTH
+        else "long:" + sha256(given.encode("utf-8", "replace")).hexdigest()
+    )
 
 
 def _part(key: str, value: Any, dropped: list[str]) -> Any:

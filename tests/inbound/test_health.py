@@ -1,13 +1,20 @@
+import asyncio
+import shutil
+import sqlite3
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
+import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 
 from bot.base import clock
-from bot.base.database import Database
+from bot.base.database import Database, table
 from bot.inbound.web import health, metrics
 from bot.tables.events import RejectedEvent, WebhookDelivery
 from bot.tables.outbox import Message
+from bot.tables.settings import Setting
 
 
 def _client(database: Database) -> httpx.AsyncClient:
@@ -65,3 +72,61 @@ async def test_metrics_are_numbers_without_personal_data(database: Database) -> 
     assert "aftercart_events_rejected_total 1.0" in text
     assert "process_resident_memory_bytes" in text
     assert "anna@example.com" not in text
+
+
+async def test_health_writes_and_says_what_keeps_it_from_that(tmp_path: Path, sqlite_template: Path) -> None:
+    file = tmp_path / "aftercart.db"
+    shutil.copy(sqlite_template, file)
+    database = Database(f"sqlite:///{file}")
+    pulse = health.Pulse(database, within=1.0)
+    assert (await pulse.answer())[0] == 200
+    with sqlite3.connect(file) as other:
+        assert other.execute("SELECT count(*) FROM setting WHERE name = 'healthz'").fetchone() == (1,)
+
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    status, told = await health.Pulse(database, within=0.3).answer()
+    assert (status, told["database"]) == (503, "locked")
+    other.rollback()
+    other.close()
+
+    async with database.engine.connect() as connection:
+        await connection.exec_driver_sql("PRAGMA query_only=ON")
+    status, told = await health.Pulse(database).answer()
+    assert (status, told["database"]) == (503, "read-only")
+    await database.engine.dispose()
+    assert (await health.Pulse(database).answer())[0] == 200
+    await database.close()
+
+
+async def test_a_full_disk_is_called_full(tmp_path: Path, sqlite_template: Path) -> None:
+    file = tmp_path / "aftercart.db"
+    shutil.copy(sqlite_template, file)
+    full = sqlite3.connect(file, isolation_level=None)
+    full.execute(f"PRAGMA max_page_count={full.execute('PRAGMA page_count').fetchone()[0]}")
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        full.execute("CREATE TABLE more AS SELECT zeroblob(1000000)")
+    full.close()
+    assert health.word(caught.value) == "full"
+
+
+async def test_health_says_read_only_of_a_server_that_takes_no_writes(postgres_server: str, database: Database) -> None:
+    if database.is_sqlite:
+        return
+    async with database.engine.connect() as connection:
+        name = (await connection.exec_driver_sql("SELECT current_database()")).scalar()
+        await connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        await connection.commit()
+    await database.engine.dispose()
+    status, told = await health.Pulse(database).answer()
+    assert (status, told["database"]) == (503, "read-only")
+
+
+async def test_however_many_ask_health_writes_once_a_second(database: Database) -> None:
+    pulse = health.Pulse(database)
+    answers = await asyncio.gather(*(pulse.answer() for _ in range(500)))
+    assert {status for status, _ in answers} == {200}
+    async with database.reading() as session:
+        rows = (await session.execute(sa.select(table(Setting)).where(table(Setting).c.name == "healthz"))).all()
+    assert len(rows) == 1
+    assert all(told is answers[0][1] for _, told in answers[:400])

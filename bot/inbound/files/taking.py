@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.base import clock, paths, stores
+from bot.base import clock, paths, private, stores
 from bot.base.database import Database
 from bot.base.ground import Ground
 from bot.inbound.files import columns, customers, orders, products, suppressions
@@ -152,7 +152,7 @@ class _Refusals:
 
     def add(self, refused: Sequence[Refused]) -> None:
         if refused and self._stream is None:
-            self._stream = self._path.open("w", encoding="utf-8-sig", newline="")
+            self._stream = private.open_new(self._path, encoding="utf-8-sig", newline="")
             csv.writer(self._stream).writerow([*_OURS, *(self._sheet.header[at] for at in self._theirs)])
         for one in sorted(refused, key=lambda one: one.cells.line.number):
             self._reasons[one.reason] = self._reasons.get(one.reason, 0) + 1

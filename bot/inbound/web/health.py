@@ -1,6 +1,7 @@
 """Is it alive: `/healthz` for load balancers and for people."""
 
 import asyncio
+import time
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +11,14 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock, due, logs
-from bot.base.database import Database, table
+from bot.base.database import Database, insert, table
 from bot.support.escalation import group_alarm
 from bot.tables.automations import Enrolment
 from bot.tables.chat import TelegramChat
 from bot.tables.events import Event, WebhookDelivery
 from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
+from bot.tables.settings import Setting
 from bot.tables.support import SlaTimer
 
 log = logs.get(__name__)
@@ -32,7 +34,15 @@ KINDS = {
     "mails": table(ReceivedMail),
 }
 """The kinds of work that have a table of their own; messages are a kind per channel."""
-_messages = table(Message)
+_messages, _settings = table(Message), table(Setting)
+_NAME = "healthz"
+_FRESH = 1.0  # seconds that an answer is good for: asking more often costs nothing and writes nothing
+_SIGNS = {
+    "read-only": ("readonly", "read-only"),
+    "full": ("full", "no space left", "could not extend"),
+    "locked": ("locked", "lock timeout", "busy"),
+}
+"""Words in the errors of both databases."""
 
 
 async def overdue(session: AsyncSession, now: datetime) -> dict[str, float]:
@@ -48,23 +58,69 @@ async def overdue(session: AsyncSession, now: datetime) -> dict[str, float]:
     return late
 
 
+class Pulse:
+    """Whether the database takes what is written: a row of our own, once a second at most, however many ask."""
+
+    def __init__(self, database: Database, within: float = ANSWER_WITHIN) -> None:
+        self.database = database
+        self.within = within
+        self._looking = asyncio.Lock()
+        self._found: tuple[int, dict[str, Any]] | None = None
+        self._until = 0.0
+
+    async def answer(self) -> tuple[int, dict[str, Any]]:
+        """Status and body. 503 with a word: `away`, `read-only`, `full`, `locked`."""
+        async with self._looking:
+            if self._found is None or time.monotonic() >= self._until:
+                self._found = await self._look()
+                self._until = time.monotonic() + _FRESH
+            return self._found
+
+    async def _look(self) -> tuple[int, dict[str, Any]]:
+        answer: dict[str, Any] = {"alive": True, "database": "ok", "overdue_seconds": {}}
+        reading = True
+        try:
+            async with asyncio.timeout(self.within):
+                async with self.database.reading() as session:
+                    late = await overdue(session, clock.now())
+                    shut = {group: why for group, why in (await group_alarm.in_trouble(session)).items() if why}
+                reading = False
+                await self._write(clock.now())
+        except Exception as error:  # whatever keeps the driver from answering: that is what we are asked
+            log.warning("the database does not answer", reason=logs.clean(str(error))[:200])
+            return 503, {**answer, "database": word(error, reading=reading)}
+        answer["staff_groups"] = shut
+        answer["overdue_seconds"] = {name: round(seconds, 1) for name, seconds in late.items()}
+        return 200, answer
+
+    async def _write(self, now: datetime) -> None:
+        row = {"name": _NAME, "value": now.isoformat(), "changed_at": now}
+        async with self.database.transaction() as session:
+            put = insert(session, _settings).values(row)
+            again = put.on_conflict_do_update(
+                index_elements=[_settings.c.name], set_={"value": put.excluded.value, "changed_at": now}
+            )
+            await session.execute(again)
+
+
+def word(error: Exception, *, reading: bool = False) -> str:
+    """What is wrong with the database, for whoever is called at night."""
+    said = str(error).lower()
+    for name, signs in _SIGNS.items():
+        if any(sign in said for sign in signs):
+            return name
+    return "locked" if isinstance(error, TimeoutError) and not reading else "away"
+
+
 def routes(database: Database) -> APIRouter:
     router = APIRouter()
+    pulse = Pulse(database)
 
     @router.get("/healthz")
     async def healthz() -> JSONResponse:
-        """200 while the database answers, else 503. `overdue_seconds` grows when work stands still; `staff_groups` are
-        those in which the bot may not work, with the reasons."""
-        answer: dict[str, Any] = {"alive": True, "database": "ok", "overdue_seconds": {}}
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN), database.reading() as session:
-                late = await overdue(session, clock.now())
-                shut = {group: why for group, why in (await group_alarm.in_trouble(session)).items() if why}
-        except Exception as error:  # whatever keeps the driver from answering: that is what we are asked
-            log.warning("the database does not answer", reason=logs.clean(str(error))[:200])
-            return JSONResponse({**answer, "database": "away"}, 503)
-        answer["staff_groups"] = shut
-        answer["overdue_seconds"] = {name: round(seconds, 1) for name, seconds in late.items()}
-        return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+        """200 while the database answers and takes what is written, else 503. `overdue_seconds` grows when work stands
+        still; `staff_groups` are those in which the bot may not work, with the reasons."""
+        status, answer = await pulse.answer()
+        return JSONResponse(answer, status, headers={"Cache-Control": "no-store"})
 
     return router
