@@ -77,7 +77,8 @@ async def load(
     permissions = await permission.load(session, ways.every(people.values()), topics, ground.secret, now)
     goals = await _goals(session, contact_ids, flows, enrolments.values())
     limits = ground.config.automations.frequency_cap
-    slots = await caps.load(session, rows, limits, versions, now)
+    addresses = {person.email for person in people.values() if person.email}
+    slots = await caps.load(session, rows, addresses, limits, versions, now)
     throttled = await turns.load(session, flows, now)
     merged = await _merged(session, rows, enrolments, known)
     pools = _pools([row for row in rows if row["contact_id"] in locked], enrolments, known)

@@ -1,4 +1,7 @@
-"""How often a person may be written to: slots taken by hand-over attempts, and who goes first."""
+"""How often a person may be written to: slots taken by hand-over attempts, and who goes first.
+
+A slot is taken of the person and of the address: many browsers may say that they are the reader of one mailbox.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -22,16 +25,31 @@ _enrolments = table(Enrolment)
 
 @dataclass
 class Slots:
-    """When each person was (tried to be) written to, and the rank of the best mail that waits beside the batch."""
+    """When each person and each address was (tried to be) written to, by message, and the rank of the best mail that
+    waits beside the batch. `outside` are messages of flows that ignore the cap.
+    """
 
-    taken: dict[int, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    people: dict[int, dict[int, datetime]] = field(default_factory=lambda: defaultdict(dict))
+    addresses: dict[str, dict[int, datetime]] = field(default_factory=lambda: defaultdict(dict))
+    outside: set[int] = field(default_factory=set)
     rivals: dict[int, int] = field(default_factory=dict)
 
-    def free_at(self, contact_id: int, caps: Sequence[Cap], now: datetime) -> datetime | None:
-        """None: a slot is free now; else when one will be."""
+    def take(self, message_id: int, contact_id: int | None, address: str, at: datetime, *, outside: bool) -> None:
+        if contact_id is not None:
+            self.people[contact_id][message_id] = at
+        self.addresses[address][message_id] = at
+        if outside:
+            self.outside.add(message_id)
+
+    def free_at(
+        self, contact_id: int, address: str, caps: Sequence[Cap], now: datetime, *, whole: bool = False
+    ) -> datetime | None:
+        """None: a slot is free now; else when one will be. `whole`: what ignores the cap counts as well."""
+        both = {**self.people[contact_id], **self.addresses[address]}
+        taken = [at for message_id, at in both.items() if whole or message_id not in self.outside]
         latest: datetime | None = None
         for cap in caps:
-            within = sorted(at for at in self.taken[contact_id] if at > now - cap.within)
+            within = sorted(at for at in taken if at > now - cap.within)
             if len(within) >= cap.count:
                 free = within[-cap.count] + cap.within
                 latest = free if latest is None or free > latest else latest
@@ -39,9 +57,12 @@ class Slots:
 
 
 async def load(
-    session: AsyncSession, rows: Sequence[Mapping[str, Any]], caps: Sequence[Cap], versions: Versions, now: datetime
-) -> Slots:
-    """The slots of everybody in the batch. A message of another worker that is claimed holds its slot already."""
+    session: AsyncSession, rows: Sequence[Mapping[str, Any]], addresses: Collection[str], caps: Sequence[Cap],
+    versions: Versions, now: datetime,
+) -> Slots:  # fmt: skip
+    """The slots of everybody in the batch and of their addresses. A message of another worker that is claimed holds its
+    slot already.
+    """
     slots = Slots()
     contacts = sorted({row["contact_id"] for row in rows if row["contact_id"] is not None})
     if not caps or not contacts:
@@ -51,16 +72,24 @@ async def load(
     held = sa.and_(_messages.c.status == "claimed", _messages.c.lease_until > now)
     tried = (
         await session.execute(
-            sa.select(_messages.c.id, _messages.c.contact_id, _messages.c.handed_at, _enrolments.c.version_id)
+            sa.select(
+                _messages.c.id,
+                _messages.c.contact_id,
+                _messages.c.receiver,
+                _messages.c.handed_at,
+                _enrolments.c.version_id,
+            )
             .outerjoin(_enrolments, _enrolments.c.id == _messages.c.enrolment_id)
-            .where(_messages.c.contact_id.in_(contacts), _messages.c.purpose == "marketing")
+            .where(sa.or_(_messages.c.contact_id.in_(contacts), _messages.c.receiver.in_(sorted(addresses))))
+            .where(_messages.c.purpose == "marketing")
             .where(sa.or_(_messages.c.handed_at > since, sa.and_(_messages.c.handed_at.is_(None), held)))
         )
     ).all()
     known = await versions.find(session, {row.version_id for row in tried if row.version_id is not None})
     for row in tried:
-        if (row.id not in mine or row.handed_at) and not _outside(known.get(row.version_id)):
-            slots.taken[row.contact_id].append(row.handed_at or now)
+        if row.id not in mine or row.handed_at:
+            outside = _outside(known.get(row.version_id))
+            slots.take(row.id, row.contact_id, row.receiver, row.handed_at or now, outside=outside)
     await _rivals(session, slots, contacts, mine, versions, now)
     return slots
 

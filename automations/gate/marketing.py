@@ -162,8 +162,8 @@ class Marketing:
     def _leaves(self, asked: Asked, batch: Batch, verdicts: dict[str, Any]) -> Send:
         written = asked.written
         assert written is not None
-        if asked.flow.cap != "ignore":
-            batch.slots.taken[asked.who.id].append(asked.now)
+        outside = asked.flow.cap == "ignore"
+        batch.slots.take(asked.row["id"], asked.who.id, asked.way.address, asked.now, outside=outside)
         if written.template is not None:
             batch.used.append(written.template)
         if asked.code is not None:

@@ -85,6 +85,8 @@ def refusal(found: Permissions, settings: Automations, flow: Flow, person: Perso
         return "unsubscribed"
     if way.channel != "email":
         return "no_consent"
+    if person.is_claimed:
+        return "no_consent"  # anybody may have typed it: no other reason to write there is theirs
     if flow.basis == "checkout_reminder" and settings.checkout_reminder_without_consent:
         return None
     if settings.purchase_is_consent and any(order["paid_at"] for order in person.orders):

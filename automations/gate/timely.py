@@ -40,12 +40,14 @@ def under_cap(means: Means, asked: Asked, batch: Batch) -> No | None:
     limits = means.ground.config.automations.frequency_cap
     if not limits or asked.row["handed_at"]:
         return None  # tried before: it holds its slot
-    if asked.flow.cap == "ignore" or asked.step.on_cap == "ignore":
+    # An address that only a page named: nobody there asked for what ignores the cap.
+    claimed = asked.who.is_claimed
+    if (asked.flow.cap == "ignore" or asked.step.on_cap == "ignore") and not claimed:
         return None
     rival = batch.slots.rivals.get(asked.who.id)
     if rival is not None and rival < asked.row["priority"] and asked.times("higher_first") < _RIVAL_WAITS:
         return No("higher_first", until=asked.now + _FOR_A_HIGHER_ONE)
-    free = batch.slots.free_at(asked.who.id, limits, asked.now)
+    free = batch.slots.free_at(asked.who.id, asked.way.address, limits, asked.now, whole=claimed)
     if free is None:
         return None
     wait = asked.step.on_cap == "defer" and free <= asked.row["created_at"] + _LONGEST_CAP_WAIT

@@ -43,6 +43,7 @@ class Message(DueRow, table=True):
             postgresql_where=sa.text("due_at IS NOT NULL"),
         ),
         sa.Index("ix_message_contact", "contact_id", "handed_at"),
+        sa.Index("ix_message_receiver", "receiver", "handed_at"),
         sa.Index("ix_message_ticket", "ticket_id"),
     )
 
