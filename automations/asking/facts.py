@@ -70,8 +70,8 @@ class Person:
 
     @property
     def is_claimed(self) -> bool:
-        """Whether what we know of them is only what a page said."""
-        return bool(self.contact.get("claimed"))
+        """Whether only a page said who they are, or which address is theirs."""
+        return bool(self.contact["claimed"]) or any(one.get("claimed") for one in self.emails)
 
     @property
     def names(self) -> tuple[str, str]:
@@ -206,7 +206,7 @@ async def _addresses(session: AsyncSession, people: dict[int, Person], ids: Sequ
         people[row["contact_id"]].emails.append(row)
     unknown = [contact_id for contact_id in ids if not people[contact_id].emails]
     for row in await contacts.claimed_addresses(session, unknown, "email") if unknown else ():
-        people[row["contact_id"]].emails.append(dict(row))
+        people[row["contact_id"]].emails.append({**row, "claimed": True})
 
 
 async def _orders_of_owners(session: AsyncSession, people: dict[int, Person], now: datetime) -> None:

@@ -19,7 +19,7 @@ from bot.base.ground import Ground
 from bot.outbound.email.templates import MailTemplate, MailTemplates
 from bot.tables.automations import Enrolment
 from bot.tables.events import Event, WebhookDelivery
-from bot.tables.people import Contact
+from bot.tables.people import ClaimedIdentity, Contact, Identity
 
 _enrolments = table(Enrolment)
 _UP_TO_DATE = timedelta(seconds=2)
@@ -73,6 +73,7 @@ async def load(
     known = await versions.find(session, {one["version_id"] for one in enrolments.values()})
     flows = [one.flow for one in known.values() if one.flow is not None]
     people = await facts.load(session, contact_ids, _needs(flows), now)
+    locked -= await _held_elsewhere(session, people)
     topics = {flow.topic for flow in flows}
     permissions = await permission.load(session, ways.every(people.values()), topics, ground.secret, now)
     goals = await _goals(session, contact_ids, flows, enrolments.values())
@@ -110,6 +111,25 @@ async def _lock(session: AsyncSession, contact_ids: Sequence[int]) -> set[int]:
     held = sa.select(people.c.id).where(people.c.id.in_(contact_ids)).order_by(people.c.id)
     found = await session.scalars(held.with_for_update(skip_locked=True, key_share=True))
     return set(found.all())
+
+
+async def _held_elsewhere(session: AsyncSession, people: Mapping[int, Person]) -> set[int]:
+    """Browsers whose claimed address another worker may be writing to for another of them, or for its owner.
+
+    One contact stands for each address: whoever holds it writes there. It is the first that has it or claims it.
+    """
+    claimed = {person.id: person.email for person in people.values() if person.is_claimed and person.email}
+    if not claimed:
+        return set()
+    first: dict[str, int] = {}
+    for rows in (table(ClaimedIdentity), table(Identity)):
+        having = sa.select(rows.c.value, sa.func.min(rows.c.contact_id)).where(
+            rows.c.kind == "email", rows.c.value.in_(sorted(set(claimed.values())))
+        )
+        for value, contact_id in await session.execute(having.group_by(rows.c.value)):
+            first[value] = contact_id
+    held = await _lock(session, sorted(set(first.values())))
+    return {contact_id for contact_id, address in claimed.items() if first.get(address, contact_id) not in held}
 
 
 def _needs(flows: Sequence[Flow]) -> set[str]:

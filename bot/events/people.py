@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
 from bot.base import answers, logs, stores
+from bot.base.config.topics import BACK_IN_STOCK
 from bot.base.database import table
 from bot.events import permissions
 from bot.events.happened import OURS, Happened, NewEvent, record
@@ -240,7 +241,9 @@ async def ask_back(session: AsyncSession, secret: str, told: Happened, about: st
     if where is None:
         return
     last = await contacts.allowed(session, secret, "email", where, about)
-    if last is None or (told.kind == "track" and last.action != "granted" and told.ts > last.at):
+    again = told.kind == "track" and told.ts > last.at if last else True
+    # That they wanted to hear of another thing says nothing about this one.
+    if last is None or (again and (last.action != "granted" or about == BACK_IN_STOCK)):
         await _as_subscribed(session, told, where, about)
 
 

@@ -4,22 +4,25 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import page_door
 import pytest
 import shop_world
 import sqlalchemy as sa
 from page_door import Stranger, identify, raw, track
-from shop_world import ShopWorld
+from shop_world import DAY, HOUR, ShopWorld
 
 from automations.consent import opt_in
+from bot import contacts
 from bot.base import paths
 from bot.base.config.limits import SignUpLimits
 from bot.base.database import Database, table
 from bot.base.texts import Texts
-from bot.inbound.web import peers
+from bot.inbound.web import each_request, peers, sign_up
 from bot.outbound.email.templates import MailTemplates
+from bot.tables.catalogue import StockAlert
 from bot.tables.outbox import Message
-from bot.tables.people import OptIn
+from bot.tables.people import Consent, OptIn
 
 CONFIG: dict[str, Any] = {
     "shop": {"name": "Juniper & Oak", "url": "https://shop.example"},
@@ -118,6 +121,55 @@ async def test_the_mail_that_asks_carries_no_word_of_the_event(attacker: Strange
     assert "Juniper & Oak" in mail and f"To: {ADA}" in mail
     for word in ("evil", "locked", "Mallory"):
         assert word not in mail
+
+
+async def test_a_trait_is_asked_back_as_well_and_once_a_day(attacker: Stranger) -> None:
+    for _ in range(5):
+        await attacker.sends(identify("b1", email=ADA, marketing_consent=True))
+    await attacker.shop.settle()
+    assert not [row for row in await _rows(attacker.shop, Consent) if row["action"] == "granted"]
+    assert await _asking_mails(attacker.shop) == 1
+
+
+async def test_a_wish_to_be_told_of_stock_counts_once_the_mailbox_said_yes(attacker: Stranger) -> None:
+    shop = attacker.shop
+    lamp = {"product_id": "lamp", "name": "Brass lamp", "price": 20, "currency": "EUR"}
+    await shop.happens("Product Updated", source="shopify", **lamp, stock=0)
+    await attacker.sends(identify("b1", email=ADA), track("b1", "Back In Stock Requested", product_id="lamp"))
+    await shop.settle()
+    [message] = shop.mails.sent
+    mail = raw(shop, message)
+    assert "Brass lamp" not in mail and [row["status"] for row in await _rows(shop, StockAlert)] == ["asked"]
+    assert not [row for row in await _rows(shop, Consent) if row["action"] == "granted"]
+    app = each_request.build([sign_up.routes(shop.database, shop.ground, MailTemplates([paths.templates()]))])
+    link = "/confirm/" + message.payload["text"].partition("/confirm/")[2].split()[0].rstrip(")>")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://bot.example") as web:
+        assert (await web.get(link)).status_code == 200
+        assert [row["status"] for row in await _rows(shop, StockAlert)] == ["asked"]
+        assert (await web.post(link)).status_code == 200
+    [alert] = await _rows(shop, StockAlert)
+    async with shop.database.reading() as session:
+        owner = await contacts.find(session, "email", ADA)
+        browser = await contacts.find(session, "anonymous_id", "b1")
+    assert owner is not None and browser is not None and owner.id != browser.id
+    assert (alert["status"], alert["contact_id"]) == ("waiting", owner.id)
+    await shop.happens("Product Updated", source="shopify", **lamp, stock=5)
+    await shop.passes(2 * HOUR)
+    assert "back_in_stock" in shop.templates()
+
+
+async def test_a_wish_that_nobody_confirmed_brings_nothing_and_takes_nobodys_turn(attacker: Stranger) -> None:
+    shop = attacker.shop
+    await shop.person(ADA)
+    lamp = {"product_id": "lamp", "name": "Brass lamp", "price": 20, "currency": "EUR"}
+    await shop.happens("Product Updated", source="shopify", **lamp, stock=0)
+    for number in range(5):
+        await attacker.sends(
+            identify(f"b{number}", email=ADA), track(f"b{number}", "Back In Stock Requested", product_id="lamp")
+        )
+    await shop.happens("Product Updated", source="shopify", **lamp, stock=1)
+    await shop.passes(DAY)
+    assert "back_in_stock" not in shop.templates() and await _asking_mails(shop) == 1
 
 
 def test_networks_are_what_one_subscriber_has() -> None:

@@ -71,14 +71,17 @@ async def test_a_title_with_the_shops_link_is_shown_without_a_word_above_the_mai
     mine = {"url": "https://shop.example/x", "image_url": "https://evil.example/x.png", "price": 5, "quantity": 1}
     goods = [{"product_id": "x", "name": "Walnut shelf", **mine}, {"product_id": "y", "name": LOCKED, **mine}]
     pay = {"checkout_id": "k1", "currency": "EUR", "checkout_url": "https://evil.example/pay"}
-    await attacker.sends(identify("b1", email=VICTIM), track("b1", "Checkout Started", products=goods, **pay))
+    await attacker.sends(
+        identify("b1", email=VICTIM, firstName="Mallory"), track("b1", "Checkout Started", products=goods, **pay)
+    )
     await attacker.shop.passes(2 * DAY)
     mails = _read(attacker.shop)
     assert "Walnut shelf" in mails
     for word in ("evil", "locked"):
         assert word not in mails
     for message in attacker.shop.mails.sent:
-        assert "Walnut" not in message.payload["subject"]
+        heads = page_door.raw(attacker.shop, message).partition("MIME-Version")[0]
+        assert "Walnut" not in heads and "Mallory" not in heads
 
 
 async def test_what_was_looked_at_is_told_in_the_catalogues_words(attacker: Stranger) -> None:
