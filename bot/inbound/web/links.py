@@ -47,7 +47,7 @@ def routes(database: Database, ground: Ground, pages: Pages | None = None) -> AP
         if found is None:
             return shown.answer("gone", shown.language(request), 404)
         message, url = found
-        if target.unchecked and not shop.hosts.ours(url):
+        if target.unchecked and not tracking.may_lead(url, shop.hosts, ground.config.web.url):
             url = shop.url  # of a mail from before hosts were asked about: the reader finds the shop, and nothing else
         if request.method != "HEAD":
             async with database.transaction() as session:

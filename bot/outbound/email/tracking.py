@@ -54,7 +54,7 @@ class LinkTokens:
 
     def carrying(self, number: int, url: str, own: Collection[str] = ()) -> str:
         """`own` are hosts that the template itself names for this link."""
-        if not self.shop.ours(url) and hosts.host_of(url) not in own:
+        if not may_lead(url, self.shop, self.base) and hosts.host_of(url) not in own:
             return self.home
         token = ids.sign(_SIGNED, self.message_id, self.secret, f"{number} {url}".encode())
         return f"{self.base}/c/{token}.{number}?u={quote(url, safe='')}"
@@ -138,6 +138,11 @@ def named_hosts(source: str) -> Iterator[str]:
     for address in (*_FIXED.findall(source), *_LITERAL.findall(source)):
         if host := hosts.host_of(address):
             yield host
+
+
+def may_lead(url: str, shop: Hosts, base: str) -> bool:
+    """Whether data may send a reader there: to the shop, or to a page of ours such as a survey."""
+    return shop.ours(url) or url.startswith(f"{base}/")
 
 
 def safe(url: object) -> str:
