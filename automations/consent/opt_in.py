@@ -3,11 +3,10 @@
 Looking at the page changes nothing: scanners open every link of every mail.
 """
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -41,15 +40,12 @@ _LINK = "confirm"  # what its links are signed for
 _OPT_INS = table(OptIn)
 _MESSAGES = table(Message)
 
-Answer = Literal["asked", "granted"]
-
 
 @dataclass(frozen=True)
 class Asked:
     """What was typed: a normalised address, known topics, and how. What is not `fresh` is history: no mail goes.
 
     `network` and `key` are where it came from, for limits; what a page says of its own address counts for nothing.
-    `claimed`: a page said it, so it is asked back whatever the shop wants.
     """
 
     address: str
@@ -60,27 +56,23 @@ class Asked:
     fresh: bool = True
     network: str = ""
     key: str = "form"
-    claimed: bool = False
 
 
-async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked: Asked, now: datetime) -> Answer:
-    """Write the wish down and ask by mail whether it is theirs. The answer tells nothing of what we know already."""
-    if not ground.config.automations.double_opt_in and not asked.claimed:
-        if not (held := await limits.take(session, ground, asked.network, asked.key, now)):
-            await _grant(session, ground, asked, asked.how, now, f"signed up:{secrets.token_hex(8)}", confirmed=False)
-        else:
-            session.add(_row(asked, asked.topics, now, held))
-        return "granted"
+async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked: Asked, now: datetime) -> None:
+    """Write the wish down and ask by mail whether it is theirs, always: anybody may have typed it.
+
+    Whoever calls learns nothing of what we know already.
+    """
     known = await topics.standing(session, ground.secret, "email", asked.address, now)
     # What somebody asked to be told of is asked back each time: only they know whether it was them.
     wanted = [topic for topic in asked.topics if topic in ASKED_EACH_TIME or not known.gets(topic)]
     if await _asked_already(session, asked, wanted, now):
-        return "asked"
+        return
     row = _row(asked, wanted or asked.topics, now)
     session.add(row)
     await session.flush()
     if not wanted or known.blocked:
-        return "asked"
+        return
     for topic in wanted:
         source, proof = asked.how.source, asked.how.proof
         await contacts.request(
@@ -93,10 +85,9 @@ async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked
         row.held_by = await _held_by(session, ground, asked, row, now)
         row.mailed = not row.held_by and await _mail(session, ground, mails, row, before, now)
     await session.flush()
-    return "asked"
 
 
-def _row(asked: Asked, about: Sequence[str], now: datetime, held_by: str = "") -> OptIn:
+def _row(asked: Asked, about: Sequence[str], now: datetime) -> OptIn:
     return OptIn(
         address=asked.address,
         topics=list(about),
@@ -107,7 +98,6 @@ def _row(asked: Asked, about: Sequence[str], now: datetime, held_by: str = "") -
         text_version=_short(asked.how.text_version),
         contact_id=asked.contact_id,
         key=asked.key[:100],
-        held_by=held_by,
         asked_at=now,
         expires_at=now + timedelta(days=DAYS),
     )
@@ -220,29 +210,29 @@ async def confirm(session: AsyncSession, ground: Ground, row: OptIn, how: How, n
     row.confirmed_at = now
     about_stock = BACK_IN_STOCK in row.topics
     browsers = await stock_wishes.browsers(session, row.address, now - timedelta(days=DAYS)) if about_stock else set()
-    asked = Asked(row.address, row.topics, row.language, how, row.contact_id)
     version = How(how.source, how.ip, how.user_agent, row.text_version or how.text_version)
-    row.contact_id = await _grant(session, ground, asked, version, now, f"confirmed:{row.id}", confirmed=True)
+    row.contact_id = await _grant(session, ground, row, version, now)
     await stock_wishes.confirmed(session, browsers, row.contact_id)
     await session.flush()
 
 
-async def _grant(
-    session: AsyncSession, ground: Ground, asked: Asked, how: How, now: datetime, key: str, *, confirmed: bool
-) -> int:
-    contact = await contacts.find_or_create(session, [("email", asked.address)], now, language=asked.language)
+async def _grant(session: AsyncSession, ground: Ground, row: OptIn, how: How, now: datetime) -> int:
+    contact = await contacts.find_or_create(session, [("email", row.address)], now, language=row.language)
     assert contact.id is not None
-    for topic in asked.topics:
+    for topic in row.topics:
         await contacts.allow(
-            session, ground.secret, contact.id, "email", asked.address, topic, how.source, now, **how.proof
+            session, ground.secret, contact.id, "email", row.address, topic, how.source, now, **how.proof
         )
-    topic = GENERAL if GENERAL in asked.topics else asked.topics[0]
+    topic = GENERAL if GENERAL in row.topics else row.topics[0]
     properties = {
-        "channel": "email", "topic": topic, "topics": list(asked.topics), "confirmed": confirmed, "trigger_flows": True,
+        "channel": "email", "topic": topic, "topics": list(row.topics), "confirmed": True, "trigger_flows": True,
         "source": how.source,
     }  # fmt: skip
-    body = {"properties": properties}
-    await record(session, NewEvent("aftercart", key, "track", "Subscribed", now, now, body, contact.id, rank="person"))
+    told = NewEvent(
+        "aftercart", f"confirmed:{row.id}", "track", "Subscribed", now, now, {"properties": properties}, contact.id,
+        rank="person",
+    )  # fmt: skip
+    await record(session, told)
     return contact.id
 
 

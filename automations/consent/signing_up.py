@@ -39,7 +39,7 @@ class OnSubscribed:
             return  # the mail names what is asked for: only in the shop's own words
         asked = opt_in.Asked(
             address, [topic], language, how, happened.contact_id, fresh,
-            network=happened.network, key=happened.source, claimed=happened.rank == "page",
+            network=happened.network, key=happened.source,
         )  # fmt: skip
         await opt_in.ask(session, self.ground, self.mails, asked, now)
 

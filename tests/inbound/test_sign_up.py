@@ -316,12 +316,13 @@ async def test_a_copy_of_the_data_holds_the_sign_up_and_forgetting_takes_it(worl
     assert await world.rows(OptIn) == []
 
 
-async def test_a_shop_may_do_without_the_second_yes(
+async def test_a_form_is_asked_back_also_where_the_shop_does_without_a_second_yes(
     database: Database, texts: Texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Anybody may type any address into it: `double_opt_in = false` is about what a server key says."""
     world = await _world(database, texts, monkeypatch, double_opt_in=False)
     async with world.web:
         answer = await world.asks()
-    assert answer.status_code == 200 and "You are in" in answer.text
-    assert await world.ledger() == [("marketing", "granted", "sign_up_form")]
-    assert await world.rows(Message) == []
+    assert answer.status_code == 202 and "You are in" not in answer.text
+    assert await world.ledger() == [("marketing", "requested", "sign_up_form")]
+    assert [message["purpose"] for message in await world.rows(Message)] == ["opt_in"]

@@ -26,7 +26,7 @@ MOST_PER_HOUR = 200
 """Sign-ups from one network that are answered at all."""
 _TRAP = "website"
 """A field that people do not see and leave empty."""
-_STATUS = {"asked": 202, "done": 200, "address": 422, "topic": 422, "too_many": 429, "elsewhere": 403}
+_STATUS = {"asked": 202, "address": 422, "topic": 422, "too_many": 429, "elsewhere": 403}
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ class _Door:
         said = choosing.how("sign_up_form", request, typed.text_version or None)
         asked = Asked(address, tuple(dict.fromkeys(wanted)), language, said, network=network)
         async with self.database.transaction() as session:
-            found = await opt_in.ask(session, self.ground, self.mails, asked, clock.now())
-        return self._answer(request, "done" if found == "granted" else found, typed, language)
+            await opt_in.ask(session, self.ground, self.mails, asked, clock.now())
+        return self._answer(request, "asked", typed, language)
 
     def _may_post(self, origin: str) -> bool:
         """The shop's domain and those below it, and what the shop has named."""
