@@ -19,6 +19,8 @@ from bot.base.errors import FindingsError
 from bot.migrations import comparing
 from bot.tables.chat import FormerTopic, Topic
 from bot.tables.events import Event
+from bot.tables.people import ClaimedIdentity, Contact, Identity
+from bot.tables.events import Event
 from bot.tables.people import Identity, Proof
 from bot.tables.shop import Order
 
@@ -156,3 +158,42 @@ async def test_a_chat_has_proved_the_only_address_that_its_person_showed(empty: 
     assert [(one.channel, one.chat, one.address, one.used_at) for one in rows] == [
         ("telegram", "1", "one@x.example", NOON)
     ]
+
+
+async def test_what_only_pages_told_of_people_becomes_a_claim(empty: Database) -> None:
+    """u1 was told by a page alone, u2 by a page and by the shop, u3 by no event that is kept, u4 by a page and no
+    browser; u5 proved the address.
+    """
+    await migrations.upgrade(empty)
+    async with empty.transaction() as session:
+        people = {name: (await make.contact(session)).id for name in ("u1", "u2", "u3", "u4", "u5")}
+        for name, contact_id in people.items():
+            assert contact_id is not None
+            known = {"user_id": name, "email": f"{name}@example.org", "anonymous_id": f"b-{name}"}
+            for kind, value in known.items():
+                if (name, kind) != ("u4", "anonymous_id"):
+                    proven = (name, kind) == ("u5", "email")
+                    session.add(Identity(contact_id=contact_id, kind=kind, value=value, created_at=NOON, proven=proven))
+            body = {"userId": name, "email": f"{name}@example.org"}
+            for source, rank in (("key-1", "page"), *((("shopify", "shop"),) if name == "u2" else ())):
+                if name != "u3":
+                    session.add(
+                        Event(source=source, rank=rank, message_id=f"{source}{name}", kind="identify", ts=NOON,
+                              received_at=NOON, contact_id=contact_id, body=body, status="done")
+                    )  # fmt: skip
+    async with empty.engine.begin() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(migrations.settings(sync), "0012"))
+    await migrations.upgrade(empty)
+    async with empty.reading() as session:
+        claims = (await session.scalars(sa.select(ClaimedIdentity).order_by(ClaimedIdentity.value))).all()
+        known = (await session.scalars(sa.select(Identity))).all()
+        claimed = set((await session.scalars(sa.select(Contact.id).where(table(Contact).c.claimed))).all())
+    assert [one.value for one in claims] == ["u1", "u1@example.org", "u4", "u4@example.org", "u5"]
+    assert {one.contact_id for one in claims} == {people["u1"], people["u4"], people["u5"]}
+    ranks = {one.value: (one.kind, one.rank) for one in known}
+    assert ranks["u2"] == ("user_id", "shop") and ranks["u2@example.org"] == ("email", "shop")
+    assert ranks["u3@example.org"] == ("email", "shop")
+    assert ranks["u5@example.org"] == ("email", "person")
+    assert ranks["u4"] == ("claimed_user", "page")
+    assert ranks["b-u1"] == ("anonymous_id", "page")
+    assert claimed == {people["u1"], people["u4"]}

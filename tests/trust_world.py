@@ -166,7 +166,7 @@ def _plain(row: Any, known: Mapping[int, Any]) -> dict[str, Any]:
     values = {column.name: getattr(row, column.name) for column in table(type(row)).columns}
     plain = {
         name: value for name, value in values.items()
-        if (name not in _OURS and not name.endswith(("_at", "_id"))) or name in ("order_id", "product_id", "cart_id")
+        if (name not in _OURS and not name.endswith(("_at", "_id", "_since", "_until"))) or name in ("order_id", "product_id", "cart_id")
     }  # fmt: skip
     if values.get("contact_id") is not None:
         plain["whose"] = known.get(values["contact_id"], ("a browser",))[0]
