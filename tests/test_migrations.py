@@ -19,9 +19,7 @@ from bot.base.errors import FindingsError
 from bot.migrations import comparing
 from bot.tables.chat import FormerTopic, Topic
 from bot.tables.events import Event
-from bot.tables.people import ClaimedIdentity, Contact, Identity
-from bot.tables.events import Event
-from bot.tables.people import Identity, Proof
+from bot.tables.people import ClaimedIdentity, Contact, Identity, Proof
 from bot.tables.shop import Order
 
 

@@ -43,7 +43,7 @@ class TrustWorld:
         self.shop = shop
         self.database = shop.database
         self.ingest = Ingest(shop.database)
-        self.inbox = Inbox(shop.database, shop.worker, secret=shop.ground.secret)
+        self.inbox = Inbox(shop.database, shop.worker)
         self.count = 0
 
     async def __aenter__(self) -> "TrustWorld":
@@ -164,10 +164,9 @@ _OURS = frozenset({"id", "last_seen_at", "created_at", "changed_at", "stale", "c
 def _plain(row: Any, known: Mapping[int, Any]) -> dict[str, Any]:
     """A row without our numbers and clocks, with its person by name."""
     values = {column.name: getattr(row, column.name) for column in table(type(row)).columns}
-    plain = {
-        name: value for name, value in values.items()
-        if (name not in _OURS and not name.endswith(("_at", "_id", "_since", "_until"))) or name in ("order_id", "product_id", "cart_id")
-    }  # fmt: skip
+    clocks = {name for name in values if name.endswith(("_at", "_id", "_since", "_until"))} | _OURS
+    named = ("order_id", "product_id", "cart_id")
+    plain = {name: value for name, value in values.items() if name not in clocks or name in named}
     if values.get("contact_id") is not None:
         plain["whose"] = known.get(values["contact_id"], ("a browser",))[0]
     return plain

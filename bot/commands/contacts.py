@@ -101,15 +101,29 @@ def forget(
     config: ConfigFile = None,
 ) -> None:
     """Erase what names a person, for good. A hash stays, so that nobody writes to them again."""
-    from bot import start
+    from bot import contacts, start
     from bot.base import clock
     from bot.base import config as settings
-    from bot.contacts import belonging
+    from bot.contacts import audit, belonging
     from bot.support.desk import Desk
     from bot.support.privacy import forgetting
 
     async def run() -> None:
         async with start.ready(settings.load(config)) as (database, ground):
+            async with database.reading() as session:
+                kind, value = _named(who)
+                known = await contacts.find(session, kind, value)
+                browsers = [] if known else await contacts.who_claims(session, kind, value)
+            if browsers:  # nobody but pages ever named it
+                told = f"{len(browsers)} browsers that say they are of this {kind}"
+                if not yes and not typer.confirm(f"Forget {told} for good?"):
+                    raise typer.Exit(1)
+                async with database.transaction() as session:
+                    await contacts.erase_claimed(session, ground.secret, kind, value, clock.now())
+                    for browser in browsers:
+                        await audit.write(session, "operator", "forget", f"contact:{browser}", clock.now())
+                typer.echo(f"forgotten: {told}")
+                return
             async with database.reading() as session:
                 found = await find(session, who)
                 assert found.id is not None
@@ -122,6 +136,14 @@ def forget(
             typer.echo(f"forgotten: {told}. Their topics in the staff group go as soon as the program runs.")
 
     asyncio.run(run())
+
+
+def _named(who: str) -> tuple[str, str]:
+    """Kind and normal form of what was typed."""
+    from bot import contacts
+
+    kind, _, value = who.partition(":") if ":" in who else ("email", "", who)
+    return kind, contacts.normalise(kind, value) or value
 
 
 async def find(session: "AsyncSession", who: str) -> "Contact":

@@ -228,3 +228,15 @@ async def test_forgetting_somebody_forgets_the_browsers_that_say_they_are_theirs
     left = [one.value for one in await world.rows(Identity)]
     assert "b1" not in left
     assert "b2" in left
+
+
+async def test_an_address_that_only_pages_named_can_be_forgotten_too(world: TrustWorld) -> None:
+    await world.page({"type": "identify", "anonymousId": "b1", "traits": {"email": EVE, "firstName": "Eve"}})
+    await world.page({"type": "identify", "anonymousId": "b2", "traits": {"email": "bob@example.org"}})
+    async with world.database.transaction() as session:
+        secret = world.shop.ground.secret
+        assert await contacts.erase_claimed(session, secret, "email", EVE, clock.now()) == 1
+        assert await contacts.suppressed(session, secret, "email", EVE, "", clock.now()) == "erased"
+    known = {one.value for one in await world.rows(Identity)}
+    assert "b1" not in known
+    assert {"b2", "u-ada"} <= known
