@@ -198,7 +198,7 @@ def test_nothing_is_wrong_with_ours() -> None:
 
 
 LINE = {"product_id": "1", "variant_id": "", "name": "Chair", "price": 900, "quantity": 2, "category": "Plants"}
-THING = {**LINE, "stock": 3, "published": True, "currency": "EUR", "url": "", "image_url": ""}
+THING = {**LINE, "store": "", "stock": 3, "published": True, "currency": "EUR", "url": "", "image_url": ""}
 CONTEXTS: Mapping[str, Mapping[str, Any]] = {
     "birthday": {"birthday": "2026-03-14"},
     "anniversary": {"day": "2026-03-14", "since": "2024-03-14", "kind": "first_order"},
@@ -222,15 +222,24 @@ def test_what_is_checked_against_is_what_a_mail_gets(about: str, texts: Texts) -
     flow = flow.model_copy(update={"about": about, "survey": "nps"})
     step = next(step for step in flow.steps if step.send).model_copy(update={"check": ()})
     now = NOON + timedelta(days=40)
-    order = {"order_id": "7", "number": "#7", "currency": "EUR", "status": "paid", "ordered_at": NOON, "items": [LINE]}
+    order = {
+        "store": "",
+        "order_id": "7",
+        "number": "#7",
+        "currency": "EUR",
+        "status": "paid",
+        "ordered_at": NOON,
+        "items": [LINE],
+    }
     carts: list[Mapping[str, Any]] = [
-        {"kind": kind, "cart_id": "c", "currency": "EUR", "items": [LINE], "url": ""} for kind in ("cart", "checkout")
+        {"store": "", "kind": kind, "cart_id": "c", "currency": "EUR", "items": [LINE], "url": ""}
+        for kind in ("cart", "checkout")
     ]
     contact = {"id": 1, "first_name": "Ada", "last_name": "", "language": "en", "timezone": "", "traits": {},
-               "country": "DE"}  # fmt: skip
+               "country": "DE", "claimed": False}  # fmt: skip
     goods = Products([THING])
     place = Place({"tier": "gold", "rfm": "", "revenue_365": 0}, Published("EUR", []))
-    person = Person(contact, orders=[order], carts=carts, views=[LINE], products=goods,
+    person = Person(contact, orders=[order], carts=carts, views=[{**LINE, "store": ""}], products=goods,
                     more={"wares": goods, "reviewed": [], "standing": place, "alerts": []})  # fmt: skip
     tips = care.load([paths.templates()])
     case = Case(flow.name, NOON, CONTEXTS.get(about, {}), now, "en", tips)
