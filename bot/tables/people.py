@@ -74,7 +74,9 @@ class ClaimedIdentity(SQLModel, table=True):
     `shared`: too many claim this browser for any of them to be written to. `unreachable_at` as of an identity.
     """
 
-    __personal__ = Personal("claims of pages", (By("contact_id"),), Delete(), merge=Drop(), inside=True)
+    __personal__ = Personal(
+        "claims of pages", (By("contact_id"), By("value", "addresses")), Delete(), merge=Drop(), inside=True
+    )
 
     __table_args__ = (
         sa.UniqueConstraint("contact_id", "kind", "value"),

@@ -91,6 +91,24 @@ async def test_a_topic_deleted_in_the_middle_of_a_burst_is_made_anew_once_and_no
     assert {row["status"] for row in await here.messages()} == {"sent"}
 
 
+async def test_a_topic_made_again_tells_what_is_still_there_and_nothing_of_what_is_gone(here: World) -> None:
+    ticket = await here.ticket()
+    await here.to_topic(ticket, card=True, text="the card", title="#1042 Ada")
+    for number, text in enumerate(("of somebody else", "of hers")):
+        await said(here, ticket, number, text)
+        await here.to_topic(ticket, text=text)
+    await here.deliver()
+    async with here.database.transaction() as session:
+        lines = table(TicketMessage)
+        await session.execute(sa.update(lines).where(lines.c.text == "of somebody else").values(text=""))
+    (old,) = here.telegram.group.topics
+    await here.to_topic(ticket, topic="again")
+    await here.to_topic(ticket, card=True, text="the card", title="#1042 Ada")
+    await here.deliver()
+    assert list(here.telegram.group.topics) != [old]
+    assert len(shown(here)) == 2 and "of hers" in shown(here)[1] and "somebody else" not in "".join(shown(here))
+
+
 async def test_copies_and_cards_notice_a_deleted_topic_too(here: World) -> None:
     ada = here.telegram.shopper(7, "Ada")
     ticket = await here.ticket()

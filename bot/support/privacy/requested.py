@@ -97,8 +97,8 @@ async def run(session: AsyncSession, desk: Desk, task: PrivacyTask, by: str, now
             await forgetting.forget(session, desk, contact.id, by, now)
             await session.refresh(task)
     if task.kind == "forget":
-        for kind, value in known:
-            await contacts.suppress(session, desk.ground.secret, kind, value, "erased", now)
+        claimed = [await contacts.erase_claimed(session, desk.ground.secret, *one, now) for one in known]
+        outcome = "forgotten" if any(claimed) else outcome
         task.known = []
     task.status, task.done_at, task.done_by, task.outcome = "done", now, by, outcome
     task.due_at, task.lease_until, task.lease_by = None, None, None
