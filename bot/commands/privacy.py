@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -184,8 +183,8 @@ def _place(config: "Config", number: int) -> Path:
 
 def _write(file: Path, data: bytes) -> str:
     """For nobody else to read. Returns where it is."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-        os.fchmod(opened.fileno(), 0o600)  # it may have been there
-        opened.write(data)
+    from bot.base import private
+
+    private.make_folder(file.parent)
+    private.write_bytes(file, data)
     return str(file.resolve())

@@ -60,6 +60,7 @@ async def erase_claimed(session: AsyncSession, secret: str, kind: str, value: st
     for model, said in personal.registry().items():
         if said.raw:
             await _forget_raw(session, model, said, named)
+    scrub(session)
     return len(browsers)
 
 

@@ -12,7 +12,7 @@ from sqlmodel import SQLModel
 
 from bot.base import logs, personal
 from bot.base.config import Config
-from bot.base.database import Database, table
+from bot.base.database import Database, scrub, table
 from bot.base.personal import Delete, Keeps
 from bot.contacts import audit, belonging
 from bot.tables.support import Ticket, TicketMessage
@@ -33,6 +33,7 @@ async def run(database: Database, config: Config, now: datetime) -> dict[str, in
     if any(done.values()):
         async with database.transaction() as session:
             await audit.write(session, "clock", "retention", "everybody", now, **done)
+            scrub(session)
         log.info("words older than the shop keeps are gone", **done)
     return done
 

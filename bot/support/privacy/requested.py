@@ -97,7 +97,7 @@ async def run(session: AsyncSession, desk: Desk, task: PrivacyTask, by: str, now
             await forgetting.forget(session, desk, contact.id, by, now)
             await session.refresh(task)
     if task.kind == "forget":
-        claimed = [await contacts.erase_claimed(session, desk.ground.secret, *one, now) for one in known]
+        claimed = [await contacts.erase_claimed(session, desk.ground.secret, kind, value, now) for kind, value in known]
         outcome = "forgotten" if any(claimed) else outcome
         task.known = []
     task.status, task.done_at, task.done_by, task.outcome = "done", now, by, outcome
