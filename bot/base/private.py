@@ -1,5 +1,6 @@
 """Files with people's words in them: for whoever runs the program and nobody else, whatever the umask says."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,12 +13,20 @@ _OTHERS_WRITE = 0o022
 
 
 def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
-    """With those above it that are missing. Ones that are there stay as they are. Raises what `mkdir` raises."""
+    """With those above it that are missing. Ones that are there stay as they are. Raises what `mkdir` raises.
+
+    FileExistsError is raised of the folder itself alone: a file in its way is NotADirectoryError.
+    """
     if folder.is_dir() and exist_ok:
         return
     if not folder.parent.is_dir():
         make_folder(folder.parent)
-    folder.mkdir(FOLDER, exist_ok=exist_ok)
+    try:
+        folder.mkdir(FOLDER, exist_ok=exist_ok)
+    except FileExistsError as error:
+        if exist_ok:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
+        raise
     _close_to_others(folder, FOLDER)
 
 
