@@ -89,7 +89,10 @@ class Person:
     def order(self, context: Row) -> Row | None:
         """The order that the context names; none if it could be several."""
         order_id = str(context.get("order_id") or "")
-        mine = [one for one in self.orders if one["order_id"] == order_id and of_one_store(one, context)]
+        mine = [
+            one for one in self.orders
+            if one["order_id"] == order_id and of_one_store(one, context) and not one.get("elsewhere")
+        ]  # fmt: skip
         return mine[0] if len(mine) == 1 else None
 
 
@@ -223,7 +226,7 @@ async def _orders_of_owners(session: AsyncSession, people: dict[int, Person], no
     for row in await _rows(session, theirs.order_by(orders.c.ordered_at.desc(), orders.c.id.desc())):
         for browser, owner in pairs:
             if owner == row["contact_id"]:
-                people[browser].orders.append(_with_store(row))
+                people[browser].orders.append({**_with_store(row), "elsewhere": True})
     for browser in {browser for browser, _ in pairs}:
         people[browser].orders.sort(key=lambda row: (row["ordered_at"], row["id"]), reverse=True)
 

@@ -72,6 +72,9 @@ class Starter:
                     f"{key}@{context['store'].replace(':', '/')}"  # another store gave something of its own the same id
                 )
                 same = await _find(session, flow.name, key)
+            if same is not None and same["contact_id"] != person.id and not mark:
+                key = f"{key}@{person.id}"  # numbers of carts and orders can be guessed: what is another's stays theirs
+                same = await _find(session, flow.name, key)
             if same is not None:
                 await self._again(session, flow, same, person, case)
                 continue

@@ -93,11 +93,18 @@ async def claimants(session: AsyncSession, contact_id: int) -> list[int]:
 
 
 async def owners(session: AsyncSession, contact_ids: Collection[int]) -> list[tuple[int, int]]:
-    """Pairs of (contact of a browser, contact of the person whom it claims), to withhold what that one needs not."""
-    same = sa.and_(_known.c.kind == _rows.c.kind, _known.c.value == _rows.c.value)
-    pairs = sa.select(_rows.c.contact_id, _known.c.contact_id).distinct().join(_known, same)
-    found = await session.execute(pairs.where(_rows.c.contact_id.in_(sorted(contact_ids))))
-    return [(browser, owner) for browser, owner in found if browser != owner]
+    """Pairs of (contact of a browser, contact whose address it claims), to withhold what that one needs not.
+
+    Only by the address that a mail would go to: whoever claims another one as well learns nothing of its owner.
+    """
+    claimed: dict[int, str] = {}
+    for row in await addresses(session, sorted(contact_ids), "email"):
+        claimed.setdefault(row["contact_id"], row["value"])
+    owned = sa.select(_known.c.value, _known.c.contact_id).where(
+        _known.c.kind == "email", _known.c.value.in_(sorted(set(claimed.values())))
+    )
+    owner = {row.value: row.contact_id for row in await session.execute(owned)} if claimed else {}
+    return [(browser, owner[value]) for browser, value in claimed.items() if owner.get(value, browser) != browser]
 
 
 async def settle(session: AsyncSession, contact: Contact) -> None:

@@ -108,7 +108,7 @@ FIELDS: Mapping[str, Words] = {
 they are signed in as, whatever the call names.
 """
 
-_OUR_WORDS = ("order ", "email ", "tier ", "task ", "subscription ")
+_OUR_WORDS = ("order ", "email ", "tier ", "task ", "subscription ", "survey ")
 """A name of the shop's own that begins so would be taken for one of the others."""
 
 
@@ -116,9 +116,9 @@ def of_event(kind: str, name: str, rank: Rank, *, ours: bool = False) -> Word:
     """What may follow from it. `ours`: we derived it ourselves, from what was allowed."""
     if ours:
         return "allowed" if rank != "page" or name not in EVENTS else EVENTS[name]["page"]
-    if kind != "track":
-        return CALLS[kind][rank] if kind in CALLS else "refused"
-    known = EVENTS.get(names.canonical(name))
+    known = EVENTS.get(names.canonical(name.strip()))
+    if kind != "track":  # a page may be called like an event: whoever asks by name must not meet it
+        return CALLS[kind][rank] if kind in CALLS and known is None else "refused"
     if known is not None:
         return known[rank]
     return "refused" if rank != "shop" and name.strip().casefold().startswith(_OUR_WORDS) else "allowed"

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 
 from bot import contacts
 from bot.base.database import table
+from bot.events import page_words
 from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
 from bot.tables.people import Contact
@@ -72,14 +73,25 @@ async def letter(session: AsyncSession, contact_id: int, ticket_id: int | None) 
     name = f"{contact.first_name} {contact.last_name}".strip() if contact else ""
     fields: dict[str, Any] = {"to": to, "to_name": name, "from": "service"}
     if mail is None:
-        ticket = await session.get(Ticket, ticket_id) if ticket_id is not None else None
-        fields["subject"] = f"#{ticket.number}" if ticket is not None else ""
+        fields["subject"] = await _number(session, ticket_id)
     else:
-        fields["subject"] = answer_subject(mail.subject)
+        fields["subject"] = await _subject(session, mail, ticket_id)
         if mail.message_id:
             fields["in_reply_to"] = mail.message_id
             fields["references"] = [*mail.thread[-_LONGEST_THREAD:], mail.message_id]
     return Letter(to, fields)
+
+
+async def _subject(session: AsyncSession, mail: ReceivedMail, ticket_id: int | None) -> str:
+    """As they wrote it, if it was them. From may be anybody's: what would be a link in our mail to them is left out."""
+    if mail.rank == "page":
+        return answer_subject(page_words.title(mail.subject) or await _number(session, ticket_id))
+    return answer_subject(mail.subject)
+
+
+async def _number(session: AsyncSession, ticket_id: int | None) -> str:
+    ticket = await session.get(Ticket, ticket_id) if ticket_id is not None else None
+    return f"#{ticket.number}" if ticket is not None else ""
 
 
 def answer_subject(subject: str) -> str:

@@ -109,7 +109,7 @@ async def customer_changed(session: AsyncSession, desk: Desk, edited: edits.Edit
     ticket = await opening.belongs(session, _id(contact), line.channel, edited.at)
     if line.ticket_id is None or line.held:
         await _in_danger(session, desk, contact, ticket, line, now)
-    elif ticket is not None and not await danger.was_told_lately(session, contact, now):
+    elif ticket is not None and not await danger.rang_lately(session, contact, now):
         language = await _language(session, desk, contact, line.text)
         await danger.alarm(session, desk, contact, ticket, language, f"{line.id}:{edited.update_id}", now)
 
@@ -119,7 +119,7 @@ async def _in_danger(
 ) -> None:
     """To people at once, and never to a machine."""
     language = await _language(session, desk, contact, line.text)
-    urgent = not await danger.was_told_lately(session, contact, now)
+    urgent = not await danger.rang_lately(session, contact, now)
     line.held = False
     if ticket is None:
         channel = line.channel

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import contacts
 from bot.base.database import table
 from bot.outbound.email import addresses
 from bot.tables.outbox import Message
@@ -34,6 +35,12 @@ def answered(to: Sequence[str], thread: Sequence[str], secret: str) -> int | Non
         if (found := addresses.named(name, secret)) is not None:
             return found
     return None
+
+
+def went_to(row: Mapping[str, Any], address: str) -> bool:
+    """Whether the message went to this very address; whoever has several may not be asked at all of them."""
+    receiver = str(row["receiver"]).removeprefix(f"{CHANNEL}:").partition("#")[0]
+    return contacts.normalise("email", receiver) == contacts.normalise("email", address)
 
 
 async def has_arrived(session: AsyncSession, row: Mapping[str, Any], now: datetime) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import contacts
 from bot.base.database import table
 from bot.base.ranks import Rank
+from bot.events import page_words
 from bot.inbound.mailbox import kinds, our_messages, parsing, quotes
 from bot.inbound.mailbox.kinds import Found
 from bot.inbound.mailbox.parsing import Attachment, Mail
@@ -54,7 +55,7 @@ async def wrote(
         await our_messages.has_arrived(session, about, now)
     known: dict[str, Any] = {
         "kind": found.kind, "sender": person, "subject": mail.subject, "thread": list(mail.thread),
-        "contact_id": contact.id, "about_id": about["id"] if about else None, "rank": _rank(contact, about),
+        "contact_id": contact.id, "about_id": about["id"] if about else None, "rank": _rank(contact, person, about),
     }  # fmt: skip
     # Before the conversation: what it answers at once goes to this address, in this thread.
     await session.execute(sa.update(_MAILS).where(_MAILS.c.id == mail_id).values(known))
@@ -64,17 +65,21 @@ async def wrote(
     return known
 
 
-def _rank(contact: Contact, about: Mapping[str, Any] | None) -> Rank:
-    """Whoever answers what we sent to this very person has read their mail."""
-    return "person" if about is not None and about["contact_id"] == contact.id else "page"
+def _rank(contact: Contact, person: str, about: Mapping[str, Any] | None) -> Rank:
+    """Whoever answers what we sent to this very person, at this very address, has read their mail."""
+    theirs = about is not None and about["contact_id"] == contact.id
+    return "person" if about is not None and theirs and our_messages.went_to(about, person) else "page"
 
 
 async def _who(session: AsyncSession, mail: Mail, person: str, now: datetime) -> Contact:
-    name = mail.sender_name if person == mail.sender and "@" not in mail.sender_name else ""
+    """A name beside an address may be anybody's words: it is taken of nobody whom we know, and only if it looks so."""
+    known = await contacts.find(session, "email", person)
+    name = mail.sender_name if known is None and person == mail.sender else ""
     first, _, last = name.partition(" ")
     return await contacts.find_or_create(
-        session, [("email", person)], now, first_name=first, last_name=last.strip(), last_seen_at=now
-    )
+        session, [("email", person)], now, last_seen_at=now,
+        first_name=page_words.first_name(first), last_name=page_words.last_name(last),
+    )  # fmt: skip
 
 
 def _said(

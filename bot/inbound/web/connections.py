@@ -28,6 +28,10 @@ class Connection(Protocol):
     host: str
     peer: str
 
+    @property
+    def is_unread(self) -> bool:
+        """What we answered piles up, as nobody reads it."""
+
     def give_up(self) -> None:
         """Its time is over: answer shortly if there is something to answer, and end it."""
 
@@ -108,7 +112,7 @@ class Connections:
 
     def _make_room(self) -> bool:
         """Close the connection that says nothing for longest; of two kinds, one without a request first."""
-        waiting = [one for one in self.open if one.phase in ("first", "idle", "header", "body")]
+        waiting = [one for one in self.open if one.phase in ("first", "idle", "header", "body") or one.is_unread]
         if not waiting:
             return False
         longest = min(waiting, key=lambda one: (one.phase == "body", one.since))

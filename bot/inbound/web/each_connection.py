@@ -49,6 +49,7 @@ class EachConnection(HttpToolsProtocol):
         self._refusing = 0  # the status that a callback of the parser decided on
         self._header_bytes = self._body_bytes = self._around = self._body_of_piece = 0
         self._thrown_away = 0
+        self._read_until: float | None = None  # when our answers must have been read, while they pile up
         self._reading = self._in_header = False  # of the request in hand there is more to come
         self._enter("first", self.limits.header_time)
 
@@ -56,6 +57,8 @@ class EachConnection(HttpToolsProtocol):
         self.phase = phase
         self.since = time.monotonic()
         self.until = None if seconds is None else self.since + seconds
+        if phase == "answer":
+            self.until = self._read_until
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -163,13 +166,20 @@ class EachConnection(HttpToolsProtocol):
         else:
             self._enter("answer", None)
 
+    @property
+    def is_unread(self) -> bool:
+        return self.phase == "answer" and self._read_until is not None
+
     def pause_writing(self) -> None:
+        """Whoever asks and does not read must not keep us, however often they ask meanwhile."""
         super().pause_writing()
-        if self.phase == "answer":  # whoever asks and does not read must not keep us
-            self.until = time.monotonic() + self.limits.body_time
+        self._read_until = time.monotonic() + self.limits.body_time
+        if self.phase == "answer":
+            self.until = self._read_until
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self._read_until = None
         if self.phase == "answer":
             self.until = None
 

@@ -19,6 +19,8 @@ EVENT_LIMIT = 32 * 1024
 BATCH_LIMIT = 500 * 1024
 EVENTS_LIMIT = 2500
 _MESSAGE_ID_LIMIT = 100
+_DERIVED = ("consent_trait:", "consent:")
+"""How ids of events begin that we derive under the sender's name: nobody takes those beforehand."""
 _DEPTH = 64
 _DIGITS = 40
 _AHEAD = timedelta(minutes=5)
@@ -208,7 +210,7 @@ def _message_id(given: Mapping[str, Any]) -> str:
     if isinstance(said, str) and said.strip():
         if len(said) > _MESSAGE_ID_LIMIT:
             raise Refused(f"the `messageId` is longer than {_MESSAGE_ID_LIMIT} characters", too_large=True)
-        return said
+        return f"given:{said}" if said.startswith(_DERIVED) else said
     if given.get("timestamp"):  # a repeated request is the same event, another moment another one
         return "made:" + sha256(msgspec.json.encode({**given, "sentAt": None})).hexdigest()[:40]
     return "made:" + uuid.uuid4().hex

@@ -20,15 +20,26 @@ from bot.tables.people import Contact
 from bot.tables.support import PRIORITIES, Ticket, TicketEvent
 
 _LATELY = timedelta(minutes=10)
+_OF_BLOCKED = timedelta(days=1)
+_MOST = 5
+"""Alarms within ten minutes: from the next one on, the house is told once that there are more. Every ticket is open and
+on top all the same; whoever invents senders must not ring everybody out of bed a hundred times."""
+_NEWEST = 500  # events that are looked at for them
 _EVENTS, _TICKETS = table(TicketEvent), table(Ticket)
 
 
-async def was_told_lately(session: AsyncSession, contact: Contact, now: datetime) -> bool:
+async def rang_lately(session: AsyncSession, contact: Contact, now: datetime) -> bool:
+    """Staff were alarmed about this customer, and need not be again: once a day of somebody whom they blocked."""
+    return await was_told_lately(session, contact, now, _LATELY if contact.blocked_at is None else _OF_BLOCKED)
+
+
+async def was_told_lately(session: AsyncSession, contact: Contact, now: datetime, within: timedelta = _LATELY) -> bool:
     """Staff were alarmed about this customer a few minutes ago."""
+    since = now - within
     told = (
         sa.select(_EVENTS.c.id)
         .join(_TICKETS, _TICKETS.c.id == _EVENTS.c.ticket_id)
-        .where(_TICKETS.c.contact_id == contact.id, _EVENTS.c.name == "danger", _EVENTS.c.at > now - _LATELY)
+        .where(_TICKETS.c.contact_id == contact.id, _EVENTS.c.name == "danger", _EVENTS.c.at > since)
     )
     return await session.scalar(told.limit(1)) is not None
 
@@ -48,8 +59,19 @@ async def alarm(
 async def warn_staff(session: AsyncSession, desk: Desk, ticket: Ticket, key: str, now: datetime) -> None:
     """Everybody hears of the ticket, which is open and before all others from now on."""
     await marking.prioritise(session, desk, ticket, PRIORITIES[-1], "bot", now, why="danger")
+    before = await _alarms(session, now)
     await sla.happened(session, desk, ticket, "bot", "danger", now)
     if ticket.status not in statuses.OURS:
         await statuses.to(session, desk, ticket, "open", "customer", now, why="danger")
-    text = desk.staff("staff.danger", ticket=await pointing.to(session, ticket))
+    if before > _MOST:
+        return
+    name = "staff.danger" if before < _MOST else "staff.danger_many"
+    text = desk.staff(name, ticket=await pointing.to(session, ticket))
     await paging.alarm(session, desk, ticket, text, f"danger:{ticket.id}:{key}", now)
+
+
+async def _alarms(session: AsyncSession, now: datetime) -> int:
+    """How many there were in the last ten minutes, of all customers."""
+    newest = sa.select(_EVENTS.c.name, _EVENTS.c.at).order_by(_EVENTS.c.id.desc()).limit(_NEWEST).subquery()
+    lately = sa.select(sa.func.count()).where(newest.c.name == "danger", newest.c.at > now - _LATELY)
+    return await session.scalar(lately) or 0

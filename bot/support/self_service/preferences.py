@@ -14,7 +14,7 @@ from bot.contacts import consent, topics
 from bot.contacts.consent import ANSWERS
 from bot.events import choices
 from bot.events.choices import At, How
-from bot.support import post
+from bot.support import by_mail, post
 from bot.support.answers import ranking
 from bot.support.desk import Desk
 from bot.support.self_service import ready
@@ -39,7 +39,10 @@ async def took(session: AsyncSession, desk: Desk, contact: Contact, line: Ticket
     word = " ".join(line.text.casefold().strip(_AROUND).split())
     language = "zh_CN" if ranking.is_cjk(line.text) else desk.language(contact)
     if word in _STOP:
-        await _stop(session, desk, contact, line.channel, now)
+        if not (where := await _theirs(session, contact, line)):
+            return False  # a mail of whoever: a person reads it
+        for at in where:
+            await choices.nothing(session, desk.ground.secret, at, _topics(desk), How(_STOP_SOURCE), now)
         shop = desk.ground.config.shop.name
         await _say(session, contact, line, desk.say(language, "chat.stopped", shop=shop), now)
     elif line.channel != "telegram" and (word in _CHOOSE or word in _START):
@@ -83,10 +86,17 @@ async def pressed(
     return desk.say(language, f"chat.preferences.{wanted}", topic=shown.title)
 
 
-async def _stop(session: AsyncSession, desk: Desk, contact: Contact, channel: str, now: datetime) -> None:
-    known = desk.ground.config.automations.topic_names
-    for at in await _addresses(session, contact, channel):
-        await choices.nothing(session, desk.ground.secret, at, known, How(_STOP_SOURCE), now)
+def _topics(desk: Desk) -> Sequence[str]:
+    return desk.ground.config.automations.topic_names
+
+
+async def _theirs(session: AsyncSession, contact: Contact, line: TicketMessage) -> list[At]:
+    """Where a STOP holds: for their chat, or for the very address from which a mail of ours was answered."""
+    known = await _addresses(session, contact, line.channel)
+    if line.channel != by_mail.CHANNEL:
+        return known
+    mail = await by_mail.of_line(session, line)
+    return [at for at in known if mail is not None and mail.rank == "person" and at.address == mail.sender]
 
 
 async def _start(
