@@ -245,3 +245,15 @@ async def test_two_thousand_half_requests_keep_nobody_waiting_and_are_gone_after
             good.writer.close()
         closed = await asyncio.gather(*(visitor.is_closed(20) for visitor in crowd))
     assert all(closed)
+
+
+async def test_whoever_goes_on_asking_and_never_reads_is_cut_off() -> None:
+    """Each further request took the time limit away that the first unread answer had set."""
+    async with doorstep(body_time="1s") as door:
+        visitor = await door.visit()
+        await visitor.say(b"GET /large HTTP/1.1\r\nhost: shop\r\n\r\n")
+        for _ in range(3):
+            await asyncio.sleep(0.3)
+            await visitor.say(b"GET /hello HTTP/1.1\r\nhost: shop\r\n\r\n")
+        await asyncio.sleep(4)
+        assert await visitor.is_closed(within=5)
