@@ -239,7 +239,7 @@ async def _in_hand(shop: ShopWorld) -> Any:
     shop.now += HOUR
     await shop.engine.move_due(shop.now)
     _, ready = await shop.outbox._take("email", shop.mails, shop.now)
-    return await shop.outbox._handed(ready)
+    return await shop.outbox._handed(shop.mails, ready)
 
 
 async def test_t04_an_order_while_the_mail_is_handed_over_is_told_as_a_race_and_ends_the_rest(

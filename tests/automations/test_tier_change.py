@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 import shop_world
+import sqlalchemy as sa
 from shop_world import DAY, HOUR, ShopWorld
 
 from bot.base.database import Database
 from bot.base.texts import Texts
+from bot.tables.events import Event
 
 FLOW = "tier_change"
 TIERS = (
@@ -86,4 +88,7 @@ async def test_who_goes_down_hears_nothing(shop: ShopWorld) -> None:
 async def test_a_tier_that_only_an_event_claims_is_not_congratulated(shop: ShopWorld) -> None:
     await shop.happens("Tier Changed", tier="gold", previous="", direction="up", date="2026-03-04")
     await shop.passes(3 * DAY)
-    assert shop.templates() == [] and await shop.skipped() == ["tier_gone"]
+    assert shop.templates() == [] and await shop.skipped() == []
+    async with shop.database.reading() as session:
+        told = sa.select(Event.status, Event.error).where(Event.name == "Tier Changed")
+        assert (await session.execute(told)).all() == [("refused", "rank")], "only we count tiers"

@@ -22,7 +22,7 @@ from bot.base import config as settings
 from bot.base import ids, render
 from bot.base.config import Config
 from bot.base.errors import FindingsError
-from bot.events import NewEvent
+from bot.events import NewEvent, happened
 from bot.inbound.files import csv_lines, values
 from bot.inbound.mailbox import html_text, kinds, parsing, quotes, reports
 from bot.inbound.telegram import content, inbox
@@ -62,12 +62,13 @@ def storable(value: Any) -> None:
 
 
 def event_fits(event: NewEvent) -> None:
-    """It can be written down as it is."""
-    assert 0 < len(event.message_id) <= 200, event.message_id
-    assert len(event.name) <= 200
-    assert event.ts.tzinfo is not None
-    storable((event.source, event.message_id, event.kind, event.name, event.body))
-    msgspec.json.encode(event.body)
+    """The row that is made of it can be written down as it is."""
+    row = happened.values(event)
+    assert 0 < len(row["message_id"]) <= 255, row["message_id"]
+    assert len(row["name"]) <= 200
+    assert _EARLIEST <= row["ts"] <= _LATEST
+    storable((row["source"], row["message_id"], row["kind"], row["name"], row["body"]))
+    msgspec.json.encode(row["body"])
 
 
 def _json(data: bytes) -> Any:
