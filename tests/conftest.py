@@ -1,6 +1,7 @@
 """What every test may ask for: a real database (SQLite and PostgreSQL in turn) and the two languages' texts."""
 
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import postgres
 import pytest
+import structlog
 from sqlmodel import SQLModel
 
 from bot import tables
@@ -32,6 +34,17 @@ async def _create(url: str) -> None:
     async with database.engine.begin() as connection:
         await connection.run_sync(SQLModel.metadata.create_all)
     await database.close()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Commands set up logging for the whole process: not for the tests after theirs."""
+    handlers, level, told = logging.root.handlers[:], logging.root.level, structlog.get_config()
+    yield
+    if structlog.get_config() != told:
+        structlog.configure(**told)
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
@@ -74,14 +87,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{file}"
         return
     server, name = request.getfixturevalue("postgres_server"), f"aftercart_test{WORKER}"
-    drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
-    asyncio.run(
-        _sql(
-            f"{server}/postgres",
-            drop,
-            f"CREATE DATABASE {name} TEMPLATE aftercart_template{WORKER} STRATEGY file_copy",
-        )
-    )
+    asyncio.run(postgres.empty(server, name, f"aftercart_template{WORKER}"))
     yield f"{server}/{name}"
 
 
