@@ -5,12 +5,12 @@ make a link of, and never a link or a picture of another host. Held when the eve
 door ever sees more.
 """
 
-import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from bot.base.hosts import Hosts
+from bot.events import addresses
 
 LONGEST_TITLE = 120
 LONGEST_NAME = 40
@@ -24,27 +24,13 @@ LAST_NAMES = ("lastName", "last_name", "lastname", "$last_name")
 _NEEDS_A_LINK = frozenset({"name", "title", "variant", "variant_name", "description"})
 
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
-_LATIN_DOT = re.compile(r"(?<=[A-Za-z0-9])。(?=[A-Za-z0-9])")  # browsers take it for a dot
-_ADDRESS = re.compile(
-    r"""
-      \w[\w+.-]*\s*:\s*//                          # any scheme
-    | \b(?:mailto|tel|sms|javascript|data)\s*:     # a scheme that needs no slashes
-    | \bwww\s*\.                                   # a host without one
-    | \S@\w | (?:^|\W)@\w{3}                       # a mail address, a name in a chat
-    | [\w-]\.[^\W\d_]{2,}                          # a bare domain: shop.example, evil.com/x
-    | \[\s*\.\s*\] | \(\s*(?:dot|punkt)\s*\) | \[\s*(?:dot|at)\s*\]
-    | \d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}           # an address of four numbers
-    | (?:\+|\b00)\s?\d(?:[\s().\/-]{0,2}\d){6,}    # a telephone number with its country
-    | \b\d(?:[\s().\/-]{0,2}\d){8,}                # or long enough to be dialled
-    """,
-    re.X | re.I,
-)
+_BLANK = dict.fromkeys(map(ord, "\u115f\u1160\u2800\u3164\uffa0"), " ")  # by their class not, but nothing is seen
 
 
 def title(value: object) -> str:
     """The words as one plain line of at most 120 characters; nothing if an address stands in them."""
     words = _plain(value)
-    return "" if _ADDRESS.search(_LATIN_DOT.sub(".", words)) else words[:LONGEST_TITLE].strip()
+    return "" if addresses.leads_somewhere(words) else words[:LONGEST_TITLE].strip()
 
 
 def first_name(value: object) -> str:
@@ -109,22 +95,24 @@ def _traits(traits: Mapping[str, Any]) -> dict[str, Any]:
                 held[key] = name
     if isinstance(whole := held.get("name"), str):
         first, _, last = whole.strip().partition(" ")
-        if not (first_name(first) and (not last or last_name(last))):
+        if not (first_name(first) and (not last or last_name(last))) or addresses.leads_somewhere(_plain(whole)):
             del held["name"]
     return held
 
 
 def _name(value: object) -> str:
-    words = _plain(value)
+    words = _plain(value, "NFKC")
     if not words or len(words) > LONGEST_NAME:
+        return ""
+    if addresses.leads_somewhere(f"x {words}"):  # the rest of one may stand in the other name: "evil", "dot com"
         return ""
     fits = all(one in " -'’‐‑" or unicodedata.category(one)[0] in "LM" for one in words)
     return words if fits and unicodedata.category(words[0])[0] == "L" else ""
 
 
-def _plain(value: object) -> str:
-    """One line without signs that are not seen; the width of letters as it is everywhere."""
+def _plain(value: object, form: Literal["NFC", "NFKC"] = "NFC") -> str:
+    """One line without signs that are not seen."""
     if not isinstance(value, str):
         return ""
-    shown = (" " if one.isspace() else one for one in unicodedata.normalize("NFKC", value[:2000]))
+    shown = (" " if one.isspace() else one for one in unicodedata.normalize(form, value[:2000]).translate(_BLANK))
     return " ".join("".join(one for one in shown if unicodedata.category(one) not in _UNSEEN).split())
