@@ -222,7 +222,9 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
         on_event,
         Tasks(house.desk),
     ]
-    hints: list[Handler] = [record.hinted, catalogue.hinted, subscribed, on_event.hinted]
+    keep_orders = house.config.events.page_orders == "new"
+    hinted = partial(record.hinted, currency=own.currency, keep_orders=keep_orders)
+    hints: list[Handler] = [hinted, catalogue.hinted, subscribed, on_event.hinted]
     senders = _senders(house)
     for sender in senders.values():
         stack.push_async_callback(sender.close)

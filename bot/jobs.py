@@ -14,7 +14,7 @@ from bot.base import clock, logs
 from bot.contacts import retention
 from bot.house import House
 from bot.inbound.telegram import inbox
-from bot.shops import prices
+from bot.shops import prices, unconfirmed
 from bot.support.escalation import burn_alarm, queue_alarm
 from bot.support.feedback import complaints
 from bot.support.self_service import codes
@@ -106,3 +106,4 @@ class Jobs:
             await codes.forget(session, clock.now())
             await opt_in.forget(session, clock.now())
             await prices.forget(session, clock.now())
+            await unconfirmed.forget(session, clock.now())

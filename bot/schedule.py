@@ -49,7 +49,11 @@ TABLE = (
     Line("staff groups", "*/10 * * * *", "whether the bot may still work in each; who leads is told what changed"),
     Line("experiments", "37 * * * *", "planned looks at experiments are taken when their number of people came"),
     Line("retention", "43 2 * * *", "words older than the shop keeps go, if it says so"),
-    Line("old updates", "23 3 * * *", "Telegram updates of a week ago go, codes of yesterday, prices seen a month ago"),
+    Line(
+        "old updates",
+        "23 3 * * *",
+        "Telegram updates of a week ago go, codes of yesterday, prices and unconfirmed orders of a month ago",
+    ),
 )
 """What repeats. `jobs.py` says what does it."""
 

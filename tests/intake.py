@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def payload(name: str, **changes: Any) -> dict[str, Any]:
 class Intake:
     """`heard` are the events that a flow would hear of, after the shop's record took them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, keep_orders: bool = False) -> None:
         self.database = database
         self.heard: list[Happened] = []
         self.refusing: set[str] = set()
@@ -38,7 +39,7 @@ class Intake:
             database,
             [record.apply, self._hear],
             1,
-            hints=[record.hinted],
+            hints=[partial(record.hinted, keep_orders=keep_orders)],
             secret=SECRET,
             settle=stores.settle,
             now=lambda: NOON,

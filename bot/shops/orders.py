@@ -15,7 +15,7 @@ from bot import contacts, events
 from bot.base import stores
 from bot.events import Happened, NewEvent, names
 from bot.events.people import SHOPS
-from bot.shops import carts, catalogue, lines, refunds, worth
+from bot.shops import carts, catalogue, lines, refunds, unconfirmed, worth
 from bot.tables.shop import Order
 
 _STATES = ("Order Completed", "Order Updated")
@@ -38,7 +38,9 @@ async def apply(
     at = lines.moment(said.get("updated_at")) or happened.ts
     if happened.store == stores.UNCLEAR:
         return None
-    order = await _row(session, order_id, lines.text(said.get("order_number")), happened, at)
+    number = lines.text(said.get("order_number"))
+    await unconfirmed.replace(session, happened.store, (order_id, number))
+    order = await _row(session, order_id, number, happened, at)
     if happened.contact_id is not None and (order.contact_id is None or happened.source in SHOPS):
         order.contact_id = happened.contact_id
     before, order.currency = order.currency, lines.currency(said, order.currency or currency)

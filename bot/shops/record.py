@@ -6,17 +6,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import logs
 from bot.events import Happened
-from bot.shops import carts, catalogue, lines, orders, prices
+from bot.shops import carts, catalogue, lines, orders, prices, unconfirmed
 from bot.shops.worth import Rates
 
 log = logs.get(__name__)
 _NO_RATES: Rates = {}
 
 
-async def hinted(session: AsyncSession, happened: Happened, _now: datetime) -> None:
-    """What somebody told who may not: an order of a page ends the carts of its own browser."""
+async def hinted(
+    session: AsyncSession, happened: Happened, now: datetime, *, currency: str = "EUR", keep_orders: bool = False
+) -> None:
+    """What somebody told who may not: an order of a page ends the carts of its own browser.
+
+    With `keep_orders` it is kept as unconfirmed, too, until the shop tells of it.
+    """
     if happened.name == "Order Completed" and happened.contact_id is not None:
         await carts.said_ordered(session, happened)
+        if keep_orders:
+            await unconfirmed.keep(session, happened, currency, now)
 
 
 async def apply(

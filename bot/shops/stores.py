@@ -13,7 +13,7 @@ from bot.events import Happened, names
 from bot.shops import lines
 from bot.tables.catalogue import CatalogueWatch, PriceChange, SeenPrice, StockAlert
 from bot.tables.people import Identity
-from bot.tables.shop import Cart, Order, Product, Store
+from bot.tables.shop import Cart, Order, Product, Store, UnconfirmedOrder
 
 log = logs.get(__name__)
 
@@ -22,6 +22,7 @@ _stores, _orders, _products, _carts = table(Store), table(Order), table(Product)
 _LOOKED_AT = 50  # lines of one event
 KEYS: Sequence[tuple[sa.Table, tuple[str, ...]]] = (
     (_orders, ("order_id",)),
+    (table(UnconfirmedOrder), ("order_id",)),
     (_products, ("product_id", "variant_id")),
     (_carts, ("kind", "cart_id")),
     (table(PriceChange), ()),

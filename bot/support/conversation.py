@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot import contacts
+from bot.shops import unconfirmed
 from bot.support import answers, by_mail, lines, typed
 from bot.support.answers import catalogue, guards, ranking
 from bot.support.desk import Desk
@@ -21,6 +22,8 @@ from bot.tables.people import Contact
 from bot.tables.support import Ticket, TicketMessage
 
 _STILL_ASKING = timedelta(minutes=30)
+_HEARD, _NOT_YET = 5, timedelta(days=1)
+"""How many orders of pages are looked at; after a day without the shop's word a person must look."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,9 @@ async def _order(
     chat = await chats.of_line(session, contact, line)
     mine = await disclosing.orders(session, chat)
     reply = order_status.reply(desk, contact, mine, line.text, language, now)
+    if reply.kind in ("ask", "unproven"):
+        heard = await unconfirmed.of_contact(session, _id(contact), _HEARD, since=now - _NOT_YET)
+        reply = order_status.heard_of(desk, contact, heard, line.text, language) or reply
     if await proof.offered(session, desk, contact, chat, reply, language, f"said:{line.id}", now):
         return
     if reply.kind == "unproven":

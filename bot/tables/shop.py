@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from bot.base.personal import By, NotPersonal, Personal, blank
+from bot.base.personal import By, Delete, NotPersonal, Personal, blank
 from bot.tables.columns import json_value, moment, of_store, reference, row_id, source_rank
 
 _UNVALUED = sa.text("net IS NULL")
@@ -85,6 +85,29 @@ class Cart(SQLModel, table=True):
     ordered_at: datetime | None = moment(null=True)
     stated_at: datetime | None = moment(null=True)
     changed_at: datetime = moment()
+
+
+class UnconfirmedOrder(SQLModel, table=True):
+    """An order that only a page told of, see `bot.shops.unconfirmed`; the columns are those of Order."""
+
+    __personal__ = Personal("orders unconfirmed", (By("contact_id"),), Delete())
+
+    __table_args__ = (
+        sa.UniqueConstraint("order_id", "store"),
+        sa.Index("ix_unconfirmedorder_number", "number"),
+        sa.Index("ix_unconfirmedorder_told", "told_at"),
+    )
+
+    id: int | None = row_id()
+    store: str = of_store()
+    order_id: str
+    number: str = ""
+    contact_id: int = reference("contact.id")
+    currency: str = ""
+    total: int = Field(default=0, sa_type=sa.BigInteger)
+    items: list[dict[str, Any]] = json_value(list)
+    ordered_at: datetime = moment()
+    told_at: datetime = moment()
 
 
 class Order(SQLModel, table=True):

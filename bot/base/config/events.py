@@ -43,6 +43,7 @@ class EventKey(Section):
 class Events(Section):
     write_keys: tuple[SecretStr, ...] = ()
     keys: tuple[EventKey, ...] = ()
+    page_orders: Literal["hint", "new"] = "hint"
     identity_secret: Annotated[SecretStr | None, AfterValidator(_long)] = None
 
     @property

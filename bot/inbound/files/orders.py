@@ -13,6 +13,7 @@ from bot.base.database import insert, table
 from bot.base.ground import Ground
 from bot.inbound.files import columns, customers, people, values
 from bot.inbound.files.batches import Cells, Refused
+from bot.shops import unconfirmed
 from bot.tables.shop import Order
 
 KNOWN = columns.ORDERS
@@ -56,6 +57,9 @@ async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], no
         kept["email"] = sa.case((new.excluded.email == "", _rows.c.email), else_=new.excluded.email)
         older = _rows.c.changed_at <= new.excluded.changed_at
         await session.execute(new.on_conflict_do_update(index_elements=_KEY, set_=kept, where=older), rows)
+        for store in {row["store"] for row in rows}:
+            told = [row[name] for row in rows if row["store"] == store for name in ("order_id", "number")]
+            await unconfirmed.replace(session, store, told)
     return refused
 
 

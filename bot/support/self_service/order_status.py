@@ -13,7 +13,7 @@ from bot.base import clock
 from bot.support.answers import mentions, ranking
 from bot.support.desk import Desk
 from bot.tables.people import Contact
-from bot.tables.shop import Order
+from bot.tables.shop import Order, UnconfirmedOrder
 
 _MOST = 3
 _ABOUT_AN_ORDER = re.compile(
@@ -24,9 +24,9 @@ _ABOUT_AN_ORDER = re.compile(
 @dataclass(frozen=True)
 class Reply:
     """`kind` told: the words say how `orders` stand; confirm: a number nearly fits the only one of `orders`; ask: no
-    order is known; unproven: the number is not one of theirs, a person must look."""
+    order is known; unproven: the number is not one of theirs, a person must look; heard: only a page told of it."""
 
-    kind: Literal["told", "confirm", "ask", "unproven"]
+    kind: Literal["told", "confirm", "ask", "unproven", "heard"]
     text: str = ""
     orders: Sequence[Order] = ()
 
@@ -49,6 +49,16 @@ def state(order: Order) -> str:
     if order.status in ("cancelled", "refunded"):
         return order.status
     return order.parcel if order.parcel in ("shipped", "delivered") else order.status
+
+
+def heard_of(desk: Desk, contact: Contact, heard: Sequence[UnconfirmedOrder], text: str, language: str) -> Reply | None:
+    """What only a page told of, in this person's own browser: the one that `text` names, else the newest."""
+    asked = set(mentions.numbers(text))
+    meant = [one for one in heard if not asked or asked & {mentions.plain_number(one.number)}]
+    if not meant:
+        return None
+    day = _date(meant[0].ordered_at, language, clock.zone(contact.timezone) or desk.timezone)
+    return Reply("heard", desk.say(language, "order.unconfirmed", number=meant[0].number, date=day))
 
 
 def is_only_a_number(text: str) -> bool:

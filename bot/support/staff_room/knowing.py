@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from bot.base import money
 from bot.base.database import table
-from bot.shops import facts
+from bot.shops import facts, unconfirmed
 from bot.support import typed
 from bot.support.desk import Desk
 from bot.support.self_service import order_status
@@ -39,9 +39,14 @@ async def _orders(session: AsyncSession, said: typed.Typed) -> str:
     if said.ticket is None:
         return desk.staff("staff.orders.how")
     orders = await facts.orders_of(session, said.ticket.contact_id, _ORDERS)
-    if not orders:
+    heard = await unconfirmed.of_contact(session, said.ticket.contact_id, _ORDERS)
+    if not orders and not heard:
         return desk.staff("staff.orders.none")
-    return "\n\n".join([*(_told(desk, order, said.now) for order in orders), *await _spent(session, said.ticket, desk)])
+    told = [
+        *(staff_card.unconfirmed_order(desk, order) for order in heard),
+        *(_told(desk, order, said.now) for order in orders),
+    ]
+    return "\n\n".join([*told, *await _spent(session, said.ticket, desk)])
 
 
 async def _whose(session: AsyncSession, said: typed.Typed, order: Order, *, several: bool) -> str:

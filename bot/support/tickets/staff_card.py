@@ -5,13 +5,14 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+import babel.dates
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot.base import money
 from bot.base.database import table
-from bot.shops import facts
+from bot.shops import facts, unconfirmed
 from bot.support.by_mail import CHANNEL
 from bot.support.desk import Desk
 from bot.support.routing import departments
@@ -19,7 +20,7 @@ from bot.support.self_service import order_status
 from bot.support.tickets import keyboard, mailed, pointing, task_card
 from bot.tables.chat import StaffMember
 from bot.tables.people import Contact
-from bot.tables.shop import Order
+from bot.tables.shop import Order, UnconfirmedOrder
 from bot.tables.support import SlaTimer, Ticket, TicketLink, TicketMessage
 
 SIGNS = {
@@ -98,7 +99,11 @@ async def _lines(session: AsyncSession, desk: Desk, ticket: Ticket, contact: Con
         lines.append(escape(await task_card.about(session, desk, ticket), quote=False))
     if ticket.tags:
         lines.append(_say(desk, "staff.card.tags", tags=", ".join(ticket.tags)[:200]))
-    lines += [_order(desk, order) for order in await facts.orders_of(session, ticket.contact_id, 3)]
+    orders = await facts.orders_of(session, ticket.contact_id, 3)
+    lines += [_order(desk, order) for order in orders]
+    for heard in await unconfirmed.of_contact(session, ticket.contact_id, 1):
+        if all(order.ordered_at < heard.ordered_at for order in orders):
+            lines.append(escape(unconfirmed_order(desk, heard), quote=False))
     lines += await _others(session, desk, ticket)
     lines += await _waiting(session, desk, ticket)
     return lines
@@ -127,6 +132,11 @@ async def _customer(session: AsyncSession, desk: Desk, ticket: Ticket, contact: 
     if contact.blocked_at:
         parts.append(_say(desk, "staff.card.blocked"))
     return " · ".join(parts)
+
+
+def unconfirmed_order(desk: Desk, order: UnconfirmedOrder) -> str:
+    day = babel.dates.format_date(order.ordered_at.astimezone(desk.timezone), "medium", locale=desk.staff_language)
+    return desk.staff("staff.orders.unconfirmed", number=order.number, date=day)
 
 
 def _order(desk: Desk, order: Order) -> str:
