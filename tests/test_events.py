@@ -305,6 +305,21 @@ def test_older_and_foreign_names_are_kept_under_ours() -> None:
     assert [names.canonical(name) for name in told] == kept
 
 
+def test_a_name_of_the_shops_own_is_one_name_however_its_blanks_and_letters_are_written() -> None:
+    own = [
+        "Quiz Finished",
+        "Quiz\u00a0Finished",
+        " Quiz \t Finished\u200b",
+        "Ｑｕｉｚ　Ｆｉｎｉｓｈｅｄ",
+        "Quiz\u2800Finished",
+        "Qu\u00adiz Finished",
+    ]
+    assert {names.canonical(name) for name in own} == {"Quiz Finished"}
+    assert names.canonical("Größe gewählt") == names.canonical("Gro\u0308ße gewählt") == "Größe gewählt"
+    assert names.canonical("问卷　完成") == "问卷 完成" and names.canonical("quiz finished") == "quiz finished"
+    assert names.canonical("\u200b\u3164") == "" and len(names.canonical("a " * 400)) <= 200
+
+
 @pytest.mark.parametrize("given", ["1001", 1001, 1001.0, "#1001", " 1001 "])
 def test_t57_an_id_is_one_text_however_it_is_written(given: object) -> None:
     assert names.properties("Order Completed", {"order_id": given})["order_id"] == "1001"

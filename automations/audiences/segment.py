@@ -5,9 +5,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from bot.base import clock
+from bot.events import names
 
 Channel = Literal["email", "telegram", "whatsapp", "sms"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -67,7 +68,7 @@ class Counted(Part):
 class Event(Counted):
     """Something they did; `where` has properties that it must have had."""
 
-    name: str
+    name: Annotated[str, AfterValidator(names.plain)]
     where: dict[Key, str | int | bool] = {}
 
 

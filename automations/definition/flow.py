@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from automations.definition.goods import Drop, Refill, Restock
-from automations.definition.parts import Channel, Duration, Name, Part, Questions, Throttle
+from automations.definition.parts import Channel, Duration, EventName, Name, Part, Questions, Throttle
 from automations.definition.step import AnyWait, Step
 
 PRIORITIES = {
@@ -37,7 +37,7 @@ class Trigger(Part):
     from then on they may enter.
     """
 
-    events: tuple[str, ...] = ()
+    events: tuple[EventName, ...] = ()
     sweep: Literal["birthday", "first_order", "sign_up", "win_back"] | None = None
     segment: str | None = None
     when: Questions = ()
@@ -68,9 +68,9 @@ class Enrol(Part):
 class Exit(Part):
     """What ends it. `events` end it at once; `when` are asked before each mail, and at once on the events of `look`."""
 
-    events: tuple[str, ...] = ()
+    events: tuple[EventName, ...] = ()
     match_on: str | None = None
-    look: tuple[str, ...] = ()
+    look: tuple[EventName, ...] = ()
     when: Questions = ()
 
 

@@ -8,8 +8,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bot.base import clock
 from bot.base.config.types import Duration
+from bot.events import names
 
-__all__ = ["Channel", "Duration", "Name", "Part", "Questions", "Rate", "Throttle", "TimeOfDay"]
+__all__ = ["Channel", "Duration", "EventName", "Name", "Part", "Questions", "Rate", "Throttle", "TimeOfDay"]
 
 
 def _time_of_day(value: object) -> time:
@@ -29,6 +30,7 @@ def _question(text: str) -> str:
 
 
 TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+EventName = Annotated[str, AfterValidator(names.plain)]
 Questions = tuple[Annotated[str, AfterValidator(_question)], ...]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from automations.definition.parts import Channel, Duration, Name, Part, Questions, TimeOfDay
+from automations.definition.parts import Channel, Duration, EventName, Name, Part, Questions, TimeOfDay
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -60,7 +60,7 @@ class WaitFor(Part):
     With `match_on` it must be about the same thing (`order_id`, `product_id`, …); one that does not say which counts.
     """
 
-    events: Annotated[tuple[str, ...], Field(min_length=1)]
+    events: Annotated[tuple[EventName, ...], Field(min_length=1)]
     timeout: Duration
     match_on: str | None = None
 

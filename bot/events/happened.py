@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import work
 from bot.base.database import insert, table
 from bot.base.ranks import Rank
-from bot.events import fitting
+from bot.events import fitting, names
 from bot.tables.events import Event
 
 OURS = "aftercart"
@@ -84,7 +84,7 @@ def values(event: NewEvent) -> dict[str, Any]:
         "store": event.store,
         "message_id": fitting.message_id(event.message_id),
         "kind": event.kind,
-        "name": event.name,
+        "name": names.canonical(event.name) if event.kind == "track" else names.plain(event.name),
         "ts": ts,
         "received_at": event.received_at,
         "contact_id": event.contact_id,

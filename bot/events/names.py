@@ -1,5 +1,7 @@
 """One name for one event: Segment's v1 names and Klaviyo's are aliases; ids become text."""
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,6 +40,13 @@ ALIASES = {
     "Subscribed to Back in Stock": "Back In Stock Requested",
 }
 
+LONGEST = 200
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Signs without a look of their own."""
+
 _KNOWN = {name.casefold(): name for name in EVENTS} | {name.casefold(): to for name, to in ALIASES.items()}
 
 # Klaviyo's words and camelCase beside Segment's. What was sent stays; the name that we read is added.
@@ -63,8 +72,21 @@ _ABOUT_ORDER = ("Order ", "Checkout ")
 
 
 def canonical(name: str) -> str:
-    """The name under which the event is kept; a name of the shop's own stays as it is."""
-    return _KNOWN.get(name.casefold(), name)
+    """The name under which the event is kept; a name of the shop's own is kept as it is read (`plain`)."""
+    return _KNOWN.get(folded(name)) or plain(name)
+
+
+def plain(name: str) -> str:
+    """The name as it is read: what looks alike by the width of letters, by blanks or by signs unseen is one name."""
+    if not (name.isascii() and name.isprintable()):
+        name = unicodedata.normalize("NFKC", _UNSEEN.sub("", unicodedata.normalize("NFKC", name)))
+        name = name.replace("\u2800", " ")
+    return " ".join(name.split())[:LONGEST].strip()
+
+
+def folded(name: str) -> str:
+    """The name for comparing, in whatever case it is written."""
+    return unicodedata.normalize("NFKC", plain(name).casefold())
 
 
 def properties(name: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -116,12 +116,12 @@ def of_event(kind: str, name: str, rank: Rank, *, ours: bool = False) -> Word:
     """What may follow from it. `ours`: we derived it ourselves, from what was allowed."""
     if ours:
         return "allowed" if rank != "page" or name not in EVENTS else EVENTS[name]["page"]
-    known = EVENTS.get(names.canonical(name.strip()))
+    known = EVENTS.get(names.canonical(name))
     if kind != "track":  # a page may be called like an event: whoever asks by name must not meet it
         return CALLS[kind][rank] if kind in CALLS and known is None else "refused"
     if known is not None:
         return known[rank]
-    return "refused" if rank != "shop" and name.strip().casefold().startswith(_OUR_WORDS) else "allowed"
+    return "refused" if rank != "shop" and names.folded(name).startswith(_OUR_WORDS) else "allowed"
 
 
 def may(rank: Rank, field: str) -> bool:

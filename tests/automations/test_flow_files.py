@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from automations.audiences.segment import Event
 from automations.definition import drawing, flow_files
 from automations.definition.flow_checks import Surroundings
 from bot import checks
@@ -260,3 +261,10 @@ def test_check_says_that_nobody_would_see_a_task(tmp_path: Path) -> None:
     (tmp_path / "hello.toml").write_text(text)
     found = checks.files(Config.model_validate({"automations": {"flows_folder": tmp_path}}))
     assert [str(one) for one in found if one.warning and "its step idle opens a ticket" in str(one)]
+
+
+def test_events_are_read_as_they_are_kept(tmp_path: Path) -> None:
+    odd = GOOD.replace("Product Added", "Quiz\u00a0Finished").replace("Order Completed", "Order\u3000Completed\u200b")
+    flow = load(tmp_path, odd).by_name["hello"]
+    assert (flow.trigger.events, flow.exit.events) == (("Quiz Finished",), ("Order Completed",))
+    assert Event(name="Quiz\u00a0 Finished").name == "Quiz Finished"

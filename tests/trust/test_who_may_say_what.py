@@ -46,6 +46,20 @@ FIELDS = {
     "context.timezone": (A, A, H), "properties.cart_id": (A, A, H), "properties.checkout_id": (A, A, H),
     "properties.products": (A, R, R), "properties.order_id": (A, R, R),
 }  # fmt: skip
+WRITTEN = {
+    "nbsp": lambda name: name.replace(" ", "\u00a0"), "ideographic blank": lambda name: name.replace(" ", "\u3000"),
+    "narrow blanks": lambda name: name.replace(" ", "\u202f\u2009"), "tab": lambda name: name.replace(" ", "\t"),
+    "two blanks": lambda name: f"  {name.replace(' ', '  ')} ",
+    "blank of braille": lambda name: name.replace(" ", "\u2800"),
+    "full width": lambda name: "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in name),
+    "mathematical": lambda name: "".join(chr(ord(one) + 0x1D3BF) if "A" <= one <= "Z" else one for one in name),
+    "zero width": "\u200b".join, "word joiner": lambda name: f"\ufeff{name}\u2060",
+    "soft hyphen": lambda name: name[:3] + "\u00ad" + name[3:], "control": lambda name: name[:2] + "\x08" + name[2:],
+    "variation": lambda name: name.replace("e", "e\ufe0f"), "joiner of graphemes": lambda name: name + "\u034f",
+    "filler": lambda name: f"{name}\u3164", "long s": lambda name: name.replace("s", "\u017f"),
+    "tags": lambda name: name + "\U000e0041", "far behind": lambda name: "\u200b" * 300 + name,
+}  # fmt: skip
+"""Ways to write a name that nobody sees, or that only look another way."""
 BECOMES = {A: {"done", "known"}, H: {"hint"}, R: {"refused"}}
 OF_ADAS = {"order_id": "1001", "checkout_id": "k-ada", "cart_id": "c-ada", "product_id": "mug", "refund_id": "r9",
            "total": 1, "revenue": 1, "status": "cancelled", "tracking_number": "EVIL", "price": 1, "stock": 0,
@@ -81,6 +95,28 @@ def test_the_program_declares_what_this_table_says(rank: Any) -> None:
     assert {name: words[rank] for name, words in permissions.FIELDS.items()} == {
         name: words[at] for name, words in FIELDS.items()
     }
+
+
+@pytest.mark.parametrize("way", WRITTEN)
+def test_however_a_name_is_written_the_same_is_allowed(way: str) -> None:
+    for name, words in EVENTS.items():
+        written = WRITTEN[way](name)
+        assert names.canonical(written) == names.canonical(name)
+        assert tuple(permissions.of_event("track", written, rank) for rank in RANKS) == words, name  # type: ignore[arg-type]
+        if name in names.EVENTS:
+            assert permissions.of_event("page", written, "page") == R
+
+
+async def test_a_name_that_is_written_otherwise_is_the_one_that_it_looks_like_everywhere(world: TrustWorld) -> None:
+    before = await world.truth()
+    calls = [track(write("Order Cancelled"), userId="u-ada", **OF_ADAS) for write in WRITTEN.values()]
+    calls += [track(write("Order Stolen"), userId="u-ada", **OF_ADAS) for write in WRITTEN.values()]
+    assert set(await world.page(*calls)) == {"refused"}
+    assert await world.truth() == before
+    assert await world.server(track("Order\u00a0Cancelled\u200b", userId="u-ada", order_id="1001")) == ["done"]
+    assert (await world.rows(Order))[0].status == "cancelled"
+    kept = {event.name for event in await world.rows(Event) if event.name.startswith("Order ")}
+    assert {"Order Cancelled", "Order Stolen"} <= kept <= set(EVENTS)
 
 
 def _every_call(**who: Any) -> list[dict[str, Any]]:

@@ -194,12 +194,13 @@ def event(call: Call, item: Item, source: str, rank: Rank, received_at: datetime
 def _name(kind: str, given: Mapping[str, Any]) -> str:
     if kind == "track":
         said = given.get("event")
-        if not isinstance(said, str) or not said.strip():
+        name = names.canonical(said) if isinstance(said, str) else ""
+        if not name:
             raise Refused("the track call has no `event`")
-        return names.canonical(said.strip()[:200])
+        return name
     if kind in ("page", "screen"):
         said = given.get("name")
-        return said.strip()[:200] if isinstance(said, str) else ""
+        return names.plain(said) if isinstance(said, str) else ""
     return ""
 
 
