@@ -278,7 +278,7 @@ class _Parting:
     async def _rest(self) -> None:
         """What is kept of a product is of the store that alone has it."""
         for rows, _ in KEYS:
-            if rows in (_orders, _products, _carts):
+            if rows is _products or "product_id" not in rows.c:
                 continue
             having = sa.select(sa.func.min(_products.c.store)).where(_products.c.product_id == rows.c.product_id)
             one = having.having(sa.func.count(sa.distinct(_products.c.store)) == 1).scalar_subquery()
