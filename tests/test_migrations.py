@@ -17,8 +17,11 @@ from bot.base import work_postgres
 from bot.base.database import Database, table
 from bot.base.errors import FindingsError
 from bot.migrations import comparing
+from bot.tables.automations import Enrolment, FlowVersion
 from bot.tables.chat import FormerTopic, Topic
 from bot.tables.events import Event
+from bot.tables.feedback import SurveyAnswer
+from bot.tables.outbox import Message
 from bot.tables.people import ClaimedIdentity, Contact, Identity, Proof
 from bot.tables.shop import Order
 
@@ -137,6 +140,36 @@ async def test_an_order_gets_the_address_that_the_newest_event_of_the_shop_names
     async with empty.reading() as session:
         rows = (await session.execute(sa.select(table(Order).c.order_id, table(Order).c.email))).all()
     assert {tuple(row) for row in rows} == {("o1", "ada@new.example"), ("o2", "")}
+
+
+async def test_an_answer_to_a_survey_is_of_the_store_that_its_flow_asked_about(empty: Database) -> None:
+    await migrations.upgrade(empty)
+    async with empty.transaction() as session:
+        who = (await make.contact(session)).id
+        version = FlowVersion(flow="review", number=1, digest="d", definition={}, published_at=NOON)
+        session.add(version)
+        await session.flush()
+        for order_id, store in (("1", "shopify:lamps"), ("2", None)):
+            context = {"store": store} if store else {}
+            run = Enrolment(
+                flow="review", version_id=version.id, contact_id=who, dedupe_key=order_id, status="finished",
+                step_id="mail", step_entered_at=NOON, context=context, anchor_ts=NOON, entered_at=NOON,
+            )  # fmt: skip
+            session.add(run)
+            await session.flush()
+            mail = Message(key=order_id, channel="email", purpose="marketing", receiver="x", contact_id=who,
+                           status="sent", enrolment_id=run.id, planned_at=NOON, created_at=NOON)  # fmt: skip
+            session.add(mail)
+            await session.flush()
+            session.add(SurveyAnswer(survey="review", kind="nps", contact_id=who, order_id=order_id, score=9,
+                                     message_id=mail.id, comment="", answered_at=NOON, changed_at=NOON))  # fmt: skip
+    async with empty.engine.begin() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(migrations.settings(sync), "0016"))
+    await migrations.upgrade(empty)
+    async with empty.reading() as session:
+        columns = table(SurveyAnswer).c.order_id, table(SurveyAnswer).c.store
+        rows = (await session.execute(sa.select(*columns))).all()
+    assert sorted(tuple(row) for row in rows) == [("1", "shopify:lamps"), ("2", "")]
 
 
 async def test_a_chat_has_proved_the_only_address_that_its_person_showed(empty: Database) -> None:

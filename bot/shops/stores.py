@@ -12,6 +12,7 @@ from bot.base.database import insert, table
 from bot.events import Happened, names
 from bot.shops import lines
 from bot.tables.catalogue import CatalogueWatch, PriceChange, SeenPrice, StockAlert
+from bot.tables.feedback import SurveyAnswer
 from bot.tables.people import Identity
 from bot.tables.shop import Cart, Order, Product, Store, UnconfirmedOrder
 
@@ -29,6 +30,7 @@ KEYS: Sequence[tuple[sa.Table, tuple[str, ...]]] = (
     (table(SeenPrice), ("contact_id", "product_id", "variant_id")),
     (table(StockAlert), ()),
     (table(CatalogueWatch), ("kind", "product_id", "variant_id")),
+    (table(SurveyAnswer), ("survey", "contact_id", "order_id")),
 )
 """Every table whose rows are of a store, and what names a row within it."""
 

@@ -7,13 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot import contacts, events
-from bot.base import ids
+from bot.base import ids, stores
 from bot.base.surveys import LOW, SCORES
 from bot.events import NewEvent
 from bot.support import by_mail, conversation
 from bot.support.answers import guards
 from bot.support.conversation import Said
 from bot.support.desk import Desk
+from bot.tables.automations import Enrolment
 from bot.tables.feedback import SurveyAnswer
 from bot.tables.outbox import Message
 from bot.tables.people import Contact
@@ -31,6 +32,7 @@ class Asked:
     survey: str
     kind: str
     order_id: str
+    store: str
     number: str
     answer: SurveyAnswer | None
 
@@ -56,11 +58,20 @@ async def by_token(session: AsyncSession, desk: Desk, token: str, *, hold: bool 
         held = select(Contact.id).where(col(Contact.id) == contact.id).with_for_update(key_share=True)
         await session.execute(held)
     survey, order_id = message.flow or "", str(about.get("order_id") or "")
+    store = await _store(session, message)
     given = select(SurveyAnswer).where(
         SurveyAnswer.survey == survey, SurveyAnswer.contact_id == contact.id, SurveyAnswer.order_id == order_id
     )
-    answer = (await session.scalars(given.execution_options(populate_existing=True))).first()
-    return Asked(message_id, contact, survey, about["kind"], order_id, str(about.get("number") or ""), answer)
+    found = (await session.scalars(given.execution_options(populate_existing=True))).all()
+    mine = [one for one in found if stores.fit(one.store, store)]
+    answer = next(iter(sorted(mine, key=lambda one: one.store != store)), None)
+    return Asked(message_id, contact, survey, about["kind"], order_id, store, str(about.get("number") or ""), answer)
+
+
+async def _store(session: AsyncSession, message: Message) -> str:
+    """Of which store the order is, as the flow knew it that asked."""
+    enrolment = await session.get(Enrolment, message.enrolment_id) if message.enrolment_id is not None else None
+    return str(enrolment.context.get("store") or "") if enrolment else ""
 
 
 async def answered(
@@ -76,7 +87,8 @@ async def answered(
     if answer is None:
         answer = SurveyAnswer(
             survey=asked.survey, kind=asked.kind, contact_id=contact_id, order_id=asked.order_id,
-            message_id=asked.message_id, score=score, comment=comment, answered_at=now, changed_at=now,
+            store=asked.store, message_id=asked.message_id, score=score, comment=comment, answered_at=now,
+            changed_at=now,
         )  # fmt: skip
         session.add(answer)
     else:
@@ -85,8 +97,9 @@ async def answered(
     properties = {"survey": asked.survey, "kind": asked.kind, "score": score, "order_id": asked.order_id}
     key = f"survey:{answer.id}:{now.isoformat()}"
     told = NewEvent(
-        "aftercart", key, "track", "Survey Answered", now, now, {"properties": properties}, contact_id, rank="person"
-    )
+        "aftercart", key, "track", "Survey Answered", now, now, {"properties": properties}, contact_id, rank="person",
+        store=asked.store,
+    )  # fmt: skip
     await events.record(session, told)
     if score <= LOW[asked.kind] or guards.in_danger(comment):
         await _case(session, desk, asked, answer, key, now)

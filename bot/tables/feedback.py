@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.personal import By, Keeps, One, Personal, blank
-from bot.tables.columns import json_value, long_text, moment, reference, row_id
+from bot.tables.columns import json_value, long_text, moment, of_store, reference, row_id
 
 
 class Rating(SQLModel, table=True):
@@ -67,13 +67,13 @@ class SurveyAnswer(SQLModel, table=True):
     """
 
     __personal__ = Personal(
-        "surveys", (By("contact_id"),), blank(comment=""), ours="survey kind order_id",
-        merge=One(("survey", "order_id"), last="changed_at"),
+        "surveys", (By("contact_id"),), blank(comment=""), ours="survey kind order_id store",
+        merge=One(("survey", "order_id", "store"), last="changed_at"),
         keeps=(Keeps("conversations", blank(comment=""), "changed_at"),),
     )  # fmt: skip
 
     __table_args__ = (
-        sa.UniqueConstraint("survey", "contact_id", "order_id"),
+        sa.UniqueConstraint("survey", "contact_id", "order_id", "store"),
         sa.Index("ix_surveyanswer_answered", "answered_at"),
     )
 
@@ -82,6 +82,7 @@ class SurveyAnswer(SQLModel, table=True):
     kind: str
     contact_id: int = reference("contact.id")
     order_id: str = ""
+    store: str = of_store()
     message_id: int | None = reference("message.id", null=True, index=False)
     score: int
     comment: str = long_text()

@@ -1,5 +1,6 @@
 """What flows do about goods and orders of several stores that use the same ids."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -7,9 +8,16 @@ import shop_world
 import sqlalchemy as sa
 from shop_world import DAY, HOUR, MINUTE, ShopWorld
 
+from automations.asking.matter import Case
+from automations.asking.questions import reviews
+from bot.base import ids
 from bot.base.database import Database, table
 from bot.base.texts import Texts
+from bot.support import surveys
+from bot.support.desk import Desk
 from bot.tables.catalogue import SeenPrice, StockAlert
+from bot.tables.events import Event
+from bot.tables.feedback import SurveyAnswer
 from bot.tables.shop import Store
 
 LAMPS, CHAIRS = "shopify:lamps.myshopify.com", "shopify:chairs.myshopify.com"
@@ -75,6 +83,37 @@ async def test_orders_of_one_number_in_two_stores_are_two_reasons_to_write(shop:
     assert sorted((row["context"]["store"], "delivered_at" in row["context"]) for row in rows) == [
         (CHAIRS, False), (LAMPS, True),
     ]  # fmt: skip
+
+
+async def test_surveys_about_orders_of_one_number_are_answered_apart(shop: ShopWorld) -> None:
+    for store in (LAMPS, CHAIRS):
+        await told(shop, store)
+        order = {"order_id": "1", "total": 20, "currency": "EUR", "products": [LINE]}
+        await shop.happens("Order Completed", source="shopify", store=store, **order)
+        await shop.passes(2 * DAY)
+        await shop.happens("Order Delivered", source="shopify", store=store, order_id="1")
+        await shop.passes(40 * DAY)  # nobody is asked twice in a month
+    desk = Desk.build(shop.ground, shop.now)
+    for at, mail in enumerate(shop.mails.sent):
+        token = ids.sign("survey", mail.id, shop.ground.secret)
+        async with shop.database.transaction() as session:
+            asked = await surveys.by_token(session, desk, token)
+            assert asked is not None
+            if asked.answer is None:
+                await surveys.answered(session, desk, asked, 10 - at, "", shop.now)
+    kept = {row["store"]: row["score"] for row in await shop._rows(sa.select(table(SurveyAnswer)))}
+    assert kept.keys() == {LAMPS, CHAIRS}
+    assert len(set(kept.values())) == 2
+    heard = await shop._rows(sa.select(table(Event).c.store).where(table(Event).c.name == "Survey Answered"))
+    assert sorted(row["store"] for row in heard) == [CHAIRS, LAMPS]
+
+
+async def test_who_answered_about_an_order_of_one_store_is_asked_about_that_of_the_other(shop: ShopWorld) -> None:
+    for store, hours in ((LAMPS, 0), (CHAIRS, 1)):
+        case = Case("review_request", shop.now, {"order_id": "1", "store": store}, shop.now)
+        answer = {"survey": "review_request", "order_id": "1", "store": LAMPS, "score": 9}
+        person = SimpleNamespace(more={"answers": [answer]})
+        assert reviews.not_answered(person, case, None) is bool(hours)  # type: ignore[arg-type]
 
 
 async def test_goods_bought_in_one_store_are_still_shown_of_the_other(database: Database, texts: Texts) -> None:

@@ -78,9 +78,11 @@ async def _mailed(session: AsyncSession, people: dict[int, Person], ids: Sequenc
 async def _answered(session: AsyncSession, people: dict[int, Person], ids: Sequence[int], _now: datetime) -> None:
     for person in people.values():
         person.more["answers"] = []
-    given = sa.select(_answers.c.contact_id, _answers.c.survey, _answers.c.order_id, _answers.c.score)
-    for row in await session.execute(given.where(facts.among(_answers.c.contact_id, ids))):
-        people[row.contact_id].more["answers"].append(row)
+    columns = [_answers.c[name] for name in ("contact_id", "survey", "order_id", "store", "score")]
+    given = sa.select(*columns)
+    found = await session.execute(given.where(facts.among(_answers.c.contact_id, ids)))
+    for row in found.mappings():
+        people[row["contact_id"]].more["answers"].append(dict(row))
 
 
 def to_review(person: Person, case: Case) -> list[Row]:
@@ -133,8 +135,11 @@ def not_clicked(person: Person, case: Case, _value: Any) -> bool:
 @condition("answers", reason="answered")
 def not_answered(person: Person, case: Case, _value: Any) -> bool:
     """They did not answer the survey about this order."""
-    mine = case.flow, str(case.context.get("order_id") or "")
-    return all((given.survey, given.order_id) != mine for given in person.more["answers"])
+    order_id = str(case.context.get("order_id") or "")
+    return not any(
+        (given["survey"], given["order_id"]) == (case.flow, order_id) and facts.of_one_store(given, case.context)
+        for given in person.more["answers"]
+    )
 
 
 def _same(one: Mailed, case: Case) -> bool:
