@@ -59,6 +59,10 @@ def import_file(
     report = asyncio.run(take())
     done = "would be taken" if dry_run else "taken"
     typer.echo(f"{report.taken} of {report.lines} lines {done} ({sheet.encoding}, delimiter {sheet.delimiter!r})")
+    if sheet.sample:
+        typer.echo(f"read as {sheet.encoding}{'' if encoding else ' by what its words look like'}: {sheet.sample}")
+    for other, words in sheet.others:
+        typer.echo(f"or is it {other}? Then it says: {words}. If that is right, run it again with --encoding {other}")
     if subject is not Subject.suppressions:
         typer.echo(f"their ids are of the store {report.store}{'' if report.store != 'import' else _APART}")
     if report.refused_file is not None:

@@ -1,6 +1,5 @@
 """Reads CSV as shops write it: any usual encoding and delimiter, quotes over lines, and broken lines told apart."""
 
-import codecs
 import csv
 import io
 import re
@@ -11,11 +10,14 @@ from pathlib import Path
 
 from bot.base import paths
 from bot.base.errors import Finding, FindingsError
+from bot.inbound.files import encodings
 
 _DELIMITERS = ",;\t|"
 _MOST_LINES = 200  # of one record: a quote that is still open then was never meant as one
 _CHUNK = 1 << 20
 _START, _SLIPS = 4096, 4
+_SEP = re.compile(r'"?sep=(.)"?[,;\t|]*\s*', re.I)
+"""The first line that Excel writes and reads to name the delimiter."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
@@ -31,18 +33,27 @@ class Line:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A file that was looked at: `size` in bytes, `header` as it stands there."""
+    """A file that was looked at: `size` in bytes, `header` as it stands there.
+
+    `sample` shows words of it as they were read; `others` are encodings that it may be in as well, with theirs.
+    """
 
     path: Path
     encoding: str
     delimiter: str
     header: list[str]
     size: int
+    begins: int = 1
+    """The line of the header."""
+    sample: str = ""
+    others: tuple[tuple[str, str], ...] = ()
 
     def lines(self) -> Iterator[tuple[Line, int]]:
         """Each record after the header, with the number of bytes read so far (about, for a progress bar)."""
         with self.path.open("r", encoding=self.encoding, errors="replace", newline="") as stream:
-            records = _records(stream, self.delimiter, len(self.header))
+            for _line in range(1, self.begins):
+                stream.readline()
+            records = _records(stream, self.delimiter, len(self.header), self.begins)
             done, _ = 0, next(records, None)
             for line in records:
                 done += len(line.text.encode(self.encoding, "replace"))
@@ -54,12 +65,18 @@ def look(path: Path, encoding: str | None = None) -> Sheet:
     """Find out how the file is written. Raises FindingsError if it is no CSV with a header."""
     shown = paths.shown(path)
     try:
-        found = encoding or _encoding(path)
-        with path.open("r", encoding=found, errors="replace", newline="") as stream:
+        found = encodings.Found(encoding) if encoding else encodings.find(path)
+        with path.open("r", encoding=found.encoding, errors="replace", newline="") as stream:
             first = stream.readline()
+            named = _SEP.fullmatch(first.lstrip("\ufeff").rstrip("\r\n"))
+            begins = 2 if named else 1
+            if named:
+                first = stream.readline()
+            delimiter = named[1] if named else _delimiter(first)
             stream.seek(0)
-            delimiter = max(_DELIMITERS, key=first.count)
-            head = next(_records(stream, delimiter, 0), None)
+            for _line in range(1, begins):
+                stream.readline()
+            head = next(_records(stream, delimiter, 0, begins), None)
             stream.seek(0)
             start = stream.read(_START)
     except OSError as error:
@@ -72,7 +89,15 @@ def look(path: Path, encoding: str | None = None) -> Sheet:
         raise FindingsError(Finding(f"the first line must name the columns, but: {head.error}", shown, head.number))
     if head is None or not any(head.values):
         raise FindingsError(Finding("is empty: the first line must name the columns", shown, 1))
-    return Sheet(path, found, delimiter, [name.strip() for name in head.values], path.stat().st_size)
+    header = [name.strip().strip("\ufeff") for name in head.values]
+    size = path.stat().st_size
+    return Sheet(path, found.encoding, delimiter, header, size, begins, found.sample, found.others)
+
+
+def _delimiter(first: str) -> str:
+    """The one that parts the names best: those inside quotes part nothing."""
+    bare = re.sub(r'"[^"]*"', "", first)
+    return max(_DELIMITERS, key=bare.count)
 
 
 def _no_text(start: str) -> bool:
@@ -81,30 +106,8 @@ def _no_text(start: str) -> bool:
     return bool(_CONTROL.search(first)) or (len(found) > _SLIPS and len(found) * 20 > len(start))
 
 
-def _encoding(path: Path) -> str:
-    """UTF-8 with or without a mark, UTF-16 with one, else GB18030 (Excel in China), else Windows Western."""
-    with path.open("rb") as stream:
-        start = stream.read(4)
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    return next((name for name in ("utf-8-sig", "gb18030") if _decodes(path, name)), "cp1252")
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _records(stream: io.TextIOBase, delimiter: str, columns: int) -> Iterator[Line]:
+def _records(stream: io.TextIOBase, delimiter: str, columns: int, number: int = 1) -> Iterator[Line]:
     waiting: deque[str] = deque()
-    number = 1
     while True:
         if not waiting and not (text := stream.readline()):
             return
