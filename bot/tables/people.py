@@ -96,9 +96,9 @@ class Proof(SQLModel, table=True):
     """A code that was asked for in a chat, to show that a mail address is theirs. Only the newest of a chat counts.
 
     It is good for that `chat` (the address on the `channel`), that `address` and that `purpose` together. There is one
-    for an address that nobody knows, too: whoever guesses addresses sees no difference. `asked` is the order number
-    that it began with, or empty. Rows go after a day; one that did its work stays, for as long as the chat may see what
-    it opened.
+    for an address that nobody knows, too: whoever guesses addresses sees no difference. `code_hash` is empty where no
+    mail left: such a code opens nothing. `asked` is the order number that it began with, or empty. Rows go after a day;
+    one that did its work stays, for as long as the chat may see what it opened.
     """
 
     __personal__ = Personal("proofs", (By("contact_id"), By("address", "addresses")), Delete(), inside=True)

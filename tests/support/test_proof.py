@@ -15,7 +15,7 @@ from bot import contacts
 from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.outbound.outbox import Outcome, Send, Skip
-from bot.support.self_service import chats, codes
+from bot.support.self_service import codes
 from bot.support.stages import stages
 from bot.tables.people import Contact, Identity, Proof
 from bot.tables.shop import Order
@@ -170,17 +170,6 @@ async def test_no_more_than_three_codes_an_hour_for_a_chat(stage: Stage) -> None
     later = NOON + timedelta(minutes=62)
     await _asks_for_a_code(stage, later)
     assert len(await stage.queued("code")) == 2
-
-
-async def test_no_more_than_three_codes_an_hour_to_an_address_from_whatever_chats(stage: Stage) -> None:
-    async with stage.database.transaction() as session:
-        for chat in (701, 702, 703):
-            other = await make.telegram_contact(session, chat)
-            talk = chats.Chat(other.id or 0, "telegram", str(chat))
-            await codes.make(session, stage.desk, talk, MAIL, "", "en", NOON)
-    await _asks_for_a_code(stage)
-    assert "many codes" in (await _said(stage))["text"]
-    assert len(await stage.queued("code")) == 3
 
 
 async def test_the_merge_keeps_tickets_words_and_orders(stage: Stage) -> None:

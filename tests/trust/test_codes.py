@@ -17,7 +17,7 @@ from sqlmodel import col, select
 
 from bot import contacts
 from bot.base import clock
-from bot.base.database import Database, table
+from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.contacts import audit
 from bot.outbound.email import addresses
@@ -209,24 +209,132 @@ async def test_a_new_code_ends_the_one_before(attack: Attack) -> None:
     assert len(living) == 1
 
 
-async def test_guessing_over_chats_addresses_and_codes_has_ends(attack: Attack) -> None:
-    """Three codes an hour for a chat and for an address, five tries each, and an end for everybody together."""
-    for number in range(5):
-        other = await attack.another_chat(900 + number)
-        await other.customer_says("where is my order?", seconds(number))
-        await other.customer_says(ADA, seconds(number + 0.5))
-    assert await attack.mails() == [ADA] * 3
-    assert "many codes" in await attack.last()
+async def _asks(attack: Attack, number: int, address: str, at: Any) -> Proof | None:
+    """A chat that nobody knows asks for a code."""
     async with attack.stage.database.transaction() as session:
-        for number in range(codes.MOST_IN_ALL):
-            chat = chats.Chat(attack.stage.contact.id or 0, "telegram", str(10_000 + number))
-            made = await codes.make(session, attack.stage.desk, chat, f"a{number}@example.org", "", "en", seconds(20))
-        assert made is None
-        assert await session.scalar(sa.select(sa.func.count()).select_from(table(Proof))) == codes.MOST_IN_ALL
+        contact = await contacts.find_or_create(session, [("telegram", number)], NOON, proven=True)
+        chat = chats.Chat(contact.id or 0, "telegram", str(number))
+        return await codes.make(session, attack.stage.desk, chat, address, "", "en", at)
+
+
+async def test_one_stranger_uses_up_nothing_but_their_own_codes(attack: Attack) -> None:
+    """They hear that it is too much; the owner of the address, in a chat as new as theirs, gets the code."""
+    for number in range(4):
+        made = await _asks(attack, 900, ADA, seconds(number))
+        assert (made is None) == (number == 3)
+    assert await attack.mails() == [ADA] * 3
+    await attack.says("where is my order #1001?", 10)
+    assert "many codes" not in await attack.says(ADA, 11)
+    assert await attack.mails() == [ADA] * 4
+    assert "#1001" in await attack.says(await attack.code(), 12)
+
+
+async def test_an_address_gets_few_mails_and_the_first_code_of_a_chat_goes_before_further_ones(attack: Attack) -> None:
+    strangers = range(900, 903)
+    for number in (*strangers, *strangers):
+        assert await _asks(attack, number, ADA, seconds(number - 900)) is not None
+    assert await attack.mails() == [ADA] * codes.AGAIN.to_address
+    for number in range(910, 930):
+        assert await _asks(attack, number, ADA, seconds(60)) is not None
+    assert await attack.mails() == [ADA] * codes.FIRST.to_address
+    assert await _asks(attack, 940, ADA, NOON + timedelta(minutes=70)) is not None
+    assert await attack.mails() == [ADA] * (codes.FIRST.to_address + 1)
+
+
+async def test_an_address_of_the_chats_own_person_has_room_whatever_strangers_do(attack: Attack) -> None:
+    async with attack.stage.database.transaction() as session:
+        owner = await contacts.find_or_create(session, [("telegram", 501), ("email", ADA)], NOON, proven=True)
+        assert owner.id == (await contacts.find_or_create(session, [("telegram", 501)], NOON)).id
+    for number in range(900, 915):
+        await _asks(attack, number, ADA, seconds(1))
+    assert await attack.mails() == [ADA] * codes.FIRST.to_address
+    for number in range(4):
+        await _asks(attack, 501, ADA, seconds(10 + number))
+    assert await attack.mails() == [ADA] * (codes.FIRST.to_address + 3)
+
+
+async def test_whoever_asks_again_where_no_mail_may_leave_keeps_the_code_that_they_have(attack: Attack) -> None:
+    await attack.says("where is my order #1001?", 1)
+    sent = await attack.says(ADA, 2)
+    code = await attack.code()
+    for number in range(900, 903):
+        await _asks(attack, number, ADA, seconds(3))
+    mails = await attack.mails()
+    assert await attack.says(ADA, 10) == sent and await attack.mails() == mails
+    assert "#1001" in await attack.says(code, 11)
+
+
+async def test_a_code_kept_for_one_address_tells_nothing_of_another(attack: Attack) -> None:
+    """Whoever has a code of their own and asks for a second address loses it, be that address known or not."""
+    await attack.orders("#2001", MALLORY)
+    told = []
+    for number, address in enumerate((ADA, "nobody@example.org")):
+        chat, at = await attack.another_chat(700 + number), 100 * number
+        await chat.customer_says("where is my order?", seconds(at))
+        await chat.customer_says(MALLORY, seconds(at + 1))
+        code = await attack.code()
+        await chat.customer_says(address, seconds(at + 2))
+        await chat.customer_says(code, seconds(at + 3))
+        told.append(await attack.last())
+    assert told[0] == told[1] and "not valid" in told[0]
+
+
+async def test_codes_that_are_not_mailed_take_no_room_and_open_nothing(
+    attack: Attack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Addresses that nobody knows keep nobody from a code; a guess at a code that never left is never right."""
+    monkeypatch.setattr(codes, "FIRST", codes.Room(10, 4))
+    monkeypatch.setattr(codes, "AGAIN", codes.Room(3, 2))
+    for number in range(20):
+        assert await _asks(attack, 1000 + number, f"a{number}@example.org", seconds(1)) is not None
+    for number in range(4):
+        await attack.orders(f"#30{number}", f"c{number}@example.org")
+        await _asks(attack, 2000 + number, f"c{number}@example.org", seconds(2))
+    assert len(await attack.mails()) == 4
+    proof = await _asks(attack, 501, ADA, seconds(3))
+    assert len(await attack.mails()) == 4
+    assert proof is not None and codes.is_live(proof, seconds(4))
+    assert not any(codes.fits(attack.stage.desk, proof, f"{guess:06}") for guess in range(1000))
+    assert (await attack.shop.rows(Proof))[-1].code_hash == ""
+    await attack.says("where is my order?", 10)
+    assert "many codes" not in await attack.says(ADA, 11)
     later = await attack.another_chat(950)
     await later.customer_says("where is my order?", NOON + timedelta(minutes=62))
     await later.customer_says(ADA, NOON + timedelta(minutes=62, seconds=5))
-    assert await attack.mails() == [ADA] * 4
+    assert (await attack.mails())[4:] == [ADA]
+
+
+async def test_first_codes_have_room_in_all_where_further_ones_have_none(
+    attack: Attack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codes, "FIRST", codes.Room(10, 4))
+    monkeypatch.setattr(codes, "AGAIN", codes.Room(3, 2))
+    for number in range(3):
+        await attack.orders(f"#30{number}", f"c{number}@example.org")
+        await _asks(attack, 2000, f"c{number}@example.org", seconds(number))
+    assert await attack.mails() == ["c0@example.org", "c1@example.org"]
+    assert await _asks(attack, 2001, ADA, seconds(5)) is not None
+    assert (await attack.mails())[2:] == [ADA]
+
+
+async def test_an_unknown_address_costs_what_a_known_one_costs(attack: Attack) -> None:
+    """Whatever the database is asked for the one it is asked for the other; only the mail to queue is added."""
+    asked: dict[str, list[str]] = {}
+    engine = attack.stage.database.engine.sync_engine
+    for address in (ADA, "nobody@example.org"):
+        seen = asked.setdefault(address, [])
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_more: Any, into: list[str] = seen) -> None:
+            into.append(statement)
+
+        async with attack.stage.database.transaction() as session:
+            chat = chats.Chat(attack.stage.contact.id or 0, "telegram", f"9{len(asked)}")
+            sa.event.listen(engine, "before_cursor_execute", note)
+            await codes.make(session, attack.stage.desk, chat, address, "", "en", NOON)
+            sa.event.remove(engine, "before_cursor_execute", note)
+    known, unknown = asked.values()
+    assert known[: len(unknown)] == unknown and len(unknown) > 5
+    assert all("outbox" in statement or "message" in statement for statement in known[len(unknown) :])
 
 
 async def test_a_chat_that_the_code_joined_has_only_what_it_proved(attack: Attack) -> None:
