@@ -264,7 +264,9 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
     if house.telegram is not None:
         from bot.inbound.telegram.each_update import EachUpdate  # noqa: PLC0415 - imports aiogram
 
-        kinds.append(inbox.Inbox(house.database, EachUpdate(house.telegram, house.desk), house.worker).kind())
+        kinds.append(
+            inbox.Inbox(house.database, EachUpdate(house.database, house.telegram, house.desk), house.worker).kind()
+        )
     return kinds
 
 
@@ -297,7 +299,7 @@ async def _take_updates(house: House, bot: "Bot", stop: asyncio.Event) -> None:
     from bot.inbound.telegram.polling import Polling  # noqa: PLC0415
 
     config = house.config
-    kinds = EachUpdate(bot, house.desk).kinds
+    kinds = EachUpdate(house.database, bot, house.desk).kinds
     async with house.database.reading() as session:
         groups = await staff_group.every(session, config)
     await setup.set_commands(bot, house.ground.texts, groups)

@@ -34,7 +34,7 @@ class Office:
         self.telegram = here.telegram
         self.desk = deskwork.desk(here.ground, clock.now())
         here.stages.update(stages(self.desk))
-        self.inbox = Inbox(here.database, EachUpdate(here.bot, self.desk), 1)
+        self.inbox = Inbox(here.database, EachUpdate(here.database, here.bot, self.desk), 1)
 
     async def settle(self) -> None:
         async with self.here.database.transaction() as session:

@@ -122,7 +122,7 @@ class Telegram:
         return Staff(self, user)
 
     def outsider(self, user_id: int, name: str) -> Staff:
-        """Somebody who sees the staff group (it may be public) but is no member."""
+        """Somebody who sees the staff group and may write there (it may be public) but is no member."""
         return Staff(self, self._person(user_id, name, "en"))
 
     def _person(self, user_id: int, name: str, language: str) -> dict[str, Any]:

@@ -92,6 +92,8 @@ class Chats:
     async def _chat(self, values: Mapping[str, Any]) -> Json:
         chat = self.memory.readable(values.get("chat_id"))
         shown = {**chat.json, "accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": _GIFTS}
+        if chat.linked is not None:
+            shown["linked_chat_id"] = chat.linked
         if chat.allowed_reactions is not None:
             allowed = sorted(chat.allowed_reactions)
             shown["available_reactions"] = [{"type": "emoji", "emoji": emoji} for emoji in allowed]

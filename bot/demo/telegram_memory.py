@@ -120,13 +120,15 @@ class Chat:
     """A private chat, a group or a supergroup.
 
     `reach` of a person is fresh, open, blocked or gone; of a group open, muted, left or kicked. `allowed_reactions`
-    None means all.
+    None means all. A group with a `username` is public; `linked` is the channel whose comments stand in it.
     """
 
     id: int
     kind: str
     title: str = ""
     is_forum: bool = False
+    username: str = ""
+    linked: int | None = None
     reach: str = "open"
     moved_to: int | None = None
     bot_manages_topics: bool = True
@@ -146,6 +148,8 @@ class Chat:
         if self.kind == "private":
             return {"id": self.id, "type": self.kind, "first_name": self.title}
         shown: Json = {"id": self.id, "type": self.kind, "title": self.title}
+        if self.username:
+            shown["username"] = self.username
         return {**shown, "is_forum": True} if self.is_forum else shown
 
 

@@ -12,12 +12,13 @@ from aiogram import Bot, Dispatcher
 from aiogram.dispatcher.event.bases import UNHANDLED
 from aiogram.exceptions import AiogramError
 from aiogram.methods import AnswerCallbackQuery
-from aiogram.types import Update
+from aiogram.types import Message, Update
 from aiogram.types.update import UpdateTypeLookupError
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import logs
+from bot.base.database import Database
 from bot.inbound.telegram import buttons, customer, membership, staff
 from bot.inbound.telegram.inbox import Opened, Unreadable
 from bot.inbound.telegram.members import Members
@@ -30,7 +31,8 @@ log = logs.get(__name__)
 class EachUpdate:
     """The door of the inbox. `kinds` are the kinds of update that anybody here wants."""
 
-    def __init__(self, bot: Bot, desk: Desk) -> None:
+    def __init__(self, database: Database, bot: Bot, desk: Desk) -> None:
+        self.database = database
         self.bot = bot
         self.desk = desk
         self.members = Members(bot)
@@ -47,13 +49,29 @@ class EachUpdate:
         return _One(self, update, await self._is_member(update))
 
     async def _is_member(self, update: Update) -> bool:
-        """Whether who pressed a button or reacted in a group belongs to it: a public one can be read by everybody."""
+        """Whether who wrote, pressed a button or reacted in a group belongs to it: a public one is open to everybody.
+
+        Of messages that is asked in staff groups only: in others the bot may hear a thousand people.
+        """
+        message = update.message or update.edited_message
+        if message is not None:
+            return await self._is_colleague(message)
         query, change = update.callback_query, update.message_reaction
         if change is not None and change.user is not None and change.chat.type != "private":
             return await self.members.include(change.chat.id, change.user.id)
         if query is None or query.message is None or query.message.chat.type == "private":
             return False
         return await self.members.include(query.message.chat.id, query.from_user.id)
+
+    async def _is_colleague(self, message: Message) -> bool:
+        for turned in (message.left_chat_member, *(message.new_chat_members or ())):
+            if turned is not None:
+                self.members.forget(message.chat.id, turned.id)
+        if message.chat.type == "private" or message.from_user is None or not staff.counts(message):
+            return False
+        async with self.database.reading() as session:
+            groups = await staff_group.every(session, self.desk.ground.config)
+        return message.chat.id in groups and await self.members.include(message.chat.id, message.from_user.id)
 
 
 @dataclass

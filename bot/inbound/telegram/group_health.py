@@ -1,4 +1,5 @@
-"""May the bot still work in each staff group: asked again and again, as admins change rights without a word to us.
+"""May the bot still work in each staff group, and staff alone in it: asked again and again, as admins change that
+without a word to us.
 
 What staff are to read waits meanwhile and is not lost; whoever leads is told once, and once more when it works again.
 """
@@ -28,8 +29,9 @@ log = logs.get(__name__)
 
 
 async def troubles(bot: Bot, chat_id: int, me: int, reads_all: bool) -> Mapping[str, str]:
-    """What keeps the bot from working in a staff group: `unseen`, `no_topics`, `no_rights` or `private`, and in words
-    for whoever runs it. Raises aiogram's errors when Telegram does not answer."""
+    """What keeps the bot from working in a staff group: `unseen`, `no_topics`, `no_rights` or `private`; or lets
+    others in: `public` or `linked`. Each in words for whoever runs it. Raises aiogram's errors when Telegram does not
+    answer."""
     try:
         chat = await ask(bot, GetChat(chat_id=chat_id))
         standing = await ask(bot, GetChatMember(chat_id=chat_id, user_id=me))
@@ -45,6 +47,10 @@ async def troubles(bot: Bot, chat_id: int, me: int, reads_all: bool) -> Mapping[
         found["no_rights"] = f"the bot may not manage topics in the group {chat_id}; make it an admin with that right"
     if not admin and not reads_all:
         found["private"] = "privacy mode hides what staff write; switch it off with BotFather's /setprivacy"
+    if name := field(chat, "username") or next(iter(field(chat, "active_usernames") or ()), ""):
+        found["public"] = f"everybody can read the group {chat_id} and write there (@{name}); make it private"
+    if field(chat, "linked_chat_id"):
+        found["linked"] = f"comments of a channel land in the group {chat_id}; unlink the channel in its settings"
     return found
 
 
@@ -73,5 +79,5 @@ class GroupHealth:
                 known = (await group_alarm.in_trouble(session)).get(str(group), [])
                 for name, words in trouble.items():
                     if name not in known:
-                        log.error("a staff group does not work", reason=words, chat_id=group)
+                        log.error("a staff group is not as it must be", reason=words, chat_id=group)
                 await group_alarm.found(session, self.desk, group, trouble, moment)

@@ -32,6 +32,10 @@ class Members:
         self._known[chat_id, user_id] = (time.monotonic() + (_REMEMBERED if found else 10), found)
         return found
 
+    def forget(self, chat_id: int, user_id: int) -> None:
+        """They came or went: the next time is asked."""
+        self._known.pop((chat_id, user_id), None)
+
 
 def _belongs(member: Any) -> bool:
     status = field(member, "status")

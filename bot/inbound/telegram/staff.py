@@ -11,6 +11,7 @@ from aiogram import F, Router
 from aiogram.types import CallbackQuery, Message, MessageReactionUpdated, Update, User
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.base import logs
 from bot.inbound.telegram import content, customer
 from bot.outbound import outbox, staff_group
 from bot.support.desk import Desk
@@ -20,14 +21,18 @@ from bot.support.tickets import closing, edits, find, reactions
 from bot.tables.chat import StaffMember
 from bot.tables.support import Ticket
 
+log = logs.get(__name__)
+
 
 def router() -> Router:
     made = Router(name="staff")
     made.message.register(moved, F.migrate_to_chat_id, in_group)
+    made.message.register(refused, of_nobody_here, in_group)
     made.message.register(topic_closed, F.forum_topic_closed, F.is_topic_message, in_group)
     made.message.register(without_name, F.sender_chat, F.is_topic_message, in_group, content.says_something)
     made.message.register(wrote, F.is_topic_message, in_group, content.says_something)
     made.message.register(commanded, ~F.is_topic_message, F.text.startswith("/"), in_group)
+    made.edited_message.register(unheard, of_nobody_here, in_group)
     made.edited_message.register(changed, F.is_topic_message, in_group, content.says_something)
     made.message_reaction.register(reacted, in_group)
     return made
@@ -36,6 +41,34 @@ def router() -> Router:
 def in_group(event: Message | CallbackQuery | MessageReactionUpdated, groups: Collection[int]) -> bool:
     message = event.message if isinstance(event, CallbackQuery) else event
     return message is not None and message.chat.id in groups
+
+
+def counts(message: Message) -> bool:
+    """Whether it says something to the desk if who wrote it belongs to the group."""
+    user = message.from_user
+    if user is None or user.is_bot or message.sender_chat is not None:
+        return False
+    return bool(message.is_topic_message) or (message.text or "").startswith("/")
+
+
+def of_nobody_here(message: Message, member: bool) -> bool:
+    """A group that is public, or has comments of a channel, can be written into by everybody."""
+    return counts(message) and not member
+
+
+async def refused(message: Message, session: AsyncSession, now: datetime, desk: Desk) -> None:
+    """Told once an hour to each: a colleague of whom Telegram says nothing must know, and a stranger must not be able
+    to fill the group with our words."""
+    ticket = await _ticket(session, message)
+    assert message.from_user is not None
+    log.info("somebody who is no member wrote in a staff group", chat_id=message.chat.id, user=message.from_user.id)
+    if content.says_something(message) and (ticket is not None or not message.is_topic_message):
+        key = f"refused:{message.chat.id}:{message.from_user.id}:{now:%Y-%m-%dT%H}"
+        await _answer(session, ticket, message, desk.staff("group.outsider"), now, key=key)
+
+
+async def unheard(_message: Message) -> None:
+    """What they change is heard as little."""
 
 
 async def member(session: AsyncSession, user: User, now: datetime, group: int | None = None) -> StaffMember:
@@ -149,8 +182,10 @@ async def _ticket(session: AsyncSession, message: Message) -> Ticket | None:
     return await find.by_topic(session, message.chat.id, message.message_thread_id)
 
 
-async def _answer(session: AsyncSession, ticket: Ticket | None, message: Message, text: str, now: datetime) -> None:
-    """A word to whoever wrote this message, in its topic or in General."""
+async def _answer(
+    session: AsyncSession, ticket: Ticket | None, message: Message, text: str, now: datetime, *, key: str = ""
+) -> None:
+    """A word to whoever wrote this message, in its topic or in General. Said once for each `key`."""
     receiver = f"ticket:{ticket.id}" if ticket else f"staff:{message.chat.id}"
     await outbox.queue(
         session,
@@ -158,7 +193,7 @@ async def _answer(session: AsyncSession, ticket: Ticket | None, message: Message
         purpose="notice",
         receiver=receiver,
         payload={"ticket_id": ticket.id if ticket else None, "text": text, "reply_to": message.message_id},
-        key=f"reply:{content.key(message)}:{message.edit_date or ''}",
+        key=key or f"reply:{content.key(message)}:{message.edit_date or ''}",
         now=now,
         priority=30,
         ticket_id=ticket.id if ticket else None,

@@ -1,4 +1,5 @@
-"""A staff group in which the bot may not work: whoever can still hear it is told once, and once when it works again.
+"""A staff group in which the bot may not work, or others may be: whoever can hear it is told once, and once when it is
+well again.
 
 Who leads hears it in their own chat; the group itself, or another one, hears it in General for as long as it can; and
 `[support] alarm_mails` by mail. `/healthz` and the log say it too.
@@ -21,19 +22,21 @@ log = logs.get(__name__)
 
 UNSEEN, NO_RIGHTS, PRIVATE = "unseen", "no_rights", "private"
 STANDING = frozenset({UNSEEN, NO_RIGHTS, PRIVATE})
-"""What depends on how the bot stands in the group; `no_topics` is a setting of the group."""
+"""What depends on how the bot stands in the group; the rest are settings of the group."""
+_LOUD = frozenset({UNSEEN, "public", "linked"})
+"""What is told even where something else was wrong before: nobody hears staff, or others do."""
 
 _REMEMBERED = "staff_groups_in_trouble"
 
 
 async def in_trouble(session: AsyncSession) -> dict[str, list[str]]:
-    """By group (its id as text), what keeps the bot from working there; empty lists for those that work."""
+    """By group (its id as text), what is wrong there (`group_health.troubles`); empty lists where all is well."""
     row = await session.get(Setting, _REMEMBERED, populate_existing=True)
     return row.value if row is not None and isinstance(row.value, dict) else {}
 
 
 async def found(session: AsyncSession, desk: Desk, group: int, trouble: Collection[str], now: datetime) -> None:
-    """That is how it stands now. Told when it is lost, when it is lost altogether, and when it works again."""
+    """That is how it stands now. Told when something is wrong, when it gets worse, and when all is well again."""
     known = await in_trouble(session)
     before, after = set(known.get(str(group), [])), set(trouble)
     if before == after:
@@ -41,7 +44,7 @@ async def found(session: AsyncSession, desk: Desk, group: int, trouble: Collecti
     await _remember(session, {**known, str(group): sorted(after)}, now)
     if not after:
         log.info("a staff group works again", chat_id=group)
-    if bool(before) != bool(after) or UNSEEN in after - before:
+    if bool(before) != bool(after) or (after - before) & _LOUD:
         await _tell(session, desk, group, sorted(after), now)
 
 
