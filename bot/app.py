@@ -327,7 +327,7 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
     stack.push_async_callback(ingest.close)
     config, pages = house.config, Pages(house.ground)
     doors: list[APIRouter | Sequence[BaseRoute]] = [
-        health.routes(house.database),
+        health.routes(house.database, config.event_keys),
         metrics.routes(house.database),
         api.routes(house.database, house.ground),
         aside_api.routes(house.database, house.ground),

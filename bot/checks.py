@@ -19,6 +19,7 @@ from bot.base.config import Config, SmtpServer
 from bot.base.database import Database
 from bot.base.errors import Finding, FindingsError
 from bot.base.texts import Texts
+from bot.events import leaked
 from bot.inbound.mailbox import setup as mailbox
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.previews import Previews
@@ -118,7 +119,7 @@ async def _database(config: Config) -> list[Finding]:
     try:
         async with asyncio.timeout(_ANSWER_WITHIN):
             todo = await migrations.pending(database)
-            unclear = [] if todo else await _stores(database, config)
+            unclear = [] if todo else await leaked_keys(database, config) + await _stores(database, config)
     except FindingsError as error:
         return list(error.findings)
     except Exception as error:  # whatever keeps the driver from answering: that is what we are asked
@@ -128,6 +129,14 @@ async def _database(config: Config) -> list[Finding]:
     if todo and not database.is_sqlite:
         return [Finding(f"run `aftercart migrate`: {len(todo)} changes wait", key="database.url")]
     return unclear
+
+
+async def leaked_keys(database: Database, config: Config) -> list[Finding]:
+    """Server keys that stand in a page: whoever reads it may say anything about orders, goods and customers."""
+    words = "the server key {} came from a browser, so anybody may have it; take another one here and where it is used"
+    async with database.reading() as session:
+        lost = await leaked.names(session, config.event_keys)
+    return [Finding(words.format(name), config.source, key="events.keys") for name in lost]
 
 
 async def _stores(database: Database, config: Config) -> list[Finding]:

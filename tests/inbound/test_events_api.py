@@ -18,11 +18,13 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 
+from bot import checks
 from bot.base import clock
+from bot.base.config import Config
 from bot.base.config.events import EventKey
 from bot.base.database import Database
-from bot.events import Ingest, NewEvent, Rejected, happened
-from bot.inbound.web import each_request, events_api
+from bot.events import Ingest, NewEvent, Rejected, happened, leaked
+from bot.inbound.web import each_request, events_api, health
 from bot.inbound.web.pace import Pace, is_robot
 from bot.tables.events import Event, RejectedEvent
 
@@ -477,3 +479,41 @@ async def test_a_server_key_that_a_browser_sends_has_leaked_and_is_refused(
         assert await session.scalar(sa.select(RejectedEvent.source)) == "server-sk_test"
     allowed = await client.post("/v1/track", json={**_track(), "writeKey": KEY}, headers=headers)
     assert allowed.status_code == 200
+
+
+async def _named_as_leaked(database: Database, keys: list[EventKey]) -> object:
+    app = each_request.build([health.routes(database, keys)])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop.example") as opened:
+        answer = await opened.get("/healthz")
+    assert "sk_test" not in str(answer.json()["leaked_keys"]).replace("server-sk_test", "")
+    return answer.json()["leaked_keys"]
+
+
+async def test_a_leaked_server_key_is_named_by_healthz_until_another_one_stands_in_its_place(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    key = _key("sk_test", "server")
+    assert await _named_as_leaked(database, [key]) == []
+    for _ in range(2):
+        await client.post("/v1/track", json={**_track(), "writeKey": "sk_test"}, headers={"origin": "https://x"})
+    async with database.transaction() as session:
+        await session.execute(sa.delete(RejectedEvent))  # the list is for a while
+    assert await _named_as_leaked(database, [_key(KEY), key]) == ["server-sk_test"]
+    assert await _named_as_leaked(database, [key.model_copy(update={"name": "renamed"})]) == ["renamed"]
+    assert await _named_as_leaked(database, [key.model_copy(update={"kind": "page"})]) == []
+    assert await _named_as_leaked(database, [key.model_copy(update={"key": SecretStr("another")})]) == []
+
+
+async def test_a_page_key_in_a_browser_is_no_leak(client: httpx.AsyncClient, database: Database) -> None:
+    await client.post("/v1/track", json={**_track(), "writeKey": KEY}, headers={"origin": "https://x"})
+    assert await _named_as_leaked(database, [_key(KEY), _key("sk_test", "server")]) == []
+
+
+async def test_check_names_a_leaked_server_key_and_never_the_key(database: Database) -> None:
+    key = {"key": "sk_a_long_secret", "name": "backend", "kind": "server"}
+    config = Config.model_validate({"events": {"keys": [key]}, "database": {"url": database.url}})
+    assert await checks.leaked_keys(database, config) == []
+    async with database.transaction() as session:
+        await leaked.remember(session, config.event_keys[0].digest, clock.now())
+    (found,) = await checks.leaked_keys(database, config)
+    assert "backend" in str(found) and "sk_a_long_secret" not in str(found) and not found.warning

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import letters
@@ -22,7 +23,8 @@ from bot.base.texts import Texts
 from bot.contacts import audit
 from bot.outbound.email import addresses
 from bot.support import conversation
-from bot.support.self_service import chats, codes
+from bot.support.answers.files import Entry, Words
+from bot.support.self_service import chats, codes, disclosing, ready
 from bot.tables.people import Contact, Identity, Proof
 from bot.tables.shop import Order
 from bot.tables.staff_room import AuditEntry
@@ -391,10 +393,47 @@ async def test_a_ready_answer_that_names_orders_names_only_those_that_may_be_see
         assert owner is not None
         session.add(Identity(contact_id=owner.id or 0, kind="telegram", value="999", proven=True, created_at=NOON))
         shown = await chats.of_contact(session, owner, "telegram")
-    from bot.support.self_service import disclosing
-
     async with attack.stage.database.reading() as session:
         assert list(await disclosing.orders(session, shown)) == []
+
+
+@pytest.mark.parametrize(
+    ("template", "shown"),
+    [
+        ("{% for order in orders %}{{ order.tracking_url }} {% endfor %}", ["#1001", "#1002"]),
+        ("{{ orders[0].carrier }}", ["#1002"]),
+        ("{{ orders | map(attribute='state') | join(', ') }}", ["#1001", "#1002"]),
+        ("{% if orders[1:2] %}{{ (orders[1:2] | first)['carrier'] }}{% endif %}", ["#1001"]),
+        ("{{ (orders | last | dictsort | first)[1] }}", ["#1001"]),
+        ("{% if orders %}{% if orders[0].state == 'shipped' %}It left.{% endif %}{% endif %}", ["#1002"]),
+        ("{{ shop.name }}{% if orders %}, dear customer{% endif %}", []),
+    ],
+    ids=["links", "carrier", "map", "slice", "sorted", "state", "none"],
+)
+async def test_every_order_that_an_answer_of_the_shop_looks_at_is_written_down(
+    attack: Attack, template: str, shown: list[str]
+) -> None:
+    """Whether or not it prints the number."""
+    more = {"carrier": "DHL", "tracking_url": "https://dhl.example/1", "created_at": "2026-01-02T00:00:00Z"}
+    await attack.orders("#1002", ADA, **more)
+    await attack.says("where is my order?", 1)
+    await attack.says(ADA, 2)
+    await attack.says(await attack.code(), 3)
+    desk, before = attack.stage.desk, len(await attack.audits())
+    words = Words("Parcels", ("parcels",), template, Path("en.toml"), 1)
+    async with attack.stage.database.transaction() as session:
+        ada = await contacts.find(session, "email", ADA)
+        assert ada is not None
+        mine = await disclosing.orders(session, await chats.of_contact(session, ada, "telegram"))
+        assert sorted(one.number for one in mine) == ["#1001", "#1002"]
+        numbers = {one.id: one.number for one in mine}
+        order = [one.number for one in mine]
+        entry = Entry("parcels", {"en": words})
+        assert await ready.answer(session, desk, ada, "telegram", entry, "en", "own", seconds(60))
+    told = (await attack.audits())[before:]
+    expected = [{"#1002": order[0], "#1001": order[1]}[one] for one in shown]
+    assert sorted(numbers[row["order"]] for row in told) == sorted(expected)
+    assert all(row["by"].startswith("code:") for row in told)
 
 
 @pytest.fixture

@@ -39,6 +39,11 @@ class EventKey(Section):
     def rank(self) -> Rank:
         return "shop" if self.kind == "server" else "page"
 
+    @property
+    def digest(self) -> str:
+        """What stands for the key where it must not stand itself."""
+        return digest(self.key.get_secret_value())
+
 
 class Events(Section):
     write_keys: tuple[SecretStr, ...] = ()
@@ -72,3 +77,7 @@ class Events(Section):
 def old_name(key: str) -> str:
     """What events of a key without a name are listed under."""
     return f"key-{sha256(key.encode()).hexdigest()[:8]}"
+
+
+def digest(key: str) -> str:
+    return sha256(key.encode("utf-8", "replace")).hexdigest()

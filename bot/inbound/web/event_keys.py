@@ -5,11 +5,10 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from starlette.datastructures import Headers
 
-from bot.base.config.events import EventKey
+from bot.base.config.events import EventKey, digest
 from bot.base.ranks import Rank
 
 _BROWSER = re.compile(r"\b(?:mozilla|opera)/", re.I)
@@ -17,20 +16,19 @@ _BROWSER = re.compile(r"\b(?:mozilla|opera)/", re.I)
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sends: the name of the key, how far it is believed, and for which store it speaks."""
+    """Who sends: the name of the key, how far it is believed, for which store it speaks, and the digest of the key."""
 
     name: str
     rank: Rank
     store: str
+    digest: str
 
 
 class Keys:
     """The keys that we know, as digests."""
 
     def __init__(self, keys: Sequence[EventKey]) -> None:
-        self._known = [
-            (_digest(one.key.get_secret_value()), Sender(one.name, one.rank, one.store)) for one in keys
-        ]  # fmt: skip
+        self._known = [Sender(one.name, one.rank, one.store, one.digest) for one in keys]
 
     def find(self, said: object, authorization: str) -> Sender | None:
         """Whose key was given, in the body, as Basic user or as Bearer."""
@@ -41,9 +39,9 @@ class Keys:
         elif scheme.lower() == "bearer":
             given.append(token.strip())
         for key in given:
-            digest = _digest(key)
+            said_digest = digest(key)
             # Every key is compared, so that the time tells nothing.
-            found = [sender for known, sender in self._known if hmac.compare_digest(known, digest)]
+            found = [sender for sender in self._known if hmac.compare_digest(sender.digest, said_digest)]
             if found:
                 return found[0]
         return None
@@ -54,10 +52,6 @@ def from_a_browser(headers: Headers) -> bool:
     if "origin" in headers or any(name.startswith("sec-fetch-") for name in headers):
         return True
     return _BROWSER.search(headers.get("user-agent", "")) is not None
-
-
-def _digest(key: str) -> bytes:
-    return sha256(key.encode("utf-8", "replace")).digest()
 
 
 def _basic_user(token: str) -> str:

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from bot.base import clock, logs
 from bot.base.config.events import EventKey
 from bot.base.hosts import Hosts
-from bot.events import Ingest, NewEvent, Overloaded, Rejected, page_words
+from bot.events import Ingest, NewEvent, Overloaded, Rejected, leaked, page_words
 from bot.inbound.web import each_request, event_keys, peers, segment_calls, signed_in
 from bot.inbound.web.event_keys import Keys, Sender
 from bot.inbound.web.pace import Pace, is_robot
@@ -58,6 +58,7 @@ class _Door:
         self.identity_secret = identity_secret
         self.keys = keys
         self.pace = Pace()
+        self.known_leaks: set[str] = set()
 
     async def answer(self, request: Request) -> Response:
         if request.method == "OPTIONS":
@@ -80,8 +81,13 @@ class _Door:
         return await self._take(request, call, sender)
 
     async def _leaked(self, sender: Sender) -> Response:
-        """A secret that came from a page is none any more. The list of refused events says so, and whoever sent it."""
+        """A secret that came from a page is none any more. The list of refused events says so, and until another one
+        stands in its place `check` and `/healthz`."""
         log.error("a server key came from a browser: it is no secret any more, take another one", sender=sender.name)
+        if sender.digest not in self.known_leaks:
+            async with self.ingest.database.transaction() as session:
+                await leaked.remember(session, sender.digest, clock.now())
+            self.known_leaks.add(sender.digest)
         with suppress(Overloaded):  # the log has it
             await self.ingest.add([], [Rejected(sender.name, LEAKED, "", clock.now())])
         return _error(403, "server_key_in_a_browser", "this key is for servers only; a page needs a page key")

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,9 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock, due, logs
+from bot.base.config.events import EventKey
 from bot.base.database import Database, insert, table
+from bot.events import leaked
 from bot.support.escalation import group_alarm
 from bot.tables.automations import Enrolment
 from bot.tables.chat import TelegramChat
@@ -61,8 +64,9 @@ async def overdue(session: AsyncSession, now: datetime) -> dict[str, float]:
 class Pulse:
     """Whether the database takes what is written: a row of our own, once a second at most, however many ask."""
 
-    def __init__(self, database: Database, within: float = ANSWER_WITHIN) -> None:
+    def __init__(self, database: Database, within: float = ANSWER_WITHIN, keys: Sequence[EventKey] = ()) -> None:
         self.database = database
+        self.keys = keys
         self.within = within
         self._looking = asyncio.Lock()
         self._found: tuple[int, dict[str, Any]] | None = None
@@ -83,6 +87,7 @@ class Pulse:
             async with asyncio.timeout(self.within):
                 async with self.database.reading() as session:
                     late = await overdue(session, clock.now())
+                    lost = await leaked.names(session, self.keys)
                     shut = {group: why for group, why in (await group_alarm.in_trouble(session)).items() if why}
                 reading = False
                 await self._write(clock.now())
@@ -90,6 +95,7 @@ class Pulse:
             log.warning("the database does not answer", reason=logs.clean(str(error))[:200])
             return 503, {**answer, "database": word(error, reading=reading)}
         answer["staff_groups"] = shut
+        answer["leaked_keys"] = lost
         answer["overdue_seconds"] = {name: round(seconds, 1) for name, seconds in late.items()}
         return 200, answer
 
@@ -112,14 +118,15 @@ def word(error: Exception, *, reading: bool = False) -> str:
     return "locked" if isinstance(error, TimeoutError) and not reading else "away"
 
 
-def routes(database: Database) -> APIRouter:
+def routes(database: Database, keys: Sequence[EventKey] = ()) -> APIRouter:
     router = APIRouter()
-    pulse = Pulse(database)
+    pulse = Pulse(database, keys=keys)
 
     @router.get("/healthz")
     async def healthz() -> JSONResponse:
         """200 while the database answers and takes what is written, else 503. `overdue_seconds` grows when work stands
-        still; `staff_groups` are those in which the bot may not work, with the reasons."""
+        still; `staff_groups` are those in which the bot may not work or others may be, with the reasons; `leaked_keys`
+        are server keys that a browser sent, by name."""
         status, answer = await pulse.answer()
         return JSONResponse(answer, status, headers={"Cache-Control": "no-store"})
 

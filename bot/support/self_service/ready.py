@@ -1,5 +1,6 @@
 """What the bot says by itself: ready answers, suggestions, greetings. None of it counts as an answer of ours."""
 
+from _collections_abc import dict_items, dict_values
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,7 +18,26 @@ from bot.tables.shop import Order
 log = logs.get(__name__)
 
 HUMAN = "1:human"
+_MOST = 5  # orders that an answer may use
 _MONDAY = date(2024, 1, 1)
+
+
+class Facts(dict[str, Any]):
+    """An order as an answer template sees it. It knows whether the template looked: what it decides by is told, too."""
+
+    seen = False
+
+    def __getitem__(self, name: str) -> Any:
+        self.seen = True
+        return super().__getitem__(name)
+
+    def items(self) -> "dict_items[str, Any]":
+        self.seen = True
+        return super().items()
+
+    def values(self) -> "dict_values[str, Any]":
+        self.seen = True
+        return super().values()
 
 
 def human_button(desk: Desk, language: str) -> dict[str, str]:
@@ -30,7 +50,7 @@ def values(desk: Desk, contact: Contact, orders: Sequence[Order], language: str)
     return {
         "first_name": contact.first_name,
         "shop": {"name": shop.name, "url": shop.url},
-        "orders": [order_status.facts_of(order) for order in orders[:5]],
+        "orders": [Facts(order_status.facts_of(order)) for order in orders[:_MOST]],
         "hours": opening_lines(desk, language),
         "language": language,
         "timezone": contact.timezone or shop.timezone,
@@ -87,8 +107,8 @@ async def answer(
     except render.TemplateError as error:
         log.error("ready answer cannot be rendered", entry=entry.id, reason=logs.clean(str(error)))
         return False
-    named = [order for order in orders[:5] if (order.number or order.order_id) in text]
-    await disclosing.write_down(session, chat, named, now)
+    told = [order for order, facts in zip(orders, known["orders"], strict=False) if facts.seen]
+    await disclosing.write_down(session, chat, told, now)
     if channel == by_mail.CHANNEL:
         await say(session, contact, channel, with_a_person(desk, text, language), key, now)
         return True
