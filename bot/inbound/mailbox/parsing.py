@@ -3,15 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from email import message_from_bytes
 from email.message import Message
 
-from bot.inbound.mailbox import headers, html_text
+from bot.inbound.mailbox import headers, html_text, mime
+from bot.inbound.mailbox.patience import Patience
 
 _DEEPEST = 40
 _LONGEST = 200_000  # characters; nobody writes more by hand
 _LONGEST_KIND = 100
-_MOST_COMPARED = 10_000_000
 _DELIVERED_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To", "Cc", "Resent-To")
 
 
@@ -51,19 +50,26 @@ class Mail:
         return headers.first(self.message, name)
 
 
-def read(raw: bytes) -> Mail:
-    """Raises Unreadable for what is no mail at all."""
-    # The parser compares each line with every boundary around it: of a mail made to be slow the beginning must do.
-    compared = raw.count(b"boundary") * raw.count(b"\n")
-    if compared > _MOST_COMPARED:
-        raw = raw[: len(raw) * _MOST_COMPARED // compared]
+def read(raw: bytes, patience: Patience | None = None) -> Mail:
+    """Raises Unreadable for what is no mail at all, OutOfPatience for what takes too long."""
+    patience = patience or Patience(60)
     try:
-        message = message_from_bytes(raw)
+        message = mime.message(raw, patience)
         texts: list[str] = []
         attachments: list[Attachment] = []
-        _walk(message, texts, attachments, _DEEPEST)
+        _walk(message, texts, attachments, _DEEPEST, patience)
     except (RecursionError, ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
+    return _mail(message, "\n\n".join(part for part in texts if part.strip()), attachments)
+
+
+def read_roughly(raw: bytes) -> Mail:
+    """Only its head is read: the words are shown as they came, whatever they mean."""
+    message, body = mime.head(raw[:_LONGEST])
+    return _mail(message, headers.in_charset(body, "utf-8"), [])
+
+
+def _mail(message: Message, text: str, attachments: Sequence[Attachment]) -> Mail:
     senders = headers.addresses(list(headers.every(message, "From"))) or headers.addresses(
         list(headers.every(message, "Sender"))
     )
@@ -80,7 +86,7 @@ def read(raw: bytes) -> Mail:
         ),
         subject=headers.words(headers.first(message, "Subject"))[:500],
         thread=_thread(message),
-        text="\n\n".join(part for part in texts if part.strip())[:_LONGEST],
+        text=text[:_LONGEST],
         attachments=tuple(attachments),
     )
 
@@ -103,7 +109,8 @@ def parts(message: Message, depth: int = _DEEPEST) -> Iterator[Message]:
                 yield from parts(part, depth - 1)
 
 
-def _walk(part: Message, texts: list[str], attachments: list[Attachment], depth: int) -> None:
+def _walk(part: Message, texts: list[str], attachments: list[Attachment], depth: int, patience: Patience) -> None:
+    patience.check()
     kind = headers.plain(part.get_content_type())[:_LONGEST_KIND]
     payload = part.get_payload()
     if kind.startswith("message/") or not depth:
@@ -113,12 +120,12 @@ def _walk(part: Message, texts: list[str], attachments: list[Attachment], depth:
         if kind == "multipart/alternative":
             below = _best(below)
         for one in below:
-            _walk(one, texts, attachments, depth - 1)
+            _walk(one, texts, attachments, depth - 1, patience)
     elif kind in ("text/plain", "text/html") and not _is_file(part):
-        texts.append(content(part))
+        texts.append(content(part, patience))
     else:
         inline = kind.startswith("image/") and bool(part.get("Content-ID")) and not _is_attached(part)
-        attachments.append(Attachment(_name(part), kind, len(_decoded(part)), inline))
+        attachments.append(Attachment(_name(part), kind, len(decoded(part)), inline))
 
 
 def _best(alternatives: Sequence[Message]) -> list[Message]:
@@ -130,12 +137,12 @@ def _best(alternatives: Sequence[Message]) -> list[Message]:
     return list(alternatives[-1:])
 
 
-def content(part: Message) -> str:
+def content(part: Message, patience: Patience | None = None) -> str:
     """The words of a text part; HTML as plain text."""
-    text = headers.in_charset(_decoded(part), part.get_content_charset())[: 3 * _LONGEST]
+    text = headers.in_charset(decoded(part), part.get_content_charset())[: 3 * _LONGEST]
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if part.get_content_type() == "text/html":
-        return html_text.plain(text)
+        return html_text.plain(text, patience)
     return _unflowed(text) if str(part.get_param("format", "")).lower() == "flowed" else text
 
 
@@ -153,9 +160,10 @@ def _unflowed(text: str) -> str:
     return "\n".join("".join(line) for line in lines)
 
 
-def _decoded(part: Message) -> bytes:
-    decoded = part.get_payload(decode=True)
-    return decoded if isinstance(decoded, bytes) else _encoded(part)
+def decoded(part: Message) -> bytes:
+    """What the part holds, without the encoding that it travelled in."""
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else _encoded(part)
 
 
 def _encoded(part: Message) -> bytes:

@@ -12,9 +12,9 @@ from bot import contacts
 from bot.base.database import table
 from bot.base.ranks import Rank
 from bot.events import page_words
-from bot.inbound.mailbox import kinds, our_messages, parsing, quotes
-from bot.inbound.mailbox.kinds import Found
+from bot.inbound.mailbox import kinds, our_messages, parsing
 from bot.inbound.mailbox.parsing import Attachment, Mail
+from bot.inbound.mailbox.understanding import Understood
 from bot.support import by_mail, conversation
 from bot.support.desk import Desk
 from bot.tables.mail import ReceivedMail
@@ -37,13 +37,14 @@ class Moment:
 
 
 async def wrote(
-    session: AsyncSession, desk: Desk, mail_id: int, moment: Moment, mail: Mail, found: Found, now: datetime
+    session: AsyncSession, desk: Desk, mail_id: int, moment: Moment, understood: Understood, now: datetime
 ) -> dict[str, Any]:
     """Put it into the conversation of whoever wrote. Returns columns of its row.
 
     What stands in From proves nothing, so the address is taken as typed; answers go to it and nowhere else.
     """
     ground = desk.ground
+    mail, found = understood.mail, understood.found
     person = kinds.form_sender(mail, ground) or mail.sender
     if not person:
         raise parsing.Unreadable("nobody to answer: no address in From")
@@ -59,7 +60,7 @@ async def wrote(
     }  # fmt: skip
     # Before the conversation: what it answers at once goes to this address, in this thread.
     await session.execute(sa.update(_MAILS).where(_MAILS.c.id == mail_id).values(known))
-    said = _said(mail_id, moment, mail, contact, about, silent=found.kind == "no_reply")
+    said = _said(mail_id, moment, understood, contact, about, silent=found.kind == "no_reply")
     await conversation.customer_said(session, desk, said, now)
     known["said_id"] = await session.scalar(sa.select(_LINES.c.id).where(_LINES.c.provider_key == said.provider_key))
     return known
@@ -83,11 +84,17 @@ async def _who(session: AsyncSession, mail: Mail, person: str, now: datetime) ->
 
 
 def _said(
-    mail_id: int, moment: Moment, mail: Mail, contact: Contact, about: Mapping[str, Any] | None, *, silent: bool
+    mail_id: int,
+    moment: Moment,
+    understood: Understood,
+    contact: Contact,
+    about: Mapping[str, Any] | None,
+    *,
+    silent: bool,
 ) -> conversation.Said:
     assert contact.id is not None
+    mail, text = understood.mail, understood.own
     theirs = about is not None and about["contact_id"] == contact.id
-    text = _own_words(mail)
     return conversation.Said(
         contact_id=contact.id,
         channel=by_mail.CHANNEL,
@@ -100,14 +107,6 @@ def _said(
         to_a_person=about is not None or silent or moment.cut,
         subject="" if mail.thread else mail.subject[:500],
     )
-
-
-def _own_words(mail: Mail) -> str:
-    """Without what their program repeated of ours; of a mail without words its subject."""
-    text = mail.text.strip()
-    if mail.thread:
-        text = quotes.split(mail.text).own or text
-    return text or mail.subject
 
 
 def _beside(attachments: Sequence[Attachment]) -> dict[str, Any]:

@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
-from email.parser import HeaderParser
 from typing import Literal
 
 from bot import contacts
-from bot.inbound.mailbox import headers, parsing
+from bot.inbound.mailbox import headers, mime, parsing
 from bot.inbound.mailbox.parsing import Mail
 from bot.outbound.email import addresses
 
@@ -18,6 +17,7 @@ _STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _HARD = frozenset({(1, 0), (1, 1), (1, 2), (1, 3), (1, 10)})
 _SMTP_CODE = re.compile(r"\b([45])\d\d[ -]")
 _OURS = re.compile(rb"(?:b\+|m\.)[a-zA-Z2-7]{20,40}(?:@[A-Za-z0-9.-]+)?")
+_MOST_BLOCKS = 200
 _NO_HARM = ("not-spam", "auth-failure", "dmarc", "dkim")
 
 
@@ -111,13 +111,9 @@ def _is_words(part: Message) -> bool:
 
 def _blocks(part: Message) -> Iterator[Message]:
     """The groups of fields of a report: about the message, then about each receiver."""
-    payload = part.get_payload()
-    text = "\n\n".join(str(one) for one in payload) if isinstance(payload, list) else str(payload)
-    if str(part.get("Content-Transfer-Encoding", "")).strip().lower() in ("base64", "quoted-printable"):
-        raw = part.get_payload(decode=True)
-        text = headers.in_charset(raw, "utf-8") if isinstance(raw, bytes) else text
-    for block in re.split(r"\n[ \t]*\n+", text.replace("\r\n", "\n").strip()):
-        yield HeaderParser().parsestr(block)
+    text = headers.in_charset(parsing.decoded(part), "utf-8").replace("\r\n", "\n").strip()
+    for block in re.split(r"\n[ \t]*\n+", text, maxsplit=_MOST_BLOCKS)[:_MOST_BLOCKS]:
+        yield mime.fields(block)
 
 
 def _fates(part: Message) -> Iterator[Bounce]:

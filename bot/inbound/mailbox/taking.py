@@ -1,6 +1,5 @@
 """Stored mails, each taken for what it is in a transaction of its own; one that fails comes again later, or stays."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -12,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import clock, due, logs, work
 from bot.base.database import Database, table
 from bot.events.choices import How
-from bot.inbound.mailbox import bounces, kinds, our_messages, parsing, people
+from bot.inbound.mailbox import bounces, our_messages, parsing, people, understanding
 from bot.inbound.mailbox.kinds import Found
-from bot.inbound.mailbox.parsing import Mail
 from bot.inbound.mailbox.store import KIND
+from bot.inbound.mailbox.understanding import Understood
 from bot.inbound.web import unsubscribe
 from bot.support.desk import Desk
 from bot.tables.mail import ReceivedMail
@@ -57,9 +56,10 @@ class Taking:
         try:
             if row["attempts"] > _GIVE_UP:  # whoever took it died of it, each time
                 raise parsing.Unreadable("it was tried too often")
-            mail = await asyncio.to_thread(parsing.read, row["raw"])  # a large one takes its time
+            understood = await understanding.understand(row["raw"], self.desk.ground)
             async with self.database.transaction() as session:
-                await _end(session, row, {"error": None, "due_at": None, **await self._taken(session, row, mail, now)})
+                taken = await self._taken(session, row, understood, now)
+                await _end(session, row, {"error": None, "due_at": None, **taken})
             return
         except parsing.Unreadable as error:  # it will be no better the next time
             failed, why = True, str(error)
@@ -75,15 +75,17 @@ class Taking:
             }
             await _end(session, row, values)
 
-    async def _taken(self, session: AsyncSession, row: Mapping[str, Any], mail: Mail, now: datetime) -> dict[str, Any]:
+    async def _taken(
+        self, session: AsyncSession, row: Mapping[str, Any], understood: Understood, now: datetime
+    ) -> dict[str, Any]:
         """Do what the mail asks for. Returns the columns of its row."""
-        found = kinds.of(mail, row["raw"], self.desk.ground)
+        mail, found = understood.mail, understood.found
         told: dict[str, Any] = {
             "kind": found.kind, "sender": mail.sender, "subject": mail.subject, "thread": list(mail.thread),
             "status": "done",
         }  # fmt: skip
         if found.kind in ("person", "no_reply"):
-            return {**told, **await people.wrote(session, self.desk, row["id"], _moment(row), mail, found, now)}
+            return {**told, **await people.wrote(session, self.desk, row["id"], _moment(row), understood, now)}
         about_id = found.about_id
         if about_id is None and found.kind == "automatic":
             about_id = our_messages.answered(mail.to, mail.thread, self.desk.ground.secret)

@@ -1,0 +1,55 @@
+"""All that can be told of a mail from its bytes alone: read in a thread, outside any transaction, and within a time."""
+
+import asyncio
+from dataclasses import dataclass
+
+from bot.base import logs
+from bot.base.ground import Ground
+from bot.inbound.mailbox import kinds, parsing, quotes
+from bot.inbound.mailbox.kinds import Found
+from bot.inbound.mailbox.parsing import Mail
+from bot.inbound.mailbox.patience import OutOfPatience, Patience
+
+log = logs.get(__name__)
+
+_WITHIN = 10.0  # seconds for one mail; usual ones take a thousandth of one
+
+
+@dataclass(frozen=True)
+class Understood:
+    """`own` is what they wrote themselves."""
+
+    mail: Mail
+    found: Found
+    own: str
+
+
+async def understand(raw: bytes, ground: Ground, within: float = _WITHIN) -> Understood:
+    """Raises Unreadable. What takes too long goes to people with its words as they came."""
+    try:
+        async with asyncio.timeout(2 * within):  # the thread asks for the time by itself; this is for where it does not
+            return await asyncio.to_thread(look, raw, ground, Patience(within))
+    except (OutOfPatience, TimeoutError):
+        log.warning("a mail took too long to read, its words are shown as they came", size=len(raw))
+        return await asyncio.to_thread(look_roughly, raw)
+
+
+def look(raw: bytes, ground: Ground, patience: Patience) -> Understood:
+    mail = parsing.read(raw, patience)
+    patience.check()
+    found = kinds.of(mail, raw, ground)
+    patience.check()
+    return Understood(mail, found, _own_words(mail))
+
+
+def look_roughly(raw: bytes) -> Understood:
+    mail = parsing.read_roughly(raw)
+    return Understood(mail, Found("no_reply"), mail.text.strip() or mail.subject)
+
+
+def _own_words(mail: Mail) -> str:
+    """Without what their program repeated of ours; of a mail without words its subject."""
+    text = mail.text.strip()
+    if mail.thread:
+        text = quotes.split(mail.text).own or text
+    return text or mail.subject
