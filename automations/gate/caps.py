@@ -1,6 +1,7 @@
 """How often a person may be written to: slots taken by hand-over attempts, and who goes first.
 
-A slot is taken of the person and of the address: many browsers may say that they are the reader of one mailbox.
+A slot is taken of the person. Browsers that only say that they are the reader of a mailbox find it taken by whatever
+went there, also for others; what they got takes nothing from the reader.
 """
 
 from collections import defaultdict
@@ -42,11 +43,13 @@ class Slots:
             self.outside.add(message_id)
 
     def free_at(
-        self, contact_id: int, address: str, caps: Sequence[Cap], now: datetime, *, whole: bool = False
+        self, contact_id: int, address: str, caps: Sequence[Cap], now: datetime, *, claimed: bool = False
     ) -> datetime | None:
-        """None: a slot is free now; else when one will be. `whole`: what ignores the cap counts as well."""
-        both = {**self.people[contact_id], **self.addresses[address]}
-        taken = [at for message_id, at in both.items() if whole or message_id not in self.outside]
+        """None: a slot is free now; else when one will be. `claimed`: all that went to the address counts as well, also
+        what ignores the cap.
+        """
+        counted = {**self.people[contact_id], **(self.addresses[address] if claimed else {})}
+        taken = [at for message_id, at in counted.items() if claimed or message_id not in self.outside]
         latest: datetime | None = None
         for cap in caps:
             within = sorted(at for at in taken if at > now - cap.within)

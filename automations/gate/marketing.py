@@ -6,6 +6,7 @@ last free slot away. Every answer is kept with the message (`verdicts`), the fir
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -96,7 +97,7 @@ class Marketing:
         batch = await batches.load(session, self.ground, self.versions, rows, now)
         words: dict[int, Word] = {}
         leaving: list[tuple[int, No]] = []
-        for row in sorted(rows, key=lambda row: (row["priority"], row["planned_at"], row["id"])):
+        for row in sorted(rows, key=partial(_turn, batch)):
             if row["contact_id"] not in batch.locked:
                 words[row["id"]] = Defer(now + _BUSY, "busy")
                 continue
@@ -182,6 +183,12 @@ class Marketing:
         version = batch.versions.get(enrolment["version_id"])
         flow = version.flow.for_variant(enrolment["variant"]) if version and version.flow else None
         return Asked(row, enrolment, version, person, case, now, flow)
+
+
+def _turn(batch: Batch, row: facts.Row) -> tuple[bool, int, datetime, int]:
+    """Who goes first: a browser that only claims an address after those who are known."""
+    person = batch.people.get(row["contact_id"])
+    return person is not None and person.is_claimed, row["priority"], row["planned_at"], row["id"]
 
 
 def _later(

@@ -47,7 +47,7 @@ def under_cap(means: Means, asked: Asked, batch: Batch) -> No | None:
     rival = batch.slots.rivals.get(asked.who.id)
     if rival is not None and rival < asked.row["priority"] and asked.times("higher_first") < _RIVAL_WAITS:
         return No("higher_first", until=asked.now + _FOR_A_HIGHER_ONE)
-    free = batch.slots.free_at(asked.who.id, asked.way.address, limits, asked.now, whole=claimed)
+    free = batch.slots.free_at(asked.who.id, asked.way.address, limits, asked.now, claimed=claimed)
     if free is None:
         return None
     wait = asked.step.on_cap == "defer" and free <= asked.row["created_at"] + _LONGEST_CAP_WAIT

@@ -19,6 +19,7 @@ from automations.definition.versions import Version, Versions
 from automations.experiments import exposures
 from automations.running import exits, heard, lots, refusals, waits
 from automations.subjects import shown
+from bot import contacts
 from bot.base import ids, work
 from bot.base.database import insert, table
 from bot.base.ground import Ground
@@ -72,9 +73,12 @@ class Starter:
                     f"{key}@{context['store'].replace(':', '/')}"  # another store gave something of its own the same id
                 )
                 same = await _find(session, flow.name, key)
-            if same is not None and same["contact_id"] != person.id and not mark:
-                key = f"{key}@{person.id}"  # numbers of carts and orders can be guessed: what is another's stays theirs
-                same = await _find(session, flow.name, key)
+            if same is not None and same["contact_id"] != person.id:
+                if mark and person.is_claimed:
+                    continue  # it came to that address, and what is another's stays as it is
+                if not mark or not await contacts.is_proven(session, same["contact_id"]):
+                    key = f"{key}@{person.id}"  # ids are guessed, addresses claimed: what is another's stays theirs
+                    same = await _find(session, flow.name, key)
             if same is not None:
                 await self._again(session, flow, same, person, case)
                 continue
