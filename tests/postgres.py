@@ -81,7 +81,9 @@ _SHAPE = """
            FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace),
         (SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace),
         (SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_type),
-        (SELECT count(*) FROM pg_statistic WHERE starelid >= 16384)))
+        (SELECT count(*) FROM pg_statistic WHERE starelid >= 16384),
+        (SELECT string_agg(s.setconfig::text, ',') FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+          WHERE d.datname = current_database())))
 """
 _EMPTY = """
     DO $$ DECLARE one text; BEGIN
@@ -101,7 +103,7 @@ _shapes: dict[str, tuple[str, int]] = {}
 async def empty(server: str, name: str, template: str) -> None:
     """The database as a fresh copy of its template: emptied, which is far quicker than copied, where that is enough.
 
-    It is copied the first time, and again after a test that changed tables or left figures for the planner.
+    It is copied the first time, and again after a test that changed tables or settings or left figures for the planner.
     """
     shape, times = _shapes.pop(name, ("", 0))
     if 0 < times < _EMPTIED_AT_MOST:
