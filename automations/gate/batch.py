@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.asking import conditions, facts, matter
+from automations.asking import behind, conditions, facts, matter
 from automations.asking.facts import Person
 from automations.definition.flow import Flow
 from automations.definition.versions import Version, Versions
@@ -18,17 +18,17 @@ from bot.base.database import table
 from bot.base.ground import Ground
 from bot.outbound.email.templates import MailTemplate, MailTemplates
 from bot.tables.automations import Enrolment
-from bot.tables.events import Event, WebhookDelivery
+from bot.tables.events import Event
 from bot.tables.people import ClaimedIdentity, Contact, Identity
 
 _enrolments = table(Enrolment)
-_UP_TO_DATE = timedelta(seconds=2)
 
 
 @dataclass
 class Batch:
     """`goals` are events that might end an enrolment, by contact. `merged` are, by enrolment, the others whose mail is
-    about the same order. `locked` are the people that no other worker holds; `used` the templates of what leaves.
+    about the same order. `locked` are the people that no other worker holds; `telling` those of whose browsers
+    something waits that is not applied yet; `used` the templates of what leaves.
     """
 
     enrolments: dict[int, facts.Row]
@@ -40,6 +40,7 @@ class Batch:
     turns: turns.Turns
     merged: dict[int, list[facts.Row]]
     locked: set[int]
+    telling: set[int]
     codes: Codes
     used: list[MailTemplate] = field(default_factory=list)
     templates: dict[tuple[str, str], MailTemplate] = field(default_factory=dict)
@@ -51,22 +52,12 @@ class Batch:
         return self.templates[name, language]
 
 
-async def events_wait(session: AsyncSession, now: datetime) -> bool:
-    """Whether something that reached us a while ago is not applied yet, as after a time when only the web ran.
-
-    An order may be among it that nobody here knows of: no mail leaves before we are up to date again.
-    """
-    for rows in (table(Event), table(WebhookDelivery)):
-        if await session.scalar(sa.select(rows.c.id).where(rows.c.due_at <= now - _UP_TO_DATE).limit(1)) is not None:
-            return True
-    return False
-
-
 async def load(
     session: AsyncSession, ground: Ground, versions: Versions, rows: Sequence[facts.Row], now: datetime
 ) -> Batch:
     contact_ids = sorted({row["contact_id"] for row in rows})
     locked = await _lock(session, contact_ids)
+    telling = await behind.pages_wait(session, contact_ids, now)
     wanted = [row["enrolment_id"] for row in rows]
     found = await session.execute(sa.select(_enrolments).where(_enrolments.c.id.in_(wanted)))
     enrolments: dict[int, facts.Row] = {row["id"]: dict(row) for row in found.mappings()}
@@ -84,7 +75,7 @@ async def load(
     merged = await _merged(session, rows, enrolments, known)
     pools = _pools([row for row in rows if row["contact_id"] in locked], enrolments, known)
     codes = await coupons.load(session, ground.config.automations.coupons, pools, now)
-    return Batch(enrolments, known, people, permissions, goals, slots, throttled, merged, locked, codes)
+    return Batch(enrolments, known, people, permissions, goals, slots, throttled, merged, locked, telling, codes)
 
 
 def _pools(

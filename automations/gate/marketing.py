@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.asking import facts
+from automations.asking import behind, facts
 from automations.asking.matter import Case
 from automations.care import Care
 from automations.definition.versions import Versions
@@ -48,6 +48,7 @@ _MOST_MOVES = 4
 _UNREACHABLE = frozenset({"bad_address", "blocked", "deactivated"})
 _BUSY = timedelta(seconds=1)
 _BEHIND = timedelta(seconds=5)
+_MOST_WAITS = 120  # for what a page told: ten minutes, then it is a flood, and it was only a page's word
 _enrolments = table(Enrolment)
 _GO_ON = (
     sa.update(_enrolments)
@@ -92,7 +93,7 @@ class Marketing:
     async def prepare(
         self, session: AsyncSession, rows: Sequence[Mapping[str, Any]], now: datetime
     ) -> Mapping[int, Word]:
-        if await batches.events_wait(session, now):
+        if await behind.is_behind(session, now):
             return {row["id"]: Defer(now + _BEHIND, "events_wait") for row in rows}
         batch = await batches.load(session, self.ground, self.versions, rows, now)
         words: dict[int, Word] = {}
@@ -140,6 +141,8 @@ class Marketing:
     def _judged(self, asked: Asked, batch: Batch, leaving: list[tuple[int, No]]) -> Word:
         row = asked.row
         verdicts: dict[str, Any] = {name: row["verdicts"][name] for name in _CARRIED if row["verdicts"].get(name)}
+        if row["contact_id"] in batch.telling and asked.times("events_wait") < _MOST_WAITS:
+            return _later(asked, "events_wait", asked.now + _BEHIND, verdicts, moves=False)
         for name, ask in zip(REASONS, QUESTIONS, strict=True):
             if name == "rendered" and asked.way.channel != row["channel"]:
                 return _elsewhere(asked, verdicts)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.asking import facts
+from automations.asking import behind, facts
 from automations.asking.facts import Person
 from automations.care import Care
 from automations.definition.versions import Version, Versions
@@ -18,13 +18,12 @@ from automations.running.steps import Ahead, Known
 from bot.base.database import table
 from bot.base.ground import Ground
 from bot.contacts import zones
-from bot.tables.events import Event, WebhookDelivery
 from bot.tables.outbox import Message
 from bot.tables.people import Contact
 
 Row = Mapping[str, Any]
 
-_UP_TO_DATE = timedelta(seconds=2)
+_PATIENCE = timedelta(hours=1)  # with what a page told; if that waits for longer, it is a flood
 _NOBODY: Row = {"timezone": None, "country": None, "traits": {}}
 _PLAIN = Ahead(False, False, frozenset(), frozenset())
 _messages = table(Message)
@@ -46,12 +45,13 @@ class Lookup:
         """By the id of the enrolment."""
         before = {row["id"]: self._before(row, versions) for row in rows}
         moving = [row for row in rows if row["id"] in before]
+        uncertain = {row["contact_id"] for row in moving if before[row["id"]].is_uncertain}
+        late = bool(uncertain) and await behind.is_behind(session, now)
+        telling = await behind.pages_wait(session, uncertain, now, since=now - _PATIENCE)
         places = await self._zones(session, [row for row in moving if before[row["id"]].local])
         messages = await self._messages(session, rows, versions)
         people = await self._people(session, [row for row in moving if before[row["id"]].asks], before, now)
         events = await self._events(session, [row for row in moving if before[row["id"]].events], before)
-        uncertain = any(one.asks or one.events for one in before.values())
-        behind = uncertain and await _events_wait(session, now)
         shop = zones.local(self.ground.config, _NOBODY).zone
         language = self.ground.config.shop.language
         known = {}
@@ -60,7 +60,7 @@ class Lookup:
             person = people.get(contact_id) if one.asks else None
             known[row["id"]] = Known(
                 now, places.get(contact_id, shop), messages.get(row["id"]), person,
-                events.get(contact_id, ()) if one.events else (), behind and (one.asks or bool(one.events)),
+                events.get(contact_id, ()) if one.events else (), one.is_uncertain and (late or contact_id in telling),
                 (person.contact["language"] if person else None) or language, self.ground.secret, self.care,
             )  # fmt: skip
         return known
@@ -126,11 +126,3 @@ class Lookup:
                                                         since)).items():  # fmt: skip
                 found.setdefault(contact_id, []).extend(events)
         return found
-
-
-async def _events_wait(session: AsyncSession, now: datetime) -> bool:
-    """Whether something that reached us a while ago is not applied yet: an order may be among it that nobody knows."""
-    for rows in (table(Event), table(WebhookDelivery)):
-        if await session.scalar(sa.select(rows.c.id).where(rows.c.due_at <= now - _UP_TO_DATE).limit(1)) is not None:
-            return True
-    return False

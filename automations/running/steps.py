@@ -231,6 +231,11 @@ class Ahead:
     needs: frozenset[str]
     events: frozenset[str]
 
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether what reached us a moment ago may change the way."""
+        return self.asks or bool(self.events)
+
 
 def ahead(flow: Flow, step_id: str) -> Ahead:
     """Over every way from this step to where the enrolment rests again."""

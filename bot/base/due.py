@@ -24,6 +24,7 @@ from bot.base.personal import NotPersonal
 
 HEARTBEAT = timedelta(seconds=5)
 DEAD_AFTER = timedelta(seconds=30)
+LEASE = timedelta(minutes=2)
 
 
 class DueRow(SQLModel):
@@ -70,7 +71,7 @@ class Claim:
 
     table: sa.Table
     limit: int = 500
-    lease: timedelta = timedelta(minutes=2)
+    lease: timedelta = LEASE
     where: Sequence[sa.ColumnElement[bool]] = ()
     order_by: Sequence[sa.ColumnElement[Any]] = ()
 
@@ -117,6 +118,18 @@ async def claim(session: AsyncSession, how: Claim, worker: int, now: datetime) -
     # RETURNING keeps no order; sort as asked when it can be told from the row alone.
     names = [column.name for column in how.order if isinstance(column, sa.Column)]
     return sorted(found, key=lambda row: tuple((row[name] is None, row[name]) for name in names))
+
+
+async def claim_these(
+    session: AsyncSession, rows: sa.Table, keys: Sequence[int], worker: int, now: datetime, lease: timedelta = LEASE
+) -> list[dict[str, Any]]:
+    """The same for rows that are known by their keys: those of them that are due and that nobody holds."""
+    key = _key(rows)
+    free = sa.select(key).where(key.in_(keys), is_due(rows, now)).with_for_update(skip_locked=True, key_share=True)
+    values = {"lease_until": now + lease, "lease_by": worker, "attempts": rows.c.attempts + 1}
+    connection = await session.connection()
+    taken = await connection.execute(sa.update(rows).where(key.in_(free)).values(values).returning(*rows.c))
+    return [dict(row) for row in taken.mappings()]
 
 
 async def next_due(session: AsyncSession, rows: sa.Table, **equal: object) -> datetime | None:

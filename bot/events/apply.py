@@ -15,7 +15,7 @@ from bot.base import clock, due, logs, work
 from bot.base.database import Database, table
 from bot.events import happened, people, permissions
 from bot.events.happened import Happened
-from bot.tables.events import Event
+from bot.tables.events import Event, is_of_a_page, is_of_others
 
 log = logs.get(__name__)
 
@@ -27,14 +27,20 @@ Settle = Callable[[AsyncSession, Happened], Awaitable[tuple[str, str]]]
 
 _GIVE_UP = 10
 _BATCH = 200
+_SHARE = 50  # of them pages get while others fill the rest
 _LANE_LEASE = timedelta(seconds=15)
 _TOGETHER = 0.04  # seconds of events in one transaction: longer would keep a chat waiting for the database
 _rows = table(Event)
-_CLAIM = due.Claim(_rows, _BATCH)
+_NEW = _rows.c.status == "new"
+_OTHERS = due.Claim(_rows, _BATCH - _SHARE, where=[_NEW, is_of_others(_rows)])
+_PAGES = {limit: due.Claim(_rows, limit, where=[_NEW, is_of_a_page(_rows)]) for limit in (_SHARE, _BATCH)}
 
 
 class Applier:
     """One process at a time applies events, by id. One that cannot be applied comes again later and ends as failed.
+
+    Anybody can make a page say much: what the shop and people say does not wait behind it, except for what the same
+    browser told before.
 
     What an event may say is asked here once (`permissions`): `handlers` hear what is allowed, `hints` what is only a
     hint, nobody what is refused. `secret` keys the address hashes of the consent ledger. With `double_opt_in` a handler
@@ -81,10 +87,33 @@ class Applier:
         async with self.database.transaction() as session:
             if not await due.hold_lane(session, "events", self.worker, now, _LANE_LEASE):
                 return []
-            rows = await due.claim(session, _CLAIM, self.worker, now)
+            others = await due.claim(session, _OTHERS, self.worker, now)
+            before = await self._told_before(session, others, now)
+            share = _SHARE if len(others) == _OTHERS.limit else _BATCH
+            rows = [*others, *before, *await due.claim(session, _PAGES[share], self.worker, now)]
         # Picked by due time, which an index gives, and done by id: of two that come again together, or that came
         # while the clock was set back, the one written down first goes first.
         return sorted(rows, key=itemgetter("id"))
+
+    async def _told_before(
+        self, session: AsyncSession, others: Sequence[Mapping[str, Any]], now: datetime
+    ) -> list[dict[str, Any]]:
+        """What pages told of the browsers of these events before them: taking a thing out of a cart comes after putting
+        it in, also where the person signed in between.
+        """
+        last: dict[str, int] = {}
+        for row in others:
+            if row["browser"] is not None:
+                last[row["browser"]] = max(row["id"], last.get(row["browser"], 0))
+        if not last:
+            return []
+        waiting = sa.select(_rows.c.id, _rows.c.browser).where(
+            is_of_a_page(_rows), due.is_due(_rows, now), _rows.c.browser.in_(sorted(last)),
+            _rows.c.id < max(last.values()),
+        )  # fmt: skip
+        found = (await session.execute(waiting.order_by(_rows.c.id).limit(_BATCH))).all()
+        ids = [row.id for row in found if row.id < last[row.browser]]
+        return await due.claim_these(session, _rows, ids, self.worker, now) if ids else []
 
     async def _some(self, rows: Sequence[Mapping[str, Any]], at: int) -> int:
         """As many events as fit into one short transaction, each behind a savepoint of its own."""
@@ -111,6 +140,8 @@ class Applier:
                 "error": logs.clean(f"{type(error).__name__}: {error}")[:500],
                 "due_at": None if failed else due.later(row["attempts"], now),
             }
+        if values["due_at"] is None:
+            values["browser"] = None
         done = sa.update(_rows).where(_rows.c.id == row["id"])
         await session.execute(done.values(lease_until=None, lease_by=None, **values))
         session.expunge_all()  # the next event starts with fresh rows, and a long batch does not pile them up

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import contacts
 from bot.base import work
 from bot.base.database import insert, table
 from bot.base.ranks import Rank
@@ -89,10 +90,19 @@ def values(event: NewEvent) -> dict[str, Any]:
         "received_at": event.received_at,
         "contact_id": event.contact_id,
         "body": body,
+        "browser": _browser(body, event.rank),
         "status": "new",
         "due_at": event.received_at,
         "attempts": 0,
     }
+
+
+def _browser(body: Mapping[str, Any], rank: Rank) -> str | None:
+    """The browser that it tells of; for a page that names none, the user who it says sits there."""
+    browser = contacts.normalise("anonymous_id", body.get("anonymousId"))
+    if browser is None and rank == "page":
+        return contacts.normalise("claimed_user", body.get("userId"))
+    return browser
 
 
 async def record(session: AsyncSession, event: NewEvent) -> int | None:

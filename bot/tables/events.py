@@ -14,6 +14,20 @@ ASIDE = "status IN ('failed', 'refused')"
 """Events that somebody should look at, in the words of their index."""
 
 
+def is_of_a_page(rows: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Events of pages wait in a queue of their own: in the very words of its indexes, or they are not used."""
+    return rows.c.rank == sa.literal_column("'page'")
+
+
+def is_of_others(rows: sa.FromClause) -> sa.ColumnElement[bool]:
+    return rows.c.rank != sa.literal_column("'page'")
+
+
+def _waiting(name: str, rule: str, *columns: str) -> sa.Index:
+    where = sa.text(f"due_at IS NOT NULL AND {rule}")
+    return sa.Index(f"ix_event_waiting_{name}", *columns, sqlite_where=where, postgresql_where=where)
+
+
 class Event(DueRow, table=True):
     """One event under its Segment name (`Order Completed`). Due until it was applied, in the order of ids.
 
@@ -22,18 +36,22 @@ class Event(DueRow, table=True):
     identify, page, screen, group or alias. `body` keeps ids, traits, properties and context as they came. `status` is
     new, done, hint (it may end something, and counts for nothing), known (told before by another source), refused
     (`error` says why), erased (of a forgotten person) or failed. `store` is whose ids it names: said by its source, or
-    found when it is applied.
+    found when it is applied. `browser` is there while it waits: what one browser tells is applied in its order.
     """
 
     __personal__ = Personal(
-        "events", (By("contact_id"),), blank(body={}, error=None), raw="body", raw_if={"contact_id": None},
-        ours="source rank store message_id kind name status",
+        "events", (By("contact_id"),), blank(body={}, browser=None, error=None), raw="body",
+        raw_if={"contact_id": None}, ours="source rank store message_id kind name status",
         keeps=(Keeps("events", blank(body={}, error=None), "received_at", only={"due_at": None}),),
     )  # fmt: skip
 
     __table_args__ = (
         sa.UniqueConstraint("source", "message_id"),
         due_index("event"),
+        # What waits is new; without it before the time SQLite would take the index of all that is due.
+        _waiting("pages", "rank = 'page'", "status", "due_at"),
+        _waiting("others", "rank <> 'page'", "status", "due_at"),
+        _waiting("browser", "rank = 'page'", "browser"),
         sa.Index("ix_event_contact", "contact_id", "name", "ts"),
         sa.Index("ix_event_aside", "id", sqlite_where=sa.text(ASIDE), postgresql_where=sa.text(ASIDE)),
     )
@@ -49,6 +67,7 @@ class Event(DueRow, table=True):
     received_at: datetime = moment()
     contact_id: int | None = reference("contact.id", null=True, index=False)
     body: dict[str, Any] = json_value()
+    browser: str | None = None
     status: str = Field(default="new")
     error: str | None = None
 

@@ -17,9 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import automations
 import bot
 from bot.base import due
-from bot.base.database import Database, UtcDateTime
+from bot.base.database import Database, UtcDateTime, table
 from bot.outbound import lanes
 from bot.outbound.practice import PracticeSender
+from bot.tables.events import Event
 
 PAST = {"sqlite": 1_000, "postgresql": 20_000}
 """Rows of each table. SQLite plans by the indexes alone; PostgreSQL scans what is small."""
@@ -151,4 +152,15 @@ async def test_a_claim_reads_what_is_due_and_not_the_whole_table(database: Datab
             assert not [line for line in plan if line.startswith("SCAN ") or "Seq Scan on " in line], (name, plan)
             of_waiting = (f"ix_{claim.table.name}_due", f"ix_{claim.table.name}_waiting")
             assert any(index in line for line in plan for index in of_waiting), (name, plan)
+        await connection.rollback()
+
+
+async def test_events_of_the_shop_are_found_without_reading_those_of_pages(database: Database) -> None:
+    claims = {name.rpartition(".")[2]: claim for name, claim in _claims().items() if ".events.apply." in name}
+    async with database.engine.connect() as connection:
+        await _fill(connection, [table(Event)])
+        for name, index in (("_OTHERS[0]", "others"), ("_PAGES[0]", "pages"), ("_PAGES[1]", "pages")):
+            plan = await _plan(connection, claims.pop(name))
+            assert any(f"ix_event_waiting_{index}" in line for line in plan), plan
+        assert not claims
         await connection.rollback()
