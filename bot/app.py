@@ -248,6 +248,7 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
             secret=secret,
             double_opt_in=double_opt_in,
             settle=stores.settle,
+            zone=house.desk.timezone,
         ).kind(),
         Shelves(house.database, house.flows, house.worker).kind(),
         Enrolments(house.database, house.ground, house.worker, house.versions, house.care).kind(),

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import make
 import pytest
@@ -331,12 +332,43 @@ NOW = datetime(2026, 3, 4, tzinfo=UTC)
         ("05/06/1990", None),
         ("2027-01-01", None),
         ("1990-02-30", None),
+        ("1990年5月1日", "1990-05-01"),
+        ("5月1日", "--05-01"),
+        ("1990-5-1", "1990-05-01"),
+        ("12/31", "--12-31"),
+        ("05/06", None),
+        ("31-12-1990", "1990-12-31"),
         ("soon", None),
         (19900517, None),
     ],
 )
 def test_birthdays_come_in_many_forms_and_a_doubtful_one_is_none(given: object, kept: str | None) -> None:
     assert profile.birthday(given, NOW) == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "zone", "kept"),
+    [
+        ("1990-05-16T22:00:00Z", "Europe/Berlin", "1990-05-17"),
+        ("1990-05-17T00:00:00.000Z", "Europe/Berlin", "1990-05-17"),
+        ("1990-05-17T00:00:00+08:00", "Asia/Shanghai", "1990-05-17"),
+        ("1990-05-17T00:00:00Z", "America/New_York", None),
+        ("1990-05-17T03:00:00Z", "America/New_York", "1990-05-16"),
+        ("1990-05-17 08:00:00", "America/New_York", "1990-05-17"),
+    ],
+)
+def test_a_birthday_that_comes_as_an_instant_is_the_day_of_the_shop(given: str, zone: str, kept: str | None) -> None:
+    assert profile.birthday(given, NOW, ZoneInfo(zone)) == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("中国", "CN"), ("Deutschland", "DE"), ("Allemagne", "DE"), ("Alemania", "DE"), ("DEU", "DE"), ("UK", "GB"),
+     ("U.S.A.", "US"), ("Österreich", "AT"), ("日本", "JP"), ("台灣", "TW"), ("Czech Republic", "CZ"), ("XX", None),
+     ("Atlantis", None), ("de", "DE"), ("Côte d'Ivoire", "CI"), ("Niger", "NE"), ("Georgia", "GE")],
+)  # fmt: skip
+def test_a_country_is_known_by_its_names(name: str, code: str | None) -> None:
+    assert profile.country(name) == code
 
 
 async def test_traits_become_fields_null_deletes_and_nonsense_changes_nothing(database: Database) -> None:

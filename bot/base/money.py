@@ -5,20 +5,34 @@ import unicodedata
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import format_currency, get_currency_precision, list_currencies
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I)
 _WRITTEN = re.compile(r"(-?)\s*(\D{0,6}?)\s*(-?)\s*(\d[\d.,' ]*)(?:(?<=[.,])-{1,2})?\s*(\D{0,6})")
 _WHOLE = re.compile(r"\d+|\d{1,3}([.,' ])(\d{2,3}\1)*\d{3}")
-_SIGNS = str.maketrans("\u00a0\u202f\u2009\u2019\u2212\u2013\u2014", "   '---")
+_MYRIADS = {"万": 4, "萬": 4, "w": 4, "千": 3, "亿": 8, "億": 8}
+_SCALED = re.compile(r"(.*?\d)\s*([万萬千亿億]|w\b)\s*(\D{0,6})", re.I)
+_NAMED = {
+    "€": "EUR", "euro": "EUR", "£": "GBP", "rmb": "CNY", "人民币": "CNY", "元": "CNY", "圆": "CNY", "cn¥": "CNY",
+    "円": "JPY", "jp¥": "JPY",
+    "₩": "KRW", "원": "KRW", "₹": "INR", "zł": "PLN", "kč": "CZK", "₽": "RUB", "руб": "RUB", "hk$": "HKD",
+    "nt$": "TWD", "us$": "USD", "a$": "AUD", "c$": "CAD", "ca$": "CAD", "r$": "BRL", "ft": "HUF", "₺": "TRY",
+    "₫": "VND", "฿": "THB", "₴": "UAH", "₪": "ILS", "د.ك": "KWD",
+}  # fmt: skip
+"""Signs that mean one currency; `$`, `kr` and `¥` mean several."""
+_AROUND = re.compile(r"(\D*)\d(?:.*\d)?(\D*)", re.S)
+_SIGNS = str.maketrans("\u00a0\u202f\u2009\u2019\u2212\u2013\u2014￥．，", "   '---¥.,")
 """Spaces, apostrophes and dashes of typesetters."""
 
 
 def to_minor(amount: object, currency: str, *, by_people: bool = False) -> int:
     """`19.9`, a `Decimal` or a text that `written` reads as an integer of the smallest unit. Raises ValueError."""
+    places = get_currency_precision(currency.upper())
     try:
+        # `1.234` is a price where there are three places, and more than a thousand elsewhere
+        by_people = by_people and places < 3
         exact = written(amount, by_people=by_people) if isinstance(amount, str) else Decimal(str(amount))
-        scaled = exact.scaleb(get_currency_precision(currency.upper()))
+        scaled = exact.scaleb(places)
         return int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP))
     except ArithmeticError as error:
         raise ValueError(f"{amount!r} is not an amount of money; write it like 19.90") from error
@@ -30,9 +44,11 @@ def written(text: str, *, by_people: bool = False) -> Decimal:
     The last of two different signs is the decimal sign, and a sign that comes several times is for thousands. A comma
     followed by exactly three digits and nothing else is a thousands sign: `1,234` is 1234 (but `0,234` is less than 1,
     and `1234,567` has no group before it). A single point is always a decimal sign, as programs write it; `by_people`
-    says that no program wrote this, and then `1.234` is 1234 too. Raises ValueError.
+    says that no program wrote this, and then `1.234` is 1234 too. `5.9万` is 59000. Raises ValueError.
     """
     bare = text.translate(_SIGNS).strip()
+    if scaled := _SCALED.fullmatch(bare):
+        return written(f"{scaled[1]}{scaled[3]}", by_people=by_people).scaleb(_MYRIADS[scaled[2].lower()])
     bare = f"0{bare}" if bare.startswith(",") else bare
     lone = re.compile(r"[1-9]\d{0,2}[.,]\d{3}" if by_people else r"[1-9]\d{0,2},\d{3}")
     if _PLAIN.fullmatch(bare) and not lone.fullmatch(bare.lstrip("+-")):
@@ -49,9 +65,23 @@ def written(text: str, *, by_people: bool = False) -> Decimal:
     raise ValueError(f"{text!r} is not an amount of money; write it like 19.90")
 
 
+def named_currency(text: str, *, yen: str = "CNY") -> str | None:
+    """The currency that an amount names: `19.90 USD`, `RMB 59`, `59元`. `¥` is what `yen` says. None: it names none."""
+    found = _AROUND.fullmatch(text.translate(_SIGNS).strip())
+    for word in found.groups() if found else ():
+        bare = word.strip(" -万萬千亿億").strip().rstrip(".").lower()
+        if bare in _NAMED or bare == "¥":
+            return _NAMED.get(bare, yen)
+        if re.fullmatch(r"[a-z]{3}", bare) and bare.upper() in list_currencies():
+            return bare.upper()
+    return None
+
+
 def _names_currency(word: str) -> bool:
-    """A sign or a short word with it: `€`, `US$`, `EUR`, `Rs.`, `元`; or nothing."""
-    return all(letter.isalpha() or unicodedata.category(letter) == "Sc" for letter in word.strip().removesuffix("."))
+    """A sign or a short word with it: `€`, `US$`, `EUR`, `Rs.`, `元`; or nothing. What counts thousands is none."""
+    return word.strip().lower() not in ("k", "m", "mio", "tsd") and all(
+        letter.isalpha() or unicodedata.category(letter) == "Sc" for letter in word.strip().removesuffix(".")
+    )
 
 
 def from_minor(amount: int, currency: str) -> Decimal:

@@ -70,6 +70,7 @@ def import_file(
         for reason, count in sorted(report.reasons.items(), key=lambda one: -one[1])[:10]:
             typer.echo(f"  {count} x {reason}")
     if report.notes:
-        typer.echo(f"{sum(report.notes.values())} {done}, with a note:")
+        typer.echo("left out of lines that are taken:" if subject is not Subject.suppressions else "with a note:")
         for note, count in sorted(report.notes.items(), key=lambda one: -one[1])[:10]:
-            typer.echo(f"  {count} x {note}")
+            seen = report.examples.get(note)
+            typer.echo(f"  {count} x {note}{' (' + ', '.join(seen) + ')' if seen else ''}")

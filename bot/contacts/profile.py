@@ -1,12 +1,14 @@
 """What Segment traits tell about a contact: names, language, zone, country, birthday, in the forms clients send."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta, tzinfo
 from functools import cache
 from typing import Any
 
 from babel import Locale
+from babel.core import get_global
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -23,7 +25,12 @@ _UNKNOWN_YEARS = (0, 4, 1604)  # what clients write for "no year" (vCard, Apple 
 
 
 async def learn(
-    session: AsyncSession, contact: Contact, traits: Mapping[str, Any], context: Mapping[str, Any], now: datetime
+    session: AsyncSession,
+    contact: Contact,
+    traits: Mapping[str, Any],
+    context: Mapping[str, Any],
+    now: datetime,
+    zone_of_shop: tzinfo | None = None,
 ) -> None:
     """Take over traits: a shallow upsert, `null` deletes. What cannot be used stays a trait and leaves the column.
 
@@ -33,7 +40,7 @@ async def learn(
     contact.traits = {name: value for name, value in kept.items() if value is not None}
     _learn_names(contact, traits)
     if (given := _pick(traits, _BIRTHDAY)) is not _ABSENT:
-        day = birthday(given, now)
+        day = birthday(given, now, zone_of_shop)
         if day is not None and day != contact.birthday:
             contact.birthday, contact.birthday_known_at = day, now
         elif given is None:
@@ -98,43 +105,87 @@ def zone(value: object) -> str | None:
     return value.strip() if isinstance(value, str) and clock.zone(value.strip()) else None
 
 
+_LANGUAGES = ("de", "fr", "es", "it", "nl", "pl", "pt", "cs", "sv", "da", "ru", "el", "ja", "ko", "zh_Hant", "zh", "en")
+"""In which the names of countries are known; where two differ the later one is meant."""
+_ALSO = {
+    "usa": "US", "u.s.a.": "US", "u.s.": "US", "uk": "GB", "u.k.": "GB", "great britain": "GB", "england": "GB",
+    "scotland": "GB", "wales": "GB", "northern ireland": "GB", "großbritannien": "GB", "gran bretaña": "GB",
+    "grande-bretagne": "GB", "holland": "NL", "brd": "DE", "czech republic": "CZ", "tschechische republik": "CZ",
+    "korea": "KR", "republic of korea": "KR", "türkei": "TR", "turkey": "TR", "estados unidos de américa": "US",
+    "états-unis d'amérique": "US", "vereinigte staaten von amerika": "US", "people's republic of china": "CN",
+    "中国大陆": "CN", "中华人民共和国": "CN", "中國": "CN", "中國大陸": "CN", "香港": "HK", "中国香港": "HK",
+    "hong kong": "HK", "澳门": "MO", "中国澳门": "MO", "macau": "MO", "macao": "MO", "台湾": "TW", "臺灣": "TW",
+    "台灣": "TW", "中国台湾": "TW", "taiwan": "TW", "英国": "GB", "英國": "GB", "美国": "US", "美國": "US",
+}  # fmt: skip
+
+
 @cache
 def _countries() -> dict[str, str]:
-    names = {name.lower(): code for code, name in Locale("en").territories.items() if re.fullmatch("[A-Z]{2}", code)}
-    return names | {"usa": "US", "uk": "GB", "great britain": "GB"}
+    names = {
+        str(name).lower().replace("’", "'"): str(code)
+        for language in _LANGUAGES
+        for code, name in Locale.parse(language).territories.items()
+        if re.fullmatch("[A-Z]{2}", str(code))
+    }
+    return names | _ALSO
+
+
+@cache
+def _codes() -> frozenset[str]:
+    return frozenset(str(code) for code in Locale("en").territories if re.fullmatch("[A-Z]{2}", str(code)))
 
 
 def country(value: object) -> str | None:
-    """The two-letter code for a code or an English name."""
+    """The two-letter code for a code of two or three letters, or a name in one of many languages."""
     if not isinstance(value, str):
         return None
-    text = value.strip()
+    text = " ".join(value.split())
     if re.fullmatch("[A-Za-z]{2}", text):
         code = "GB" if text.upper() == "UK" else text.upper()
-        return code if code in _countries().values() else None
-    return _countries().get(text.lower())
+        return code if code in _codes() else None
+    if re.fullmatch("[A-Z]{3}", text) and len(known := get_global("territory_aliases").get(text, ())) == 1:
+        return str(known[0])
+    return _countries().get(text.lower().replace("’", "'"))
 
 
-def birthday(value: object, now: datetime) -> str | None:
+def birthday(value: object, now: datetime, zone: tzinfo | None = None) -> str | None:
     """`YYYY-MM-DD`, or `--MM-DD` if the year is unknown; None for what is no past date.
 
-    Taken: ISO dates and instants, `--MM-DD`, `MM-DD`, `DD.MM.YYYY`, `YYYY/MM/DD`, and `a/b/YYYY` where only one order
-    can be meant (a wrong birthday is worse than none).
+    Taken: ISO dates and instants, `--MM-DD`, `MM-DD`, `DD.MM.YYYY`, `YYYY/M/D`, `1990年5月1日`, `5月1日`, and `a/b`,
+    `a/b/YYYY`, `a-b-YYYY` where only one order can be meant (a wrong birthday is worse than none). An instant is the
+    day of `zone`, the shop's; midnight in UTC only where that is the same day, as many write a plain date so.
     """
     if not isinstance(value, str):
         return None
-    text = value.strip()
+    text = unicodedata.normalize("NFKC", value).strip()
+    if match := re.fullmatch(r"(?:(\d{4})\s*年\s*)?(\d{1,2})\s*月\s*(\d{1,2})\s*[日号號]?", text):
+        return _day(int(match[1] or 0), int(match[2]), int(match[3]), now)
+    if match := re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", text):
+        return _day(int(match[1]), int(match[2]), int(match[3]), now)
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})", text) and zone is not None:
+        return _of_instant(text, now, zone)
     if match := re.fullmatch(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?:[T ].*)?", text):
         return _day(int(match[1]), int(match[2]), int(match[3]), now)
     if match := re.fullmatch(r"(?:--)?(\d{1,2})-(\d{1,2})", text):
         return _day(0, int(match[1]), int(match[2]), now)
     if match := re.fullmatch(r"(\d{1,2})\.\s*(\d{1,2})\.\s*(\d{4})?", text):
         return _day(int(match[3] or 0), int(match[2]), int(match[1]), now)
-    if match := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", text):
-        one, two, year = int(match[1]), int(match[2]), int(match[3])
+    if match := re.fullmatch(r"(\d{1,2})([/-])(\d{1,2})(?:\2(\d{4}))?", text):
+        one, two, year = int(match[1]), int(match[3]), int(match[4] or 0)
         found = {_day(year, one, two, now), _day(year, two, one, now)} - {None}
         return found.pop() if len(found) == 1 else None
     return None
+
+
+def _of_instant(text: str, now: datetime, zone: tzinfo) -> str | None:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    here = instant.astimezone(zone).date()
+    if instant.utcoffset() == timedelta(0) and instant.time() == time(0) and here != instant.date():
+        return None
+    return _day(here.year, here.month, here.day, now)
 
 
 def _day(year: int, month: int, day: int, now: datetime) -> str | None:

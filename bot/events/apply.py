@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from operator import itemgetter
 from typing import Any
 
@@ -44,7 +44,7 @@ class Applier:
 
     What an event may say is asked here once (`permissions`): `handlers` hear what is allowed, `hints` what is only a
     hint, nobody what is refused. `secret` keys the address hashes of the consent ledger. With `double_opt_in` a handler
-    asks for the second yes.
+    asks for the second yes. `zone` is the shop's: days of people are days there.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Applier:
         secret: str,
         double_opt_in: bool = False,
         settle: Settle | None = None,
+        zone: tzinfo | None = None,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self.database = database
@@ -67,6 +68,7 @@ class Applier:
         self.secret = secret
         self.double_opt_in = double_opt_in
         self.settle = settle
+        self.zone = zone
 
     def kind(self) -> work.Kind:
         async def next_due() -> datetime | None:
@@ -170,7 +172,7 @@ class Applier:
             # At once, so that a handler which asks for the events of the contact finds this one too.
             await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(contact_id=contact_id))
             # With the store that its source named: so are the ids of its people kept.
-            await people.hear(session, self.secret, said, now, double_opt_in=self.double_opt_in)
+            await people.hear(session, self.secret, said, now, double_opt_in=self.double_opt_in, zone=self.zone)
         for handler in self.handlers if word == "allowed" else self.hints:
             if await handler(session, told, now) is False:
                 return {**found, "status": "known"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
@@ -95,21 +95,27 @@ async def _alias(session: AsyncSession, store: str, previous: object) -> list[tu
 
 
 async def hear(
-    session: AsyncSession, secret: str, told: Happened, now: datetime, *, double_opt_in: bool = False
+    session: AsyncSession,
+    secret: str,
+    told: Happened,
+    now: datetime,
+    *,
+    double_opt_in: bool = False,
+    zone: tzinfo | None = None,
 ) -> None:
     """Take over what the event tells about its contact.
 
     With `double_opt_in` a `Subscribed` that needs a second yes is left to whoever asks for it, and a trait that says
-    yes again after a no becomes such a `Subscribed`.
+    yes again after a no becomes such a `Subscribed`. `zone` is the shop's.
     """
     assert told.contact_id is not None
     contact = await session.get_one(Contact, told.contact_id)
     before = dict(contact.traits)
     if told.rank == "page":
-        await _hear_a_page(session, secret, contact, told, now)
+        await _hear_a_page(session, secret, contact, told, now, zone)
         return
     if told.kind == "identify" or told.source in SHOPS:
-        await contacts.learn(session, contact, told.traits, told.context, now)
+        await contacts.learn(session, contact, told.traits, told.context, now, zone)
     elif told.context:
         await contacts.learn(session, contact, {}, told.context, now)
     if told.source not in (*SHOPS, OURS) and (
@@ -124,7 +130,9 @@ async def hear(
         await _said(session, secret, told)
 
 
-async def _hear_a_page(session: AsyncSession, secret: str, contact: Contact, told: Happened, now: datetime) -> None:
+async def _hear_a_page(
+    session: AsyncSession, secret: str, contact: Contact, told: Happened, now: datetime, zone: tzinfo | None
+) -> None:
     """Of its own browser it may tell, as long as nobody better says who sits there. It allows nothing."""
     assert contact.id is not None
     if told.source != OURS and (contact.last_seen_at is None or contact.last_seen_at < told.ts - _SEEN_EVERY):
@@ -135,7 +143,7 @@ async def _hear_a_page(session: AsyncSession, secret: str, contact: Contact, tol
     said = _claims(told)
     new = await contacts.claim(session, contact.id, said, told.ts) if told.anonymous_id is not None else set()
     if told.kind == "identify" or told.context:
-        await contacts.learn(session, contact, told.traits if told.kind == "identify" else {}, told.context, now)
+        await contacts.learn(session, contact, told.traits if told.kind == "identify" else {}, told.context, now, zone)
         contact.claimed = contact.claimed or bool(contact.traits or contact.language or contact.timezone)
     if told.kind == "identify":
         await _claimed_yes(session, secret, told, before, news=any(kind == "email" for kind, _ in new))

@@ -12,6 +12,7 @@ CUSTOMERS = {
     "user_id": ("user id", "userid", "external id", "id", "用户id", "客户id"),
     "email": ("email", "e mail", "email address", "user email", "billing email", "customer email", "邮箱", "电子邮箱"),
     "phone": ("phone", "billing phone", "default address phone", "phone number", "mobile", "手机", "手机号", "电话"),
+    "phone_abroad": ("sms",),
     "first_name": ("first name", "billing first name", "firstname", "given name", "名"),
     "last_name": ("last name", "billing last name", "lastname", "family name", "surname", "姓"),
     "name": ("name", "full name", "customer name", "display name", "姓名"),

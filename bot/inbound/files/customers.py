@@ -1,14 +1,14 @@
 """A file of customers: contacts, the ids and addresses they are known by, and marketing consent where it says so."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
 from bot.base import clock, stores
 from bot.base.ground import Ground
-from bot.contacts import profile
+from bot.contacts import phones, profile
 from bot.inbound.files import columns, people, values
 from bot.inbound.files.batches import Cells, Refused
 
@@ -32,38 +32,74 @@ async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], no
 def _person(line: Cells, ground: Ground, now: datetime) -> people.Person:
     zone = clock.zone(ground.config.shop.timezone)
     assert zone is not None
-    person = people.Person(identities(line), fields(line, now))
+    person = people.Person(identities(line, ground), fields(line, now, zone))
     if not person.identities:
-        raise ValueError("no e-mail, telephone number or id that names somebody")
-    if created := values.moment(line["created_at"], zone):
+        why = next((words for words in line.told if words.startswith("phone")), "")
+        raise ValueError(why or "no e-mail, telephone number or id that names somebody")
+    if created := moment(line, "created_at", zone):
         person.fields["created_at"] = min(created, now)
     if values.yes(line["consent"]):
-        person.consent_at = values.moment(line["consent_at"], zone) or now
+        person.consent_at = moment(line, "consent_at", zone) or now
     return person
 
 
-def identities(line: Cells) -> list[tuple[str, str]]:
-    """Raises ValueError for an address that is none: it would be mailed to."""
-    found = []
-    for field, kind in {**_IDS, "email": "email", "phone": "phone"}.items():
-        text = values.key(line[field])
+def moment(line: Cells, field: str, zone: tzinfo) -> datetime | None:
+    """A time that nobody needs to be known: one that cannot be read is left out."""
+    try:
+        return values.moment(line[field], zone)
+    except ValueError:
+        line.told[f"{field}: not a date that can only be one day"] = line[field]
+        return None
+
+
+def identities(line: Cells, ground: Ground) -> list[tuple[str, str]]:
+    """Raises ValueError for an address that is none, where nothing else names the person."""
+    found, wrong = [], ""
+    for field, kind in {**_IDS, "email": "email"}.items():
+        text = line[field] if kind == "email" else values.key(line[field])
         known = contacts.normalise(kind, text)
         if text and known is None and kind == "email":
-            raise ValueError(f"{text!r} is not an e-mail address")
+            wrong = text
         if known is not None:
             # The number of an account is the same in pages and files, unless it is said of which store it is.
             scoped = kind in ("shopify", "woocommerce") or (kind == "user_id" and line.named)
             found.append((kind, stores.person(line.store, known) if scoped else known))
+    if number := _phone(line, ground):
+        found.append(("phone", number))
+    if wrong and not found:
+        raise ValueError(f"{wrong!r} is not an e-mail address")
+    if wrong:
+        line.told["email: not an address"] = wrong
     return found
 
 
-def fields(line: Cells, now: datetime) -> dict[str, object]:
+def _phone(line: Cells, ground: Ground) -> str | None:
+    """One that cannot be read is left out, or it would be somebody else's."""
+    shop = ground.config.shop
+    countries = (profile.country(line["country"]), shop.country if "country" in shop.model_fields_set else None)
+    reason = ""
+    for field, abroad in (("phone", False), ("phone_abroad", True)):
+        text = line[field]
+        if not any(letter.isdigit() for letter in text):
+            continue
+        for country in dict.fromkeys(one for one in countries if one) or [None]:
+            try:
+                return phones.read(text, country, international=abroad)
+            except ValueError as error:
+                reason = reason or f"phone: {error}"
+                line.told[reason] = text
+    return None
+
+
+def fields(line: Cells, now: datetime, zone: tzinfo) -> dict[str, object]:
     first, last = line["first_name"], line["last_name"]
     if not first and not last:
         first, _, last = line["name"].partition(" ")
-    born = profile.birthday(line["birthday"], now)
+    born = profile.birthday(line["birthday"], now, zone)
     if line["birthday"] and born is None:
-        raise ValueError(f"{line['birthday']!r} is not a birthday; write it like 1990-12-31 or --12-31")
+        line.told["birthday: not one, or two days are possible; write it like 1990-12-31 or --12-31"] = line["birthday"]
+    if line["country"] and profile.country(line["country"]) is None:
+        line.told["country: not known by that name; write its two letters"] = line["country"]
     return {
         "first_name": " ".join(first.split())[:100],
         "last_name": " ".join(last.split())[:100],

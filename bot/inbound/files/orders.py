@@ -31,7 +31,7 @@ _STATUS = {
 
 def key(line: Cells) -> str:
     """Lines with the same key are one order; the runner keeps them in one batch."""
-    return line["number"] or values.key(line["order_id"])
+    return line["number"] or line["order_id"]
 
 
 async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], now: datetime) -> list[Refused]:
@@ -39,7 +39,7 @@ async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], no
     refused, read = list[Refused](), list[tuple[list[Cells], dict[str, Any], people.Person | None]]()
     for group in _grouped(lines).values():
         try:
-            read.append((group, _order(group, ground, now), _buyer(group[0])))
+            read.append((group, _order(group, ground, now), _buyer(group[0], ground)))
         except ValueError as error:
             refused += [Refused(line, str(error)) for line in group]
     buyers = [buyer for _, _, buyer in read if buyer is not None]
@@ -88,8 +88,8 @@ def _grouped(lines: Sequence[Cells]) -> dict[str, list[Cells]]:
     return groups
 
 
-def _buyer(line: Cells) -> people.Person | None:
-    found = customers.identities(line)
+def _buyer(line: Cells, ground: Ground) -> people.Person | None:
+    found = customers.identities(line, ground)
     first, _, last = line["name"].partition(" ") if "order_id" in line.places else ("", "", "")
     names = {"first_name": first[:100], "last_name": last[:100]}
     return people.Person(found, dict(names)) if found else None
@@ -99,9 +99,11 @@ def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, A
     line = group[0]  # Shopify writes what is about the whole order only there
     if not key(line):
         raise ValueError("no order number or id")
+    values.key(line["number"])
     zone = clock.zone(ground.config.shop.timezone)
     assert zone is not None
-    currency = (line["currency"] or ground.config.shop.currency).upper()
+    amounts = (line["total"], line["subtotal"], line["item_price"])
+    currency = values.currency(line["currency"], amounts, ground.config.shop.currency)
     ordered = values.moment(line["ordered_at"], zone)
     if ordered is None:
         raise ValueError("no date of the order")

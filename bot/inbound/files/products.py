@@ -53,7 +53,7 @@ def _product(line: Cells, ground: Ground, now: datetime) -> dict[str, Any]:
     parent = line["parent"].removeprefix("id:")  # WooCommerce writes variations as lines of their own
     if parent and not variant_id:
         product_id, variant_id = parent, product_id
-    currency = (line["currency"] or ground.config.shop.currency).upper()
+    currency = values.currency(line["currency"], (line["price"],), ground.config.shop.currency)
     return {
         "store": line.store,
         "product_id": product_id,

@@ -75,17 +75,6 @@ async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], no
     return refused
 
 
-def note(line: Cells) -> str:
-    """What is worth a word though the line is taken: nobody knows its reason."""
-    words = " ".join(line["reason"].split())
-    if _reason(words) != "imported" or words.lower() in ("", "imported"):
-        return ""
-    return (
-        f"reason {words[:60]!r} is not known and kept as imported;"
-        f" known here: {', '.join(name for name, _ in _REASONS)}"
-    )
-
-
 def _reason(words: str) -> str:
     return next((name for name, known in _REASONS if known.search(words)), "imported")
 
@@ -103,6 +92,12 @@ def _read(line: Cells, ground: Ground, now: datetime) -> _Stop:
     if until is not None and until <= now:
         raise ValueError(f"{line['until']!r} is over already")
     reason = _reason(line["reason"])
+    words = " ".join(line["reason"].split())
+    if reason == "imported" and words.lower() not in ("", "imported"):
+        line.told[
+            f"reason {words[:60]!r} is not known and kept as imported;"
+            f" known here: {', '.join(name for name, _ in _REASONS)}"
+        ] = ""
     everything = "" if reason == "erased" else EVERY_TOPIC
     return _Stop(address, reason, topic or everything, until)
 

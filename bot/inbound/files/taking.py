@@ -24,6 +24,7 @@ SUBJECTS: Mapping[str, ModuleType] = {
     "customers": customers, "products": products, "orders": orders, "suppressions": suppressions
 }  # fmt: skip
 _BATCH = 500
+_EXAMPLES = 3
 _MOST_NOTES = 1000  # of different words: a column may hold a text of its own in each line
 _OURS = ("refused_line", "refused_because")
 """What we write before each refused line. No file has such columns of its own; read again, they are left out."""
@@ -41,7 +42,9 @@ class Report:
     store: str = ""
     reasons: dict[str, int] = field(default_factory=dict)
     notes: dict[str, int] = field(default_factory=dict)
-    """What is worth a word about lines that were taken."""
+    """What is worth a word about lines that were taken: values that were left out, and how often."""
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    """The first of them, by the words of the note."""
 
     @property
     def taken(self) -> int:
@@ -78,7 +81,7 @@ async def take(
             refused = broken + (await _write(database, ground, module.take, sound, dry=dry) if sound else [])
             report.lines += len(batch)
             report.refused += len(refused)
-            _note(report, getattr(module, "note", None), sound, refused)
+            _note(report, sound, refused)
             refusals.add(refused)
             progress(done)
     finally:
@@ -93,16 +96,15 @@ async def _store(database: Database, named: str, *, dry: bool) -> str:
         return named or await shop_stores.only(session) or stores.IMPORT
 
 
-def _note(
-    report: Report, note: Callable[[Cells], str] | None, lines: Sequence[Cells], refused: Sequence[Refused]
-) -> None:
-    if note is None:
-        return
+def _note(report: Report, lines: Sequence[Cells], refused: Sequence[Refused]) -> None:
     not_taken = {one.cells.line.number for one in refused}
     for one in lines:
-        words = note(one) if one.line.number not in not_taken else ""
-        if words and (words in report.notes or len(report.notes) < _MOST_NOTES):
-            report.notes[words] = report.notes.get(words, 0) + 1
+        for words, value in one.told.items() if one.line.number not in not_taken else ():
+            if words in report.notes or len(report.notes) < _MOST_NOTES:
+                report.notes[words] = report.notes.get(words, 0) + 1
+                shown = report.examples.setdefault(words, [])
+                if value and len(shown) < _EXAMPLES:
+                    shown.append(f"line {one.line.number}: {value[:60]!r}")
 
 
 async def _write(

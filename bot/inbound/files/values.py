@@ -1,32 +1,90 @@
 """What stands in the cells: money, dates and numbers as people and exports write them. Each raises ValueError."""
 
 import re
+import unicodedata
+from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
 from bot.base import answers, money
 
+_BLANK = " \t-–—"
+_ROUNDED = re.compile(r"\d[.,]\d+E\+\d+", re.I)
+_CLOCK = re.compile(r"[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(\.\d+)?\s*([ap]\.?m\.?)?\s*", re.I)
+
 
 def amount(text: str, currency: str) -> int | None:
-    """`19.90`, `1,299.00`, `1.299,00 €`, `¥88` in the smallest unit; None for an empty cell."""
-    return money.to_minor(text, currency, by_people=True) if text.strip() else None
+    """`19.90`, `1,299.00`, `1.299,00 €`, `¥88`, `5.9万` in the smallest unit; None for an empty cell."""
+    return money.to_minor(text, currency, by_people=True) if text.strip(_BLANK) else None
+
+
+def currency(column: str, amounts: Iterable[str], shops: str) -> str:
+    """What the column says, else what the amounts name (`19.90 USD`, `59元`), else the shop's."""
+    yen = "JPY" if shops == "JPY" else "CNY"
+    named = (money.named_currency(text, yen=yen) for text in (f"{column} 0", *amounts) if text)
+    return next((one for one in named if one), shops)
 
 
 def moment(text: str, zone: tzinfo) -> datetime | None:
-    """An instant; without an offset it is meant in `zone`, the shop's. None for an empty cell."""
-    cleaned = re.sub(r"\s+(?=[+-]\d\d:?\d\d$)", "", text.strip().removesuffix(" UTC"))
-    if not cleaned:
+    """An instant; without an offset it is meant in `zone`, the shop's. None for an empty cell.
+
+    Taken: ISO, `2025/11/11 0:03`, `2025年11月11日 0:03`, `11.11.2025`, `13-11-2025`, `11/13/2025 3:04 PM`,
+    `Nov 11, 2025`; `a/b/2025` only where one order can be meant.
+    """
+    bare = unicodedata.normalize("NFKC", text).strip().strip("'")
+    if bare in ("", "-", "--") or bare.startswith("0000-00-00"):
         return None
-    if text.strip().endswith(" UTC"):
-        cleaned += "+00:00"
-    if found := re.match(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(.*)", cleaned):
-        cleaned = f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}{found[4]}"
-    cleaned = re.sub(r"^(\d{4})/(\d{1,2})/(\d{1,2})", lambda m: f"{m[1]}-{int(m[2]):02}-{int(m[3]):02}", cleaned)
+    for name, offset in ((" UTC", "+00:00"), (" GMT", "+00:00")):
+        bare = bare.removesuffix(name) + offset if bare.endswith(name) else bare
+    day = _DAY.match(bare)
+    found = _day(day) if day else None
+    if day is None or found is None:
+        raise ValueError(f"{text!r} is not a date; write it like 2026-03-04 12:30:00 +0100")
+    rest = bare[day.end() :].replace(", ", " ", 1)
+    clock = _CLOCK.match(rest) if rest else None
+    hour = int(clock[1]) if clock else 0
+    if clock and clock[5]:
+        hour = hour % 12 + (12 if clock[5].lower().startswith("p") else 0)
+    seconds = f"{hour:02}:{clock[2]}:{clock[3] or '00'}{(clock[4] or '')[:4]}" if clock else "00:00:00"
+    offset = re.sub(r"\s", "", rest[clock.end() :] if clock else rest)
     try:
-        value = datetime.fromisoformat(cleaned)
+        value = datetime.fromisoformat(f"{found}T{seconds}{offset}")
     except ValueError:
         raise ValueError(f"{text!r} is not a date; write it like 2026-03-04 12:30:00 +0100") from None
     value = (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
+
+_MONTHS = {
+    "jan": 1, "ene": 1, "jän": 1, "feb": 2, "fév": 2, "mar": 3, "mär": 3, "apr": 4, "avr": 4, "abr": 4, "may": 5,
+    "mai": 5, "jun": 6, "juin": 6, "jul": 7, "juil": 7, "aug": 8, "aoû": 8, "ago": 8, "sep": 9, "oct": 10, "okt": 10,
+    "nov": 11, "dec": 12, "dez": 12, "déc": 12, "dic": 12,
+}  # fmt: skip
+_DAY = re.compile(
+    r"(?P<y>\d{4})[-/.年](?P<m>\d{1,2})[-/.月](?P<d>\d{1,2})日?(?!\d)"
+    r"|(?P<y8>(?:19|20)\d\d)(?P<m8>\d\d)(?P<d8>\d\d)(?!\d)"
+    r"|(?P<one>\d{1,2})(?P<sign>[-/.])(?P<two>\d{1,2})(?P=sign)(?P<year>\d{4})"
+    r"|(?P<name>[^\W\d_]{3,})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?,? (?P<yr>\d{4})"
+    r"|(?P<day2>\d{1,2})\.? (?P<name2>[^\W\d_]{3,})\.?,? (?P<yr2>\d{4})"
+)
+
+
+def _day(found: re.Match[str]) -> str | None:
+    """`2026-03-04`, or None where it may be two days."""
+    if found["y"]:
+        return f"{found['y']}-{int(found['m']):02}-{int(found['d']):02}"
+    if found["y8"]:
+        return f"{found['y8']}-{found['m8']}-{found['d8']}"
+    if found["year"]:
+        one, two = int(found["one"]), int(found["two"])
+        if found["sign"] == "/" and one <= 12 and two <= 12 and one != two:
+            return None
+        day, month = (two, one) if two > 12 else (one, two)
+        return f"{found['year']}-{month:02}-{day:02}"
+    name = (found["name"] or found["name2"]).lower()
+    named = _MONTHS.get(name[:4]) or _MONTHS.get(name[:3])
+    if not named:
+        return None
+    return f"{found['yr'] or found['yr2']}-{named:02}-{int(found['day'] or found['day2']):02}"
 
 
 def number(text: str) -> int | None:
@@ -34,7 +92,7 @@ def number(text: str) -> int | None:
     if not text.strip():
         return None
     try:
-        return int(float(text))
+        return int(float(text.replace(" ", "")))
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is not a number") from None
 
@@ -45,4 +103,7 @@ def yes(text: str) -> bool:
 
 def key(text: str) -> str:
     """An id without the apostrophe that Shopify writes so that Excel keeps it as text."""
-    return text.strip().lstrip("'").removesuffix(".0")
+    found = text.strip().lstrip("'").removesuffix(".0")
+    if _ROUNDED.fullmatch(found):
+        raise ValueError(f"{text!r} is an id that a spreadsheet rounded; format the column as text and export again")
+    return found
