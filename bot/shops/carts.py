@@ -71,7 +71,8 @@ async def _row(session: AsyncSession, kind: str, cart_id: str, at: datetime, hap
     await session.execute(insert(session, _rows).values(new).on_conflict_do_nothing())
     mine = select(Cart).where(col(Cart.kind) == kind, col(Cart.cart_id) == cart_id, col(Cart.store).in_((store, "")))
     found = {cart.store: cart for cart in (await session.scalars(mine)).all()}
-    if store and "" in found and not found[store].items:
+    both = (found[store], found.get("", found[store]))
+    if store and "" in found and not found[store].items and all(_owns(one, happened) for one in both):
         # A page told of it before anybody knew of which store it is.
         await session.delete(found[store])
         await session.flush()

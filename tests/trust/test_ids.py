@@ -4,7 +4,9 @@ from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
 
+import make
 import pytest
+import sqlalchemy as sa
 from conftest import NOON
 from intake import Intake
 from two_shops import BERLIN, CHAIRS, LAMPS, PARIS, shopify, whose, woo
@@ -13,9 +15,11 @@ from bot.base import config as settings
 from bot.base.config import Shops
 from bot.base.database import Database
 from bot.base.ground import Ground
+from bot.base.ranks import Rank
 from bot.base.texts import Texts
+from bot.events import Happened
 from bot.inbound.files import csv_lines, taking
-from bot.shops import catalogue
+from bot.shops import carts, catalogue
 from bot.shops.inbox import Inbox
 from bot.tables.catalogue import PriceChange, SeenPrice
 from bot.tables.events import Event
@@ -154,6 +158,30 @@ async def test_carts_of_one_token_are_apart_and_an_order_closes_its_own(database
     assert {one.store: one.ordered_at is not None for one in await intake.rows(Cart)} == {
         f"shopify:{LAMPS}": True, f"shopify:{CHAIRS}": False,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("rank", ["page", "shop"])
+async def test_an_empty_cart_of_the_shop_gives_way_to_nothing_that_a_page_says(database: Database, rank: Rank) -> None:
+    store = f"shopify:{LAMPS}"
+    async with database.transaction() as session:
+        ada, eve = (await make.contact(session)).id, (await make.contact(session)).id
+        plain = {"kind": "cart", "cart_id": "c9", "changed_at": NOON, "currency": "EUR", "total": 0, "url": ""}
+        session.add(Cart(store=store, contact_id=ada, rank="shop", items=[], **plain))
+        line = {"product_id": "1", "variant_id": "", "sku": "", "name": "", "price": 100, "quantity": 1}
+        session.add(Cart(store="", contact_id=eve, rank="page", items=[line], **plain))
+    said = {"cart_id": "c9", "product_id": "2", "quantity": 1, "price": 1, "currency": "EUR"}
+    told = Happened(
+        1, "web", "track", "Product Added", NOON, NOON, eve, said, {}, {}, None, None, "eve", rank=rank, store=store
+    )
+    async with database.transaction() as session:
+        await carts.apply(session, told, "EUR")
+    async with database.reading() as session:
+        found = {one.store: one for one in (await session.scalars(sa.select(Cart))).all()}
+    if rank == "shop":
+        assert [len(one.items) for one in found.values()] == [2]
+        return
+    assert (found[store].contact_id, found[store].rank, found[store].items) == (ada, "shop", [])
+    assert [line["product_id"] for line in found[""].items] == ["1"]
 
 
 async def test_stores_that_are_declared_one_are_one(database: Database) -> None:
