@@ -341,7 +341,10 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
         ratings.routes(house.database, house.desk, pages),
         surveys.routes(house.database, house.desk, pages),
         shop_webhooks.routes(
-            house.database, shopify=config.shops.shopify.secrets, woocommerce=config.shops.woocommerce.secrets
+            house.database,
+            shopify=config.shops.shopify.secrets,
+            woocommerce=config.shops.woocommerce.secrets,
+            declared=[source for one in config.shops.stores for source in one.sources],
         ),
     ]
     if config.telegram.token and config.telegram.webhook_secret and config.telegram.mode == "webhook":

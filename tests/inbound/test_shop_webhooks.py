@@ -12,6 +12,7 @@ from intake import payload
 from pydantic import SecretStr
 
 from bot.base.database import Database
+from bot.events import aside
 from bot.inbound.web import each_request, shop_webhooks
 from bot.tables.events import WebhookDelivery
 
@@ -156,6 +157,52 @@ async def test_two_sites_of_woocommerce_may_deliver_the_same_bytes(
         asked["headers"] = {**asked["headers"], "X-WC-Webhook-Source": site}
         assert (await client.post("/webhooks/woocommerce", **asked)).status_code == 200
     assert len(await _stored(database)) == 2
+
+
+OTHERS = {
+    "goods": "shopify:goods.myshopify.com", "site": "woocommerce:shop.example",
+    "other": "shopify:other.myshopify.com", "french": "woocommerce:shop.example/fr",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("declared", "shopify", "woo"),
+    [
+        ((), 200, 200), (("goods", "site"), 200, 200), (("goods",), 200, 200), (("other",), 403, 200),
+        (("french",), 200, 403), (("other", "french"), 403, 403), (("other", "goods"), 200, 200),
+    ],
+)  # fmt: skip
+async def test_once_stores_are_declared_no_other_is_named_by_a_header(
+    database: Database, declared: tuple[str, ...], shopify: int, woo: int
+) -> None:
+    doors = shop_webhooks.routes(
+        database, shopify=[SecretStr("new")], woocommerce=[SecretStr('a&b"c')],
+        declared=[OTHERS[one] for one in declared],
+    )  # fmt: skip
+    transport = httpx.ASGITransport(each_request.build([doors]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as http:
+        answers = [
+            await http.post("/webhooks/shopify/orders/create", **_shopify()),
+            await http.post("/webhooks/woocommerce", **_woo()),
+        ]
+        forged = await http.post("/webhooks/shopify/orders/create", **_shopify(secret="wrong"))
+    assert [answer.status_code for answer in answers] == [shopify, woo]
+    assert forged.status_code == 401
+    assert len(await _stored(database)) == [shopify, woo].count(200)
+    async with database.reading() as session:
+        listed = await aside.events(session, aside.Asked(status="rejected"))
+    refused = {"shopify": shopify, "woocommerce": woo}
+    assert {one["source"] for one in listed} == {system for system, status in refused.items() if status == 403}
+    assert all("not declared" in one["error"] for one in listed)
+
+
+async def test_a_delivery_that_was_refused_is_taken_once_its_store_is_declared(database: Database) -> None:
+    for declared, status in ((OTHERS["other"], 403), (OTHERS["goods"], 200)):
+        doors = shop_webhooks.routes(database, shopify=[SecretStr("new")], declared=[declared])
+        transport = httpx.ASGITransport(each_request.build([doors]))
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as http:
+            assert (await http.post("/webhooks/shopify/orders/create", **_shopify())).status_code == status
+    assert len(await _stored(database)) == 1
 
 
 async def test_a_secret_with_signs_is_compared_as_woocommerce_decodes_it(client: httpx.AsyncClient) -> None:

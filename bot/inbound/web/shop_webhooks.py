@@ -4,10 +4,11 @@ import base64
 import binascii
 import hmac
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+import sqlalchemy as sa
 from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,28 +16,34 @@ from starlette.routing import BaseRoute, Route
 
 from bot.base import clock, logs, values, work
 from bot.base.database import Database, insert, table
-from bot.base.stores import of_woocommerce
+from bot.base.stores import of_shopify, of_woocommerce
 from bot.inbound.web import each_request
 from bot.shops import lines, woocommerce
-from bot.tables.events import WebhookDelivery
+from bot.tables.events import RejectedEvent, WebhookDelivery
 
 log = logs.get(__name__)
 
 _LIMIT = 4 * 1024 * 1024  # an order of a thousand lines stays far below
 _KEY_AT_MOST = 500
-_rows = table(WebhookDelivery)
+_rows, _rejected = table(WebhookDelivery), table(RejectedEvent)
 _KEPT_HEADERS = ("x-shopify-", "shopify-", "x-wc-webhook-")
 _SECRET_HEADERS = ("x-shopify-hmac-sha256", "shopify-hmac-sha256", "x-wc-webhook-signature")
 
 
 def routes(
-    database: Database, *, shopify: Sequence[SecretStr] = (), woocommerce: Sequence[SecretStr] = ()
+    database: Database,
+    *,
+    shopify: Sequence[SecretStr] = (),
+    woocommerce: Sequence[SecretStr] = (),
+    declared: Collection[str] = (),
 ) -> list[BaseRoute]:
     """POST `/webhooks/shopify/{topic}` (`orders/create`) and `/webhooks/woocommerce`.
 
-    Several secrets hold at a time: after a rotation the shop signs with the old one for a while.
+    Several secrets hold at a time: after a rotation the shop signs with the old one for a while. `declared` are the
+    sources of the stores that the configuration names (`shopify:x.myshopify.com`): the signature covers the body alone,
+    so no other shop may be named once there are any of its system.
     """
-    door = _Door(database, _values(shopify), _values(woocommerce))
+    door = _Door(database, _values(shopify), _values(woocommerce), frozenset(declared))
     return [
         Route("/webhooks/shopify/{topic:path}", door.shopify, methods=["POST"]),
         Route("/webhooks/woocommerce", door.woocommerce, methods=["POST"]),
@@ -59,8 +66,11 @@ def _values(secrets: Sequence[SecretStr]) -> list[str]:
 
 
 class _Door:
-    def __init__(self, database: Database, shopify: Sequence[str], woocommerce: Sequence[str]) -> None:
+    def __init__(
+        self, database: Database, shopify: Sequence[str], woocommerce: Sequence[str], declared: Collection[str]
+    ) -> None:
         self.database = database
+        self.declared = declared
         self.shopify_secrets = shopify
         # WooCommerce signs with the secret as its form decoded it: `a&amp;b` and `a&b` are one secret.
         self.woo_secrets = [html.unescape(secret) for secret in woocommerce]
@@ -78,6 +88,8 @@ class _Door:
         if payload is None:
             return _no_object()
         shop = _shopify(request, "shop-domain")
+        if self._is_foreign("shopify", of_shopify(shop)):
+            return await self._refuse("shopify", of_shopify(shop))
         delivery = _shopify(request, "webhook-id") or sha256(body).hexdigest()
         event = _shopify(request, "event-id")
         return await self._store(
@@ -103,8 +115,23 @@ class _Door:
         # The delivery id is the same for two orders in one second; the content tells them apart.
         identity, changed = woocommerce.resource(payload)
         site = of_woocommerce(headers.get("x-wc-webhook-source", ""))
+        if self._is_foreign("woocommerce", site):
+            return await self._refuse("woocommerce", site)
         key = f"{site}:{topic}:{identity}:{changed}:{sha256(body).hexdigest()[:32]}"
         return await self._store(request, body, system="woocommerce", topic=topic, delivery_key=key, event_key=None)
+
+    def _is_foreign(self, system: str, source: str) -> bool:
+        return source not in self.declared and any(one.startswith(f"{system}:") for one in self.declared)
+
+    async def _refuse(self, system: str, source: str) -> Response:
+        """Not kept as a delivery: once the store is declared, the shop's next try must be taken."""
+        named = source[:200]
+        log.warning("webhook of a store that is not declared in [[shops.stores]]", system=system, store=named)
+        reason = f"a webhook of {named}, which is not declared in [[shops.stores]]"
+        row = {"source": system, "reason": lines.text(reason), "body": "", "received_at": clock.now()}
+        async with self.database.transaction() as session:
+            await session.execute(sa.insert(_rejected).values(row))
+        return each_request.answer(403, "undeclared_store", "this store is not one of ours")
 
     async def _store(self, request: Request, body: bytes, **columns: Any) -> Response:
         now = clock.now()
