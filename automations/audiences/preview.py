@@ -10,6 +10,7 @@ from automations.audiences import compiling
 from automations.audiences.compiling import SOURCE, Compiler, contacts
 from automations.audiences.segment import Segment
 from bot.base.database import table
+from bot.contacts import last_claimed
 from bot.tables.people import Identity
 
 _identities = table(Identity)
@@ -17,12 +18,18 @@ _identities = table(Identity)
 
 @dataclass(frozen=True)
 class Sample:
-    """`why` are the conditions that hold of them, in words."""
+    """`why` are the conditions that hold of them, in words. `claimed`: only a page said that the address is theirs."""
 
     contact_id: int
     name: str
     email: str
     why: tuple[str, ...]
+    claimed: bool = False
+
+    @property
+    def address(self) -> str:
+        """As it is shown: nobody should take a claim for an address that is known."""
+        return f"{self.email} (claimed)" if self.claimed else self.email
 
 
 async def count(session: AsyncSession, compiler: Compiler, segment: Segment) -> int:
@@ -44,14 +51,16 @@ async def sample(session: AsyncSession, compiler: Compiler, segment: Segment, si
         _identities.c.contact_id == contacts.c.id, _identities.c.kind == "email"
     )
     columns: list[Any] = [contacts.c.id, contacts.c.first_name, contacts.c.last_name,
-                          email.correlate(contacts).scalar_subquery().label("email"), *holds]  # fmt: skip
+                          email.correlate(contacts).scalar_subquery().label("email"),
+                          last_claimed(contacts.c.id, "email").label("claimed"), *holds]  # fmt: skip
     found = sa.select(*columns).select_from(SOURCE).where(contacts.c.id.in_(ids)).order_by(contacts.c.id.desc())
     return [
         Sample(
             row["id"],
             f"{row['first_name']} {row['last_name']}".strip(),
-            row["email"] or "",
+            row["email"] or row["claimed"] or "",
             tuple(compiling.words(rule) for number, rule in enumerate(rules) if row[f"rule_{number}"]),
+            row["email"] is None and row["claimed"] is not None,
         )
         for row in (await session.execute(found)).mappings()
     ]

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from automations.definition.flow import Flow
 from automations.definition.goods import Drop
 from automations.running import alerts, on_catalogue
+from bot import contacts
 from bot.base import clock, due, logs, money, work
 from bot.base.database import Database, table
 from bot.shops import catalogue, prices
@@ -141,10 +142,11 @@ class Shelves:
 async def _people(
     session: AsyncSession, thing: Mapping[str, Any], rule: Drop, after: int, now: datetime
 ) -> Sequence[int]:
-    """Who has an address and saw it dearer, in the order of their ids behind `after`."""
+    """Who has an address (or a page said which) and saw it dearer, in the order of their ids behind `after`."""
     reachable = sa.exists().where(
         _known.c.contact_id == _seen.c.contact_id, _known.c.kind == "email", _known.c.unreachable_at.is_(None)
     )
+    claimed = contacts.last_claimed(_seen.c.contact_id, "email").is_not(None)
     found = (
         sa.select(_seen.c.contact_id)
         .join(_contacts, _contacts.c.id == _seen.c.contact_id)
@@ -152,7 +154,7 @@ async def _people(
             _seen.c.store == thing["store"], _seen.c.product_id == thing["product_id"],
             _seen.c.variant_id == thing["variant_id"],
             _seen.c.contact_id > after, _seen.c.currency == thing["currency"], _seen.c.at > now - prices.SEEN_FOR,
-            _seen.c.price >= prices.least_before(thing, rule.percent, rule.least), reachable,
+            _seen.c.price >= prices.least_before(thing, rule.percent, rule.least), sa.or_(reachable, claimed),
             _contacts.c.status == "active",
         )
         .order_by(_seen.c.contact_id)

@@ -89,7 +89,7 @@ def preview(name: Name, config: ConfigFile = None) -> None:
     standing, found = asyncio.run(look())
     typer.echo(f"{found.people:,} in {standing.broadcast.segment}; goes {control.when(standing, loaded)}")
     typer.echo("Who of them allows mail, is awake and has had enough of it is asked when each mail leaves.")
-    rows = [(one.contact_id, one.name, one.email, ", ".join(one.why)) for one in found.samples]
+    rows = [(one.contact_id, one.name, one.address, ", ".join(one.why)) for one in found.samples]
     tables.show("Some of them", ("contact", "name", "email", "because"), rows)
     for arm, mail in found.mails.items():
         typer.echo(f"\n{f'{arm}: ' if arm else ''}{mail.subject}   (to {found.reader})\n\n{mail.text.rstrip()}")

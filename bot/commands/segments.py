@@ -105,5 +105,5 @@ def _preview(loaded: "Config", known: "Segments", segment: "Segment", name: str)
     found, everybody, shown = asyncio.run(read())
     share = f", {found / everybody:.1%}" if everybody else ""
     title = f"{segment.title or name}: {found:,} of {everybody:,} contacts{share}"
-    rows = [(one.contact_id, one.name or "-", one.email or "-", "; ".join(one.why)) for one in shown]
+    rows = [(one.contact_id, one.name or "-", one.address or "-", "; ".join(one.why)) for one in shown]
     tables.show(title, ("contact", "name", "mail", "why"), rows)

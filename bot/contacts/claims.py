@@ -85,6 +85,12 @@ def _usable(kind: str) -> sa.ColumnElement[bool]:
     return sa.and_(_rows.c.kind == kind, sa.not_(_rows.c.shared), _rows.c.unreachable_at.is_(None), ~_PROVEN)
 
 
+def last_claimed(contact_id: sa.ColumnElement[int], kind: str) -> sa.ScalarSelect[str]:
+    """What `newest` gives, inside of a query about contacts: where to ask, and under whose consent."""
+    said = sa.select(_rows.c.value).where(_usable(kind), _rows.c.contact_id == contact_id)
+    return said.order_by(_rows.c.at.desc(), _rows.c.id.desc()).limit(1).correlate_except(_rows).scalar_subquery()
+
+
 async def claimants(session: AsyncSession, contact_id: int) -> list[int]:
     """The browsers that claim to be this person's. Good for saying less to them, never for telling them anything."""
     same = sa.and_(_known.c.kind == _rows.c.kind, _known.c.value == _rows.c.value)

@@ -5,6 +5,7 @@ import pytest
 import shop_world
 from shop_world import DAY, HOUR, MINUTE, ShopWorld
 
+from bot import contacts
 from bot.base.database import Database
 from bot.base.texts import Texts
 
@@ -236,3 +237,17 @@ async def test_t24_a_cart_mail_that_shows_the_lower_price_has_told_it(shop: Shop
     await costs(shop, "lamp", 10)
     await shop.passes(DAY)
     assert "price_drop" in shop.templates()
+
+
+async def test_an_address_that_a_page_claimed_is_written_to_after_its_yes(shop: ShopWorld) -> None:
+    who = "bea@example.org"
+    await shop.happens("", who, kind="identify", anonymous="b1", rank="page", traits={"email": who})
+    await shop.happens("Product Viewed", anonymous="b1", rank="page", product_id="lamp", currency="EUR")
+    async with shop.database.transaction() as session:
+        (browser,) = await contacts.who_claims(session, "email", who)
+        secret = shop.ground.secret
+        await contacts.allow(session, secret, browser, "email", who, "marketing", "double_opt_in", shop.now)
+    await costs(shop, "lamp", 15)
+    await shop.passes(DAY)
+    assert [row["contact_id"] for row in await shop.enrolled("price_drop")] == [browser]
+    assert [mail.payload["to"] for mail in shop.mails.sent] == [who]

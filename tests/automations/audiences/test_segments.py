@@ -11,6 +11,7 @@ from conftest import NOON
 from automations.audiences import preview, segment_files
 from automations.audiences.compiling import Compiler
 from automations.audiences.segment_files import Segments
+from bot import contacts
 from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.contacts import consent
@@ -210,6 +211,19 @@ async def test_a_preview_counts_and_tells_why(database: Database, cast: dict[str
         ("cleo", "", ("orders at_least 2",)),
         ("ada", "ada@example.org", ("tier gold", "orders at_least 2", "consent")),
     ]
+
+
+async def test_a_preview_tells_an_address_that_only_a_page_claimed(database: Database, cast: dict[str, int]) -> None:
+    async with database.transaction() as session:
+        browser = await contacts.find_or_create(session, [("anonymous_id", "b1")], NOON, rank="page")
+        assert browser.id is not None
+        await contacts.claim(session, browser.id, [("email", "eve@example.org")], NOON)
+    every = segment_files.of_tree({"not": {"tier": "gold"}}, CONFIG, Segments())
+    async with database.reading() as session:
+        shown = await preview.sample(session, Compiler(Segments(), CONFIG, NOON), every)
+    assert (shown[0].contact_id, shown[0].email, shown[0].claimed) == (browser.id, "eve@example.org", True)
+    assert shown[0].address == "eve@example.org (claimed)"
+    assert not any(one.claimed for one in shown[1:])
 
 
 @pytest.mark.parametrize("name", list(segment_files.load(Config())))
