@@ -22,13 +22,17 @@ class Held:
 @dataclass
 class Mailbox:
     """`refuse` maps the beginning of a command to the answer that it gets each time; `drop_after` hangs up after one
-    (the answer is sent first unless it begins with `!`), once."""
+    (the answer is sent first unless it begins with `!`), once. `comes_with` maps the beginning of a command to the mail
+    that comes while it is answered, once; of new mail is told in the next answer, but of what came before IDLE never if
+    `forgetful`."""
 
     folders: dict[str, list[Held]] = field(default_factory=lambda: {"INBOX": []})
     uid_validity: int = 1
     capabilities: str = "IMAP4rev1 IDLE MOVE UIDPLUS"
     refuse: dict[str, str] = field(default_factory=dict)
     drop_after: list[str] = field(default_factory=list)
+    comes_with: dict[str, bytes] = field(default_factory=dict)
+    forgetful: bool = False
     said: list[str] = field(default_factory=list)
     port: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -89,6 +93,7 @@ class _Talk:
     ) -> None:
         self.mailbox, self.reader, self.writer, self.certificate = mailbox, reader, writer, certificate
         self.folder = "INBOX"
+        self.told = 0
 
     async def run(self) -> None:
         self._say("* OK ready")
@@ -100,7 +105,12 @@ class _Talk:
                 self.mailbox.drop_after.remove(dropped)
                 return
             refused = next((answer for start, answer in self.mailbox.refuse.items() if words.startswith(start)), None)
+            coming = next((start for start in self.mailbox.comes_with if words.startswith(start)), None)
+            if coming:
+                self.mailbox.add(self.mailbox.comes_with.pop(coming))
             answer = refused or await self._answer(words)
+            if words.startswith("UID ") and not refused:
+                self._tell()
             if dropped:
                 self.mailbox.drop_after.remove(dropped)
                 return
@@ -148,6 +158,11 @@ class _Talk:
                 self._say("* BYE")
         return "OK done"
 
+    def _tell(self) -> None:
+        if len(self._held()) > self.told:
+            self._say(f"* {len(self._held())} EXISTS")
+        self.told = len(self._held())
+
     def _held(self) -> list[Held]:
         return self.mailbox.folders[self.folder]
 
@@ -159,7 +174,8 @@ class _Talk:
         self.folder = words.split('"')[1]
         if self.folder not in self.mailbox.folders:
             return "NO [NONEXISTENT] no such folder"
-        self._say(f"* {len(self._held())} EXISTS")
+        self.told = 0
+        self._tell()
         self._say(f"* OK [UIDVALIDITY {self.mailbox.uid_validity}] valid")
         return "OK [READ-WRITE] open"
 
@@ -190,14 +206,13 @@ class _Talk:
     async def _idle(self) -> str:
         self._say("+ idling")
         await self.writer.drain()
-        before = len(self._held())
+        if self.mailbox.forgetful:
+            self.told = len(self._held())
         done = asyncio.create_task(self.reader.readline())
         while not done.done():
             self.mailbox.changed.clear()
-            if len(self._held()) != before:
-                before = len(self._held())
-                self._say(f"* {before} EXISTS")
-                await self.writer.drain()
+            self._tell()
+            await self.writer.drain()
             changed = asyncio.create_task(self.mailbox.changed.wait())
             await asyncio.wait({done, changed}, return_when=asyncio.FIRST_COMPLETED)
             changed.cancel()

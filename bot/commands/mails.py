@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 cli = typer.Typer(help="Mails that came into the mailbox.", no_args_is_help=True)
 
-_HEAD = ("id", "received (UTC)", "size", "kind", "status", "about", "error")
+_HEAD = ("id", "received (UTC)", "size", "kind", "status", "about", "why")
 Number = Annotated[int, typer.Argument(metavar="ID", help="Its id in `aftercart mail list`.")]
 
 
@@ -27,10 +28,11 @@ def listed(
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="So many, the newest first.")] = 50,
     config: ConfigFile = None,
 ) -> None:
-    """List mails that failed: what nobody could read, reports about nothing of ours."""
+    """List mails that failed, and what was set aside since yesterday, each with its reason."""
     import sqlalchemy as sa
 
     from bot import start
+    from bot.base import clock
     from bot.base import config as settings
     from bot.base.database import table
     from bot.tables.mail import ReceivedMail
@@ -41,12 +43,14 @@ def listed(
 
     async def look() -> list[Any]:
         async with start.ready(settings.load(config)) as (database, _), database.reading() as session:
-            found = await session.execute(asked if every else asked.where(rows.c.status == "failed"))
+            aside = sa.and_(rows.c.status == "ignored", rows.c.received_at > clock.now() - timedelta(days=1))
+            told = sa.or_(rows.c.status == "failed", aside)
+            found = await session.execute(asked if every else asked.where(told))
             return list(found)
 
     found = asyncio.run(look())
     if not found:
-        typer.echo("no mail came in" if every else "no mail failed")
+        typer.echo("no mail came in" if every else "no mail failed or was set aside")
         return
     lines = [_HEAD, *(_line(row) for row in found)]
     widths = [max(len(line[n]) for line in lines) for n in range(len(_HEAD))]

@@ -34,8 +34,9 @@ class ReceivedMail(DueRow, table=True):
     `uid_validity` and `uid` are its numbers in `folder`; by `message_id` (empty: none) and `digest` it is known again
     when it comes under another number. `raw` has only its beginning if `cut`; `size` is that of the whole.
     `received_at` is when the mailbox got it. `put_away`: it was marked or moved there.
-    `kind` is person, automatic, own, spam, bounce, delayed, delivered, complaint or unsubscribe; empty until it was
-    looked at. `status` is new, done, ignored, known (it came before) or failed.
+    `kind` is person, no_reply (a machine wrote or passed it on, people read it), automatic, own, spam, bounce, delayed,
+    delivered, complaint or unsubscribe; empty until it was looked at. `status` is new, done, ignored, known (it came
+    before) or failed, `error` why it failed or was set aside.
     `sender` is the bare address of whoever wrote, `thread` the Message-IDs that it answers, the nearest last,
     `about_id` the message of ours that it answers or reports on, `said_id` the line that it became. `rank` is person if
     it answers a message that went to this very person, by a mark that we signed: the line From proves nothing.

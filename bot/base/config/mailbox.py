@@ -55,6 +55,7 @@ class Mailbox(Section):
     poll: Duration = timedelta(minutes=1)
     largest: Annotated[int, Field(ge=1, le=100)] = 25
     plus_addresses: bool = False
+    relays: tuple[str, ...] = ()
     answers_per_hour: Annotated[int, Field(ge=0)] = 3
 
     @model_validator(mode="after")

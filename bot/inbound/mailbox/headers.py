@@ -6,7 +6,6 @@ import quopri
 import re
 from collections.abc import Iterator, Sequence
 from email.message import Message
-from email.utils import getaddresses
 from itertools import islice
 
 from bot import contacts
@@ -14,6 +13,9 @@ from bot import contacts
 _MOST, _LONGEST = 50, 20_000  # headers of one name, characters of one: nobody's mail has more
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
+_MOST_ADDRESSES = 200
+_PIECE = re.compile(r'"(?:[^"\\]|\\.){0,300}+"|<[^<>]*+>|\([^()]*+\)|[,;]|[^",;<(]++|.', re.S)
+_ADDRESS = re.compile(r"(?<![^\s<>\"()\[\]:])[^\s<>\"()\[\],;:@]{1,64}@[^\s<>\"()\[\],;:@]{1,255}")
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,250})>")
 _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "us-ascii": "utf-8", "ascii": "utf-8"}
 """What senders say, and what their programs mean by it."""
@@ -78,17 +80,42 @@ def _word(how: str, text: str) -> bytes:
 
 
 def addresses(values: Sequence[str]) -> list[tuple[str, str]]:
-    """`(name, address)` of every mailbox that can be read, the address normalised."""
-    found = [one for value in values for one in _mailboxes(value)]
-    known = [(words(name), contacts.normalise("email", address)) for name, address in found]
+    """`(name, address)` of every mailbox that can be read as people would, the address normalised."""
+    found = list(islice((one for value in values for one in _mailboxes(value)), _MOST_ADDRESSES))
+    if not found:  # some programs encode the address with the name
+        found = [one for value in values if "=?" in value for one in _mailboxes(words(value))]
+    known = [(_name(name), contacts.normalise("email", address)) for name, address in found[:_MOST_ADDRESSES]]
     return [(name[:100], address) for name, address in known if address is not None]
 
 
-def _mailboxes(value: str) -> list[tuple[str, str]]:
-    try:
-        return getaddresses([value])
-    except (IndexError, ValueError, TypeError, RecursionError):  # the standard library stumbles over some
-        return [("", one) for one in re.findall(r"(?<![^\s<>,;\"])[^\s<>,;\"]+@[^\s<>,;\"]+", value)]
+def _mailboxes(value: str) -> Iterator[tuple[str, str]]:
+    """Parted at commas that stand in no quotes, brackets or comments."""
+    named: list[str] = []
+    angled = ""
+    for piece in _PIECE.findall(f"{value},"):
+        if piece in ",;":
+            if angled or any("@" in one for one in named):
+                yield _mailbox(named, angled)
+            named, angled = [], ""
+        elif piece.startswith("<") and "@" in piece:
+            angled = piece
+        else:
+            named.append(piece)
+
+
+def _mailbox(named: list[str], angled: str) -> tuple[str, str]:
+    text = "".join(named)
+    bare = _ADDRESS.search(angled.replace(" ", "")) or _ADDRESS.search(text.replace('"@', "@"))
+    address = bare[0] if bare else ""
+    name = text if angled else text.replace(address, " ")
+    return name, address.removeprefix("mailto:").strip("'.")
+
+
+def _name(raw: str) -> str:
+    name = words(re.sub(r"\\(.)", r"\1", raw.replace('"', "") if '"' in raw else raw)).strip(" ,;<>")
+    if name.startswith(("(", "'")) and name.endswith((")", "'")):
+        name = name[1:-1].strip()
+    return "" if "@" in name and " " not in name else name
 
 
 def message_ids(value: str) -> list[str]:

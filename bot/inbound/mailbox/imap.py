@@ -18,7 +18,7 @@ _ANSWER_WITHIN = 60.0
 _LONGEST_LINE = 1_000_000  # an answer to SEARCH may name many mails
 _LARGEST_LITERAL = 110 * 1024 * 1024
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
-_NEW = re.compile(rb"\b(?:EXISTS|RECENT)\b")
+_NEW = re.compile(rb"\* \d+ (?:EXISTS|RECENT)\b", re.I)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -47,6 +47,8 @@ class Imap:
         self._server = server
         self._count = 0
         self.capabilities: frozenset[str] = frozenset()
+        self.news = False
+        """Whether it told of new mail in the answer to anything: it will not say so again. Whoever looks clears it."""
 
     @classmethod
     def connected(cls, server: ImapServer) -> "_Connecting":
@@ -149,17 +151,19 @@ class Imap:
             await self.command(f"UID EXPUNGE {listed}")
 
     async def idle(self, seconds: float) -> bool:
-        """Wait until the server tells of something new. False when it was silent for so long."""
+        """Wait until the server tells of something new, or told of it before. False when it was silent for so long."""
+        if self.news:
+            return True
         tag = self._say("IDLE")
         told = False
         while not (line := (await self._line())[0]).startswith(b"+"):
             if line.startswith(tag):
                 raise ImapRefusal(_shown(line))
-            told = told or bool(_NEW.search(line))
+            told = told or bool(_NEW.match(line))
         try:
             async with asyncio.timeout(seconds):
                 while not told:
-                    told = bool(_NEW.search(await self._read_line()))
+                    told = bool(_NEW.match(await self._read_line()))
         except TimeoutError:
             pass
         self._writer.write(b"DONE\r\n")
@@ -192,6 +196,7 @@ class Imap:
                     raise ImapRefusal(_shown(line[len(tag) + 1 :]))
                 return [*answers, pieces]
             else:
+                self.news = self.news or bool(_NEW.match(line))
                 answers.append(pieces)
 
     async def _line(self) -> list[bytes]:

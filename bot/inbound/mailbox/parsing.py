@@ -30,7 +30,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Mail:
-    """`sender` and `reply_to` are bare addresses or empty, `to` every address that it was sent or delivered to.
+    """`sender` is the bare address in From, or empty, `to` every address that it was sent or delivered to.
 
     `thread` has the Message-IDs that it answers, the nearest last. `text` is everything that it says, quotes and all.
     """
@@ -39,7 +39,6 @@ class Mail:
     message_id: str
     sender: str
     sender_name: str
-    reply_to: str
     to: tuple[str, ...]
     subject: str
     thread: tuple[str, ...]
@@ -70,17 +69,13 @@ def read_roughly(raw: bytes) -> Mail:
 
 
 def _mail(message: Message, text: str, attachments: Sequence[Attachment]) -> Mail:
-    senders = headers.addresses(list(headers.every(message, "From"))) or headers.addresses(
-        list(headers.every(message, "Sender"))
-    )
+    senders = headers.addresses(list(headers.every(message, "From")))
     name, sender = senders[0] if senders else ("", "")
-    reply_to = headers.addresses(list(headers.every(message, "Reply-To")))
     return Mail(
         message=message,
         message_id=next(iter(headers.message_ids(headers.first(message, "Message-ID"))), ""),
         sender=sender,
         sender_name=name,
-        reply_to=reply_to[0][1] if reply_to else "",
         to=tuple(
             dict.fromkeys(address for _, address in headers.addresses(list(headers.every(message, *_DELIVERED_TO))))
         ),

@@ -12,8 +12,9 @@ from bot import contacts
 from bot.base.database import table
 from bot.base.ranks import Rank
 from bot.events import page_words
-from bot.inbound.mailbox import kinds, our_messages, parsing
-from bot.inbound.mailbox.parsing import Attachment, Mail
+from bot.inbound.mailbox import our_messages, parsing
+from bot.inbound.mailbox.parsing import Attachment
+from bot.inbound.mailbox.senders import Person
 from bot.inbound.mailbox.understanding import Understood
 from bot.support import by_mail, conversation
 from bot.support.desk import Desk
@@ -44,13 +45,12 @@ async def wrote(
     What stands in From proves nothing, so the address is taken as typed; answers go to it and nowhere else.
     """
     ground = desk.ground
-    mail, found = understood.mail, understood.found
-    person = kinds.form_sender(mail, ground) or mail.sender
+    mail, found, person = understood.mail, understood.found, understood.person.address
     if not person:
         raise parsing.Unreadable("nobody to answer: no address in From")
     if await contacts.was_erased(session, ground.secret, [("email", person)], moment.received_at):
         return {"status": "ignored", "raw": b"", "sender": "", "subject": "", "thread": []}
-    contact = await _who(session, mail, person, now)
+    contact = await _who(session, understood.person, now)
     about = await our_messages.get(session, our_messages.answered(mail.to, mail.thread, ground.secret))
     if about is not None:
         await our_messages.has_arrived(session, about, now)
@@ -72,13 +72,13 @@ def _rank(contact: Contact, person: str, about: Mapping[str, Any] | None) -> Ran
     return "person" if about is not None and theirs and our_messages.went_to(about, person) else "page"
 
 
-async def _who(session: AsyncSession, mail: Mail, person: str, now: datetime) -> Contact:
+async def _who(session: AsyncSession, person: Person, now: datetime) -> Contact:
     """A name beside an address may be anybody's words: it is taken of nobody whom we know, and only if it looks so."""
-    known = await contacts.find(session, "email", person)
-    name = mail.sender_name if known is None and person == mail.sender else ""
+    known = await contacts.find(session, "email", person.address)
+    name = person.name if known is None else ""
     first, _, last = name.partition(" ")
     return await contacts.find_or_create(
-        session, [("email", person)], now, last_seen_at=now,
+        session, [("email", person.address)], now, last_seen_at=now,
         first_name=page_words.first_name(first), last_name=page_words.last_name(last),
     )  # fmt: skip
 

@@ -21,6 +21,8 @@ log = logs.get(__name__)
 LANE = "mailbox"
 _LEASE = timedelta(minutes=2)
 _LOOK_EVERY = 30.0  # seconds of IDLE at most: then the lane is renewed
+_LOOK_AGAIN = 2.0
+"""So many seconds after something was done: some servers never tell of what came before they heard IDLE."""
 _PAUSES = (2, 5, 15, 30, 60)
 _BEGINNING = 512 * 1024  # bytes of a mail that is too large: its words come first
 _UNREAD_OF = timedelta(days=7)
@@ -93,27 +95,30 @@ class Reading:
         async with Imap.connected(self.server) as imap:
             uid_validity = await imap.select(self.settings.folder)
             since = await self._since(clock.now())
+            quiet = False
             while not stop.is_set() and await self._hold():
-                await self.look(imap, uid_validity, since)
+                count = await self.look(imap, uid_validity, since)
                 self._troubles = 0
-                await self._wait(imap, stop)
+                waits = min(_LOOK_EVERY, self.settings.poll.total_seconds())
+                told = await self._wait(imap, stop, waits if quiet and not count else min(_LOOK_AGAIN, waits))
+                quiet = not told
 
-    async def _wait(self, imap: Imap, stop: asyncio.Event) -> None:
-        """Until there may be something new. NOOP is what makes a server without IDLE tell."""
+    async def _wait(self, imap: Imap, stop: asyncio.Event, seconds: float) -> bool:
+        """Until there may be something new; whether the server told of it. NOOP makes one without IDLE tell."""
         if "IDLE" not in imap.capabilities:
             await _rest(stop, min(self.settings.poll.total_seconds(), _LEASE.total_seconds() / 3))
             await imap.command("NOOP")
-            return
-        waiting = asyncio.create_task(imap.idle(min(_LOOK_EVERY, self.settings.poll.total_seconds())))
+            return False
+        waiting = asyncio.create_task(imap.idle(seconds))
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if waiting.done():
-            waiting.result()
-        else:  # we stop: what the server still says matters to nobody
-            waiting.cancel()
-            with suppress(asyncio.CancelledError, ImapError):
-                await waiting
+            return waiting.result()
+        waiting.cancel()  # we stop: what the server still says matters to nobody
+        with suppress(asyncio.CancelledError, ImapError):
+            await waiting
+        return False
 
     async def look(self, imap: Imap, uid_validity: int, since: datetime) -> int:
         """Store what is new, then put away whatever is stored. Returns how many mails were new."""
@@ -122,6 +127,7 @@ class Reading:
             newest = await store.newest(session, folder, uid_validity)
         before = day(since - timedelta(days=1))
         unread = day(since - _UNREAD_OF - timedelta(days=1))
+        imap.news = False  # what it tells from here on may have come too late for this look
         # Dates are compared in the zone of the server: ask for a day more, and look closely below.
         found = await imap.search(f"UID {newest + 1}:* OR SINCE {before} (UNSEEN SINCE {unread})")
         fresh = [uid for uid in found if uid > newest]  # `n:*` always gives the last mail

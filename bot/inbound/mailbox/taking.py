@@ -97,7 +97,7 @@ class Taking:
             # Not ours, or so changed on its way that nothing signed by us is left: kept for people to look at.
             log.warning("a report is about no message of ours", mail_id=row["id"], kind=found.kind)
             return {**told, "status": "failed", "error": "about no message of ours"}
-        return {**told, "status": "ignored"} if found.kind in _QUIET else told
+        return {**told, "status": "ignored", "error": found.why or None} if found.kind in _QUIET else told
 
     async def _reported(
         self, session: AsyncSession, row: Mapping[str, Any], found: Found, about: Mapping[str, Any], now: datetime

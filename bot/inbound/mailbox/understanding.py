@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from bot.base import logs
 from bot.base.ground import Ground
-from bot.inbound.mailbox import kinds, parsing, quotes
+from bot.inbound.mailbox import kinds, parsing, quotes, senders
 from bot.inbound.mailbox.kinds import Found
 from bot.inbound.mailbox.parsing import Mail
 from bot.inbound.mailbox.patience import OutOfPatience, Patience
+from bot.inbound.mailbox.senders import Person
 
 log = logs.get(__name__)
 
@@ -17,9 +18,10 @@ _WITHIN = 10.0  # seconds for one mail; usual ones take a thousandth of one
 
 @dataclass(frozen=True)
 class Understood:
-    """`own` is what they wrote themselves."""
+    """`person` wrote it, `own` is what they wrote themselves."""
 
     mail: Mail
+    person: Person
     found: Found
     own: str
 
@@ -31,7 +33,7 @@ async def understand(raw: bytes, ground: Ground, within: float = _WITHIN) -> Und
             return await asyncio.to_thread(look, raw, ground, Patience(within))
     except (OutOfPatience, TimeoutError):
         log.warning("a mail took too long to read, its words are shown as they came", size=len(raw))
-        return await asyncio.to_thread(look_roughly, raw)
+        return await asyncio.to_thread(look_roughly, raw, ground)
 
 
 def look(raw: bytes, ground: Ground, patience: Patience) -> Understood:
@@ -39,12 +41,12 @@ def look(raw: bytes, ground: Ground, patience: Patience) -> Understood:
     patience.check()
     found = kinds.of(mail, raw, ground)
     patience.check()
-    return Understood(mail, found, _own_words(mail))
+    return Understood(mail, senders.person(mail, ground), found, _own_words(mail))
 
 
-def look_roughly(raw: bytes) -> Understood:
+def look_roughly(raw: bytes, ground: Ground) -> Understood:
     mail = parsing.read_roughly(raw)
-    return Understood(mail, Found("no_reply"), mail.text.strip() or mail.subject)
+    return Understood(mail, senders.person(mail, ground), Found("no_reply"), mail.text.strip() or mail.subject)
 
 
 def _own_words(mail: Mail) -> str:

@@ -7,7 +7,7 @@ import pytest
 from bot.base import ids
 from bot.base.ground import Ground
 from bot.base.texts import Texts
-from bot.inbound.mailbox import kinds, parsing, reports
+from bot.inbound.mailbox import kinds, parsing, reports, senders
 from bot.inbound.mailbox.kinds import Found
 from bot.outbound.email import addresses
 
@@ -28,14 +28,14 @@ def _of(raw: bytes, ground: Ground) -> Found:
     "headers",
     [
         {"Auto_Submitted": "auto-replied"},
-        {"Auto_Submitted": "auto-generated; reason=x"},
-        {"Precedence": "bulk"},
         {"Precedence": "auto_reply"},
         {"X_Autoreply": "yes"},
-        {"List_Id": "<news.other.example>"},
         {"subject": "Automatic reply: You left a lamp behind"},
         {"subject": "自动回复：灯"},
-        {"Return_Path": "<>"},
+        {"X_Vacation": "1"},
+        {"Preference": "auto_reply"},
+        {"Return_Path": "<>", "In_Reply_To": "<m@x.example>"},
+        {"subject": "On holiday, back soon", "In_Reply_To": "<m@x.example>"},
         {"sender": "MAILER-DAEMON@mx.example.org"},
     ],
     ids=str,
@@ -53,6 +53,18 @@ def test_what_machines_write_is_neither_a_bounce_nor_a_ticket(ground: Ground, he
         ({"subject": "Re: Automatic reply: lamp"}, "person"),
         ({"sender": "no-reply@carrier.example"}, "no_reply"),
         ({"sender": "donotreply@carrier.example"}, "no_reply"),
+        ({"Auto_Submitted": "auto-generated; reason=x"}, "no_reply"),
+        ({"Precedence": "bulk"}, "no_reply"),
+        ({"List_Id": "<help.shop.example>", "Precedence": "list", "X_Original_Sender": "ada@example.org"}, "no_reply"),
+        ({"Auto_Submitted": "auto-generated", "X_MS_Exchange_Inbox_Rules_Loop": "help@shop.example"}, "no_reply"),
+        ({"Return_Path": "<>"}, "no_reply"),
+        ({"sender": "post_master@x.example"}, "no_reply"),
+        ({"sender": "bounce-123@x.example"}, "no_reply"),
+        ({"sender": "autoreply@x.example"}, "no_reply"),
+        ({"sender": "newshound@x.example"}, "person"),
+        ({"subject": "Out of office chairs in black?"}, "person"),
+        ({"subject": "On holiday, please keep my parcel"}, "person"),
+        ({"subject": "Automatic coffee machine"}, "person"),
         ({"X_Auto_Response_Suppress": "All"}, "no_reply"),
         ({"sender": "help@shop.example"}, "own"),
         ({"sender": "help+r123@shop.example"}, "own"),
@@ -65,6 +77,44 @@ def test_what_machines_write_is_neither_a_bounce_nor_a_ticket(ground: Ground, he
 )
 def test_people_and_those_who_want_no_answer(ground: Ground, headers: dict[str, str], kind: str) -> None:
     assert _of(letters.letter(**headers), ground).kind == kind  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Out of Office: Your order", "Out of office until 12 May", "Auto-Reply: lamp", "I am out of the office",
+        "Abwesenheitsnotiz: Lampe", "Ich bin im Urlaub bis 3.4.", "Réponse automatique : lampe", "Absence du bureau",
+        "Respuesta automática: lámpara", "Fuera de la oficina", "Resposta automática: luz", "Risposta automatica: luce",
+        "Fuori ufficio", "Automatisch antwoord: lamp", "Afwezigheidsbericht", "Autosvar: lampa", "Automatisk svar",
+        "Automaattinen vastaus: lamppu", "Odpowiedź automatyczna: lampa", "Automatická odpověď", "Automatikus válasz",
+        "Автоответ: лампа", "Αυτόματη απάντηση: λάμπα", "Otomatik yanıt: lamba",
+        "Răspuns automat: lampă", "自动回复：灯", "自動返信", "부재중 안내",
+        "رد تلقائي: مصباح", "מענה אוטומטי", "Trả lời tự động: đèn",
+    ],
+)  # fmt: skip
+def test_absence_notes_are_known_by_their_subject(ground: Ground, subject: str) -> None:
+    found = _of(letters.letter("I am away.", subject=subject), ground)
+    assert found.kind == "automatic" and found.why
+
+
+@pytest.mark.parametrize(
+    ("headers", "address", "name"),
+    [
+        ({"sender": "Shop <wordpress@shop.example>", "Reply_To": "Ines Customer <ines@example.org>"},
+         "ines@example.org", "Ines Customer"),
+        ({"sender": "Shop (Shopify) <mailer@shopify.com>", "Reply_To": "ines@example.org"}, "ines@example.org", ""),
+        ({"sender": "no-reply@forms.example", "Reply_To": "Ines <ines@example.org>"}, "ines@example.org", "Ines"),
+        ({"sender": "'Ines' via Help <help@shop.example>", "Reply_To": "help@shop.example",
+          "X_Original_From": "Ines <ines@example.org>"}, "ines@example.org", "Ines"),
+        ({"sender": "Ines <ines@example.org>", "Reply_To": "other@example.org"}, "ines@example.org", "Ines"),
+        ({"sender": "", "Reply_To": "Ines <ines@example.org>"}, "ines@example.org", "Ines"),
+        ({"sender": "", "Return_Path": "<ines@example.org>"}, "ines@example.org", ""),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_who_wrote_it(ground: Ground, headers: dict[str, str], address: str, name: str) -> None:
+    found = senders.person(parsing.read(letters.letter(**headers)), ground)  # type: ignore[arg-type]
+    assert (found.address, found.name) == (address, name)
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,28 @@ def test_addresses_that_are_none_are_left_out() -> None:
     assert headers.addresses(raw) == [("Bob", "bob@example.org"), ("小雅", "xiaoya@example.org")]
 
 
+@pytest.mark.parametrize(
+    ("raw", "name", "address"),
+    [
+        ("ada@example.org.", "", "ada@example.org"),
+        ("Ada <ada@example.org.>", "Ada", "ada@example.org"),
+        ('"ada@example.org" <ada@example.org>', "", "ada@example.org"),
+        ("'Ada Lovelace' <ada@example.org>", "Ada Lovelace", "ada@example.org"),
+        ('"Lovelace, Ada" <ada@example.org>', "Lovelace, Ada", "ada@example.org"),
+        ("Ada Lovelace ada@example.org", "Ada Lovelace", "ada@example.org"),
+        ("Ada Lovelace <ada@example.org", "Ada Lovelace", "ada@example.org"),
+        ("ada@example.org (Ada Lovelace)", "Ada Lovelace", "ada@example.org"),
+        ('"ada.l"@example.org', "", "ada.l@example.org"),
+        ("<mailto:ada@example.org>", "", "ada@example.org"),
+        ("Ada < ada@example.org >", "Ada", "ada@example.org"),
+        ("=?utf-8?Q?Ada_=3Cada=40example.org=3E?=", "Ada", "ada@example.org"),
+        ("Staff: Ada <ada@example.org>;", "Staff: Ada", "ada@example.org"),
+    ],
+)
+def test_an_address_is_read_as_a_person_would(raw: str, name: str, address: str) -> None:
+    assert headers.addresses([raw])[0] == (name, address)
+
+
 def test_a_flowed_paragraph_is_one_line() -> None:
     part = b"Content-Type: text/plain; format=flowed\r\n\r\nA long \r\nline.\r\n> quoted \r\n> more\r\n-- \r\nAda"
     assert parsing.read(letters.joined(part)).text == "A long line.\n> quoted \n> more\n-- \nAda"

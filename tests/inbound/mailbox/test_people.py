@@ -201,6 +201,19 @@ async def test_whoever_takes_no_answer_is_shown_to_staff_and_not_answered_by_a_m
     assert office.catcher.mails == []
 
 
+async def test_mail_of_a_group_opens_a_ticket_and_no_machine_answers(office: MailOffice) -> None:
+    group = {"Precedence": "list", "List_Id": "<help.shop.example>", "X_Original_Sender": "ada@example.org"}
+    mail = await office.comes(letters.letter(PERSON, **group))  # type: ignore[arg-type]
+    assert (mail.kind, mail.status) == ("no_reply", "done")
+    assert (await office.ticket()).status == "new"
+    assert office.catcher.mails == []
+
+
+async def test_what_is_set_aside_says_why(office: MailOffice) -> None:
+    mail = await office.comes(letters.letter("I am away", subject="Automatic reply: lamp"))
+    assert (mail.status, mail.error) == ("ignored", "an absence note or another answer of a machine")
+
+
 async def test_a_contact_form_is_answered_to_whoever_filled_it_in(office: MailOffice) -> None:
     await office.comes(letters.letter(PERSON, sender="Shop <help@shop.example>", Reply_To="Bob <bob@example.org>"))
     answer = await office.answers("Hello Bob")

@@ -65,6 +65,19 @@ async def test_new_mail_is_stored_and_marked_at_once(database: Database, box: Ma
     assert all("\\Seen" in one.flags for one in box.inbox)
 
 
+@pytest.mark.parametrize(
+    ("command", "forgetful"), [("SELECT", False), ("UID SEARCH", False), ("UID STORE", False), ("IDLE", True)]
+)
+async def test_mail_that_comes_while_we_are_busy_does_not_wait_for_the_next_look(
+    database: Database, box: Mailbox, command: str, forgetful: bool
+) -> None:
+    box.forgetful = forgetful
+    box.add(letters.letter(message_id="<1@x.example>"))
+    box.comes_with = {command: letters.letter(message_id="<2@x.example>")}
+    async with _at_work(_reading(database, box, poll="60s")):
+        await _until_stored(database, 2)  # within ten seconds
+
+
 async def test_a_server_without_idle_is_polled(database: Database, box: Mailbox) -> None:
     box.capabilities = "IMAP4rev1"
     async with _at_work(_reading(database, box)):
