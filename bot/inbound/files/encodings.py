@@ -55,7 +55,7 @@ _ALIKE = {
     "iso_8859_1": "cp1252", "iso_8859_15": "cp1252", "iso_8859_2": "iso8859_2", "iso_8859_7": "cp1253",
     "iso_8859_9": "cp1254", "koi8_u": "koi8_r", "ibm866": "cp866", "ibm850": "cp850", "macroman": "mac_roman",
 }  # fmt: skip
-_MOST_CELLS, _CHUNK = 4000, 1 << 20
+_MOST_CELLS, _CHUNK, _MOST_BYTES = 4000, 1 << 20, 4000
 _UTF8_LINES = 0.9  # of the lines with such letters: the rest is broken, and each such line is refused
 _VOICE, _CLOSE = 0.15, 0.2
 _SHOWN = 3
@@ -93,6 +93,20 @@ def find(path: Path) -> Found:
         return Found("utf-8-sig", _shown(list(cells), "utf-8"))
     least = max(min(alive.values()), lines // 100)
     return _choose(list(cells), _voice(whole), [name for name, broken in alive.items() if broken <= least])
+
+
+def of_words(raw: bytes) -> str:
+    """The encoding of some words that do not say theirs, as far as a few thousand bytes show it."""
+    if marked := _marked(raw[:4096]):
+        return marked
+    cells = dict.fromkeys(cell.strip() for cell in _CELLS.findall(raw[:_MOST_BYTES]) if not cell.isascii())
+    if not cells:
+        return "utf-8"
+    if sum(_decodes(cell, "utf-8") for cell in cells) >= len(cells) * _UTF8_LINES:
+        return "utf-8"
+    broken = {name: sum(not _decodes(cell, name) for cell in cells) for name in (*_LATIN, *_OTHERS)}
+    least = min(broken.values())
+    return _choose(list(cells), _voice(cells), [name for name, count in broken.items() if count == least]).encoding
 
 
 def _marked(start: bytes) -> str | None:

@@ -9,6 +9,7 @@ from email.message import Message
 from itertools import islice
 
 from bot import contacts
+from bot.inbound.mailbox import charsets
 
 _MOST, _LONGEST = 50, 20_000  # headers of one name, characters of one: nobody's mail has more
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
@@ -17,38 +18,24 @@ _MOST_ADDRESSES = 200
 _PIECE = re.compile(r'"(?:[^"\\]|\\.){0,300}+"|<[^<>]*+>|\([^()]*+\)|[,;]|[^",;<(]++|.', re.S)
 _ADDRESS = re.compile(r"(?<![^\s<>\"()\[\]:])[^\s<>\"()\[\],;:@]{1,64}@[^\s<>\"()\[\],;:@]{1,255}")
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,250})>")
-_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "us-ascii": "utf-8", "ascii": "utf-8"}
-"""What senders say, and what their programs mean by it."""
 
 
-def every(message: Message, *names: str) -> Iterator[str]:
+def every(message: Message, *names: str, charset: str | None = None) -> Iterator[str]:
     """The values of these headers as text in one line, encoded words left as they are."""
     wanted = {name.lower() for name in names}
     found = (value for name, value in message.raw_items() if name.lower() in wanted)
     for value in islice(found, _MOST):
-        yield plain(str(value)[:_LONGEST])
+        yield plain(str(value)[:_LONGEST], charset)
 
 
-def first(message: Message, name: str) -> str:
-    return next(every(message, name), "")
+def first(message: Message, name: str, charset: str | None = None) -> str:
+    return next(every(message, name, charset=charset), "")
 
 
-def plain(value: object) -> str:
-    """A raw header in one line: bytes that nobody announced are read as UTF-8, else as Western European."""
+def plain(value: object, charset: str | None = None) -> str:
+    """A raw header in one line; bytes that nobody announced are read like the mail's words, or guessed."""
     raw = str(value).encode("utf-8", "surrogateescape")
-    return " ".join(in_charset(raw, "utf-8").replace("\0", "").split())
-
-
-def in_charset(raw: bytes, charset: str | None) -> str:
-    """Bytes as text, never failing: a charset that nobody knows is guessed."""
-    name = (charset or "utf-8").strip("\"' ").lower()
-    for one in (_WIDER.get(name, name), "utf-8"):
-        try:
-            # Some codecs let halves of characters through that no database takes.
-            return raw.decode(one).encode("utf-8", "replace").decode().replace("\0", "")
-        except (LookupError, ValueError):
-            continue
-    return raw.decode("cp1252", "replace").replace("\0", "")
+    return " ".join(charsets.text(raw, None, charset).split())
 
 
 def words(value: str) -> str:
@@ -58,14 +45,14 @@ def words(value: str) -> str:
     at, held, charset = 0, b"", ""
     for found in _WORD.finditer(value):
         if held and (found.start() > at or found[1].lower() != charset):
-            out.append(in_charset(held, charset))
+            out.append(charsets.text(held, charset))
             held = b""
         out.append(value[at : found.start()])
         charset = found[1].partition("*")[0].lower()
         held += _word(found[2], found[3])
         at = found.end()
     if held:
-        out.append(in_charset(held, charset))
+        out.append(charsets.text(held, charset))
     out.append(value[at:])
     return " ".join("".join(out).split())
 

@@ -33,8 +33,8 @@ _EVERY = 256  # tokens between two looks at the clock
 def plain(html: str, patience: Patience | None = None) -> str:
     reader = _Reader(html)
     reader.read(patience or Patience(60))
-    text = "\n".join("".join(line).strip(" ") for line in reader.lines)
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    text = "\n".join("".join(line).rstrip(" ") for line in reader.lines)
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
 
 
 class _Reader:

@@ -10,7 +10,7 @@ import quopri
 import re
 from email.message import Message
 
-from bot.inbound.mailbox import headers
+from bot.inbound.mailbox import charsets
 from bot.inbound.mailbox.patience import Patience
 
 _DEEPEST = 40
@@ -90,7 +90,7 @@ def _headed(data: bytes) -> tuple[Message, bytes]:
 def _value(name: str, pieces: list[bytes]) -> str:
     value = b" ".join(pieces)
     if name.lower().startswith("content-"):  # the standard library takes no unknown bytes where parameters stand
-        return headers.in_charset(value[:_LONGEST_KIND], "utf-8")
+        return charsets.text(value[:_LONGEST_KIND], None)
     return value[:_LONGEST_VALUE].decode("ascii", "surrogateescape")
 
 
@@ -115,7 +115,13 @@ def _fill(part: Message, body: bytes, kind: str, patience: Patience, depth: int)
         rest.set_payload(b"\n".join(pieces[_MOST_PARTS:]).decode("ascii", "surrogateescape"))
         parts.append(rest)
     part.set_payload(parts)
+    part.preamble = _before(body, boundary)
     part.epilogue = after.decode("ascii", "surrogateescape") if after.strip() else None
+
+
+def _before(body: bytes, boundary: bytes) -> str | None:
+    before = body.partition(b"--" + boundary)[0] if boundary else b""
+    return before.decode("ascii", "surrogateescape") if before.strip() else None
 
 
 def _between(body: bytes, boundary: bytes) -> tuple[list[bytes], bytes]:

@@ -13,7 +13,7 @@ from bot.base.database import table
 from bot.base.ranks import Rank
 from bot.events import page_words
 from bot.inbound.mailbox import our_messages, parsing
-from bot.inbound.mailbox.parsing import Attachment
+from bot.inbound.mailbox.leaves import Attachment
 from bot.inbound.mailbox.senders import Person
 from bot.inbound.mailbox.understanding import Understood
 from bot.support import by_mail, conversation
@@ -110,5 +110,5 @@ def _said(
 
 
 def _beside(attachments: Sequence[Attachment]) -> dict[str, Any]:
-    files = [{"name": one.name, "kind": one.kind, "size": one.size} for one in attachments if not one.inline]
+    files = [{"name": one.name, "kind": one.kind, "size": one.size} for one in attachments]
     return {"kind": "files", "file_id": "", "name": "", "files": files} if files else {}

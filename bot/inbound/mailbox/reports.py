@@ -7,7 +7,7 @@ from email.message import Message
 from typing import Literal
 
 from bot import contacts
-from bot.inbound.mailbox import headers, mime, parsing
+from bot.inbound.mailbox import charsets, headers, leaves, mime
 from bot.inbound.mailbox.parsing import Mail
 from bot.outbound.email import addresses
 
@@ -76,7 +76,7 @@ def about(mail: Mail, raw: bytes, secret: str) -> int | None:
     for address in mail.to:
         if (found := addresses.bounced(address, secret)) is not None:
             return found
-    decoded = [parsing.content(part).encode() for part in parsing.parts(mail.message) if _is_words(part)]
+    decoded = [leaves.content(part).encode() for part in leaves.parts(mail.message) if _is_words(part)]
     for text in (raw, *decoded):
         for word in _OURS.findall(text):
             if (found := _signed(word.decode("ascii"), secret)) is not None:
@@ -111,7 +111,7 @@ def _is_words(part: Message) -> bool:
 
 def _blocks(part: Message) -> Iterator[Message]:
     """The groups of fields of a report: about the message, then about each receiver."""
-    text = headers.in_charset(parsing.decoded(part), "utf-8").replace("\r\n", "\n").strip()
+    text = charsets.text(leaves.decoded(part), None).replace("\r\n", "\n").strip()
     for block in re.split(r"\n[ \t]*\n+", text, maxsplit=_MOST_BLOCKS)[:_MOST_BLOCKS]:
         yield mime.fields(block)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.inbound.mailbox import headers, parsing
+from bot.inbound.mailbox import headers, html_text, parsing
 
 
 def test_a_plain_mail_is_read() -> None:
@@ -65,7 +65,15 @@ def test_files_are_listed_with_their_size_and_pictures_in_the_words_are_known() 
         ("us-ascii", "naïve".encode("latin-1"), "naïve"),
         ("iso-8859-1", b"\x93quoted\x94", "“quoted”"),
         ("utf-8", b"a\0b\xff", "abÿ"),
-        ("unicode_escape", b"\\ud800x", "?x"),
+        ("unicode_escape", b"\\ud800x", "\\ud800x"),
+        ("shift_jis", "①ご注文".encode("cp932"), "①ご注文"),
+        ("ks_c_5601-1987", "안녕하세요 똠".encode("cp949"), "안녕하세요 똠"),
+        ("windows-1251; x", "Привет".encode("cp1251"), "Привет"),
+        ("us-ascii", "Grüße".encode(), "Grüße"),
+        ("iso-2022-jp", "ご注文".encode("iso2022_jp"), "ご注文"),
+        ("x-unknown", "Здравствуйте, где мой заказ?".encode("cp1251"), "Здравствуйте, где мой заказ?"),
+        ("utf-8", "您好，我的订单什么时候发货？".encode("gb18030"), "您好，我的订单什么时候发货？"),
+        ("utf-8", "evil \u202egpj.exe".encode(), "evil gpj.exe"),
     ],
 )
 def test_charsets_that_lie_or_do_not_exist(charset: str, raw: bytes, text: str) -> None:
@@ -117,6 +125,94 @@ def test_an_address_is_read_as_a_person_would(raw: str, name: str, address: str)
 def test_a_flowed_paragraph_is_one_line() -> None:
     part = b"Content-Type: text/plain; format=flowed\r\n\r\nA long \r\nline.\r\n> quoted \r\n> more\r\n-- \r\nAda"
     assert parsing.read(letters.joined(part)).text == "A long line.\n> quoted \n> more\n-- \nAda"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("您好，我的订单什么时候发货？", "gb18030"), ("ご注文の件につきまして", "cp932"), ("Größe für Müller", "cp1252")],
+)
+@pytest.mark.parametrize("label", ["", "; charset={encoding}"])
+def test_bytes_in_a_subject_that_nobody_announced(text: str, encoding: str, label: str) -> None:
+    words = text.encode(encoding)
+    raw = b"From: " + words + b" <a@b.example>\r\nSubject: " + words + b"\r\nContent-Type: text/plain"
+    mail = parsing.read(raw + label.format(encoding=encoding).encode() + b"\r\n\r\n" + words)
+    assert (mail.subject, mail.sender_name, mail.text) == (text, text, text)
+
+
+_PLAIN = b"Content-Type: text/plain\r\n\r\n"
+_PAGE = b"Content-Type: text/html; charset=utf-8\r\n\r\n"
+_FILE = b"Content-Type: application/pdf; name=a.pdf\r\n\r\nx"
+_PHOTO = b"Content-Type: image/jpeg; name=lamp.jpg\r\nContent-ID: <1>\r\nContent-Disposition: inline\r\n\r\nxx"
+
+
+def _inside(kind: str, *parts: bytes) -> bytes:
+    lines = [b'Content-Type: multipart/%s; boundary="in"' % kind.encode(), b""]
+    return b"\r\n".join([*lines, *(b"--in\r\n" + part for part in parts), b"--in--"])
+
+
+@pytest.mark.parametrize(
+    ("parts", "kind", "text", "files"),
+    [
+        ((_PLAIN + b"words", _inside("mixed", _PAGE + b"<p>words", _FILE, _PHOTO)), "alternative", "words", 2),
+        ((_PLAIN, _PAGE + b"<p>words", _PLAIN), "alternative", "words", 0),
+        ((_PAGE + b"<p>words", _PLAIN + b"words"), "alternative", "words", 0),
+        ((_PLAIN + b"Your program cannot show HTML.", _PAGE + b"<p>words"), "alternative", "words", 0),
+        ((_PLAIN + b"words", b"Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR"), "alternative", "words", 1),
+        ((_inside("related", _PAGE + b"<p>words<img src=cid:1>", _PHOTO),), "mixed", "words", 1),
+        ((_PLAIN + b"words", _FILE, _PLAIN + b"more"), "mixed", "words\n\nmore", 1),
+        ((b"Content-Type: text/plain; name=a.txt\r\n\r\nwords",), "mixed", "words", 0),
+        ((b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nwords, not letters",), "mixed",
+         "words, not letters", 0),
+        ((b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nd29yZHM=\r\n\r\n-- \r\nour list",),
+         "mixed", "words\n\n-- \nour list", 0),
+    ],
+)  # fmt: skip
+def test_every_leaf_is_the_words_or_a_file(parts: tuple[bytes, ...], kind: str, text: str, files: int) -> None:
+    mail = parsing.read(letters.joined(*parts, kind=kind))
+    assert (mail.text.strip(), len(mail.attachments)) == (text, files)
+
+
+def test_what_stands_behind_a_wrong_mark_is_kept() -> None:
+    raw = letters.joined(_PLAIN + b"words", _FILE)
+    assert "words" in parsing.read(raw.replace(b'boundary="x1"', b'boundary="y1"')).text
+    assert len(parsing.read(raw.replace(b'boundary="x1"', b'boundary="y1"')).attachments) == 1
+    assert parsing.read(raw + b"\r\nbelow the last mark\r\n").text == "words\n\nbelow the last mark"
+    assert "words" in parsing.read(b"From: a@b.example\r\nContent-Type: multipart/mixed\r\n\r\nwords").text
+
+
+def test_a_line_without_a_name_does_not_end_the_head() -> None:
+    raw = b"X-Scan: ok,\r\nno name here\r\nFrom: ada@example.org\r\nSubject: Lamp\r\n\r\nwords"
+    mail = parsing.read(raw)
+    assert (mail.sender, mail.subject, mail.text) == ("ada@example.org", "Lamp", "words")
+    assert (
+        parsing.read(b"From: ada@example.org\r\nSubject: Lamp\r\nHello there\r\nyou\r\n").text == "Hello there\nyou\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<html><head><meta charset=utf-8><head><body><div>words</div>", "words"),
+        ("<html><head><style>p{color:red}</style><body><p>words</p>", "words"),
+        ("<title>Lamp<body>words", "Lamp\nwords"),
+        ("<title>no</title><noscript>words", "words"),
+        ("<pre>a\n  b\n\nc</pre>", "a\n  b\n\nc"),
+        (
+            '<p>see <a href="https://x.example/a?b=1&amp;c=2">the page</a>.',
+            "see the page <https://x.example/a?b=1&c=2>.",
+        ),
+        ('<a href="https://x.example">x.example</a>', "x.example"),
+        ("<p>a <b>b</b><i> c</i>d &lt;e&gt;&nbsp;f", "a b cd <e> f"),
+        ("one<br><br>two<!-- no --><!--[if mso]>no<![endif]-->", "one\n\ntwo"),
+        ("<p title='a > b'>words <b class=x don't>more</b> it's", "words more it's"),
+        ('words <b title="x>more', "words more"),
+        ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
+        ("<script>no</script>words<style>no", "wordsno"),
+        ("<img alt='🙂' src=x> hi", "🙂 hi"),
+    ],
+)
+def test_html_is_read_as_browsers_read_it(html: str, text: str) -> None:
+    assert html_text.plain(html).strip() == text
 
 
 def test_a_forwarded_mail_is_a_file_and_not_the_words() -> None:
