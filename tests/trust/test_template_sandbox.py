@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 
 from bot.base import paths, render
 from bot.base.render import TemplateError
+from bot.outbound.email import mail_template
 from bot.outbound.email.templates import MailTemplates
 
 SECRET = "the server's secret"
@@ -319,3 +320,14 @@ def test_a_reader_with_very_many_things_costs_one_mail_and_no_second(tmp_path: P
         template.render(values, None)
     assert time.thread_time() - begun < 3
     assert "x" in template.render({**values, "cart": {"items": [{"name": "x"}]}}, None).text
+
+
+def test_where_a_template_asks_for_too_much_is_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    template = _written(tmp_path, "<mj-text>{% for a in cart.items %}{{ a.name }}{% endfor %}</mj-text>").find("own")
+    values = {**template.source.sample, "cart": {"items": [{"name": "x" * 500}] * 10_000}}
+    with pytest.raises(TemplateError) as first:
+        template.render(values, None)
+    monkeypatch.setattr(mail_template, "_failed_at", lambda *_, **__: pytest.fail("it was rendered once more"))
+    with pytest.raises(TemplateError) as second:
+        template.render(values, None)
+    assert str(first.value) == str(second.value) and "own/en.mjml:" in str(first.value)

@@ -61,6 +61,7 @@ class MailTemplate:
             _Lines(one.name, _line(source, one.subject, "subject"), _line(source, one.preheader, "preheader"))
             for one in source.variants
         )
+        self._spent: dict[tuple[str, int, str | None], str] = {}
         parts = (_COMPILER, source.name, source.language, source.mjml, repr(source.variants))
         self.revision = blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
 
@@ -95,7 +96,11 @@ class MailTemplate:
             return self._rendered(values, links, variant, subject, heading)
         except render.TemplateError as error:
             above = {**values, **heading} if heading is not None else values
-            error.args = (str(self._place_of(error, values, above, variant, subject)),)
+            key = str(error), variant, subject
+            place = self._spent.get(key) or str(self._place_of(error, values, above, variant, subject))
+            if isinstance(error, render.TooMuchError):  # looking costs as much again, for each reader
+                self._spent[key] = place
+            error.args = (place,)
             raise
 
     def complaint(self, variant: int = 0) -> Finding | None:
