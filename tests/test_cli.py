@@ -163,9 +163,16 @@ def test_one_wrong_segment_does_not_hide_the_others(aftercart: Shell) -> None:
 
 
 def test_history_is_imported_and_reported(aftercart: Shell) -> None:
-    (aftercart.folder / "people.csv").write_text("email,name\nanna@example.com,Anna\nbroken,Bo\n", "utf-8")
-    shown, _ = aftercart("import", "customers", "people.csv")
-    assert "1 of 2 lines taken" in shown
+    (aftercart.folder / "people.csv").write_text(
+        "email,name,birthday,Shoe size,Post\nanna@example.com,Anna,32.1.1990,38,yes\nbroken,Bo,,,\n", "utf-8"
+    )
+    for asked, done in ((("--dry-run",), "would be taken"), ((), "taken")):
+        shown, _ = aftercart("import", "customers", "people.csv", "--map", "Post=consent", *asked)
+        assert f"1 of 2 lines {done}" in shown
+        assert "columns used: email, name, birthday, Post as consent\ncolumns left out: Shoe size\n" in shown
+        assert "marketing consents: 1 x yes\n" in shown
+        assert "line 3: 'broken' is not an e-mail address: broken,Bo" in shown
+        assert "1 x birthday: not one, or two days are possible" in shown and "(line 2: '32.1.1990')" in shown
     assert "people.refused.csv" in shown
     assert "not an e-mail address" in (aftercart.folder / "people.refused.csv").read_text("utf-8-sig")
     assert "cannot be read: No such file" in aftercart("import", "orders", "nowhere.csv", status=1)[1]

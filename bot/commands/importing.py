@@ -28,6 +28,9 @@ def import_file(
     config: ConfigFile = None,
     encoding: Annotated[str | None, typer.Option(help="If it cannot be guessed, such as cp1252.")] = None,
     store: Annotated[str, typer.Option(help="Whose the ids are: a name of [[shops.stores]].")] = "",
+    mapped: Annotated[
+        list[str] | None, typer.Option("--map", metavar="COLUMN=FIELD", help="What a column holds; - for nothing.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it, and keep nothing.")] = False,
 ) -> None:
     """Take customers, products, orders or suppressions from a CSV file. Run it again as you like; it sends nothing."""
@@ -53,7 +56,7 @@ def import_file(
                 task = bar.add_task(f"{subject}", total=sheet.size)
                 return await taking.take(
                     database, ground, subject.value, sheet, lambda done: bar.update(task, completed=done), dry=dry_run,
-                    store=whose,
+                    store=whose, mapped=mapped or (),
                 )  # fmt: skip
 
     report = asyncio.run(take())
@@ -65,12 +68,23 @@ def import_file(
         typer.echo(f"or is it {other}? Then it says: {words}. If that is right, run it again with --encoding {other}")
     if subject is not Subject.suppressions:
         typer.echo(f"their ids are of the store {report.store}{'' if report.store != 'import' else _APART}")
+    typer.echo("columns used: " + ", ".join(_as(column, field) for column, field in report.used))
+    typer.echo("columns left out: " + (", ".join(report.left_out) or "none"))
+    if subject is Subject.customers:
+        said = ", ".join(f"{count} x {answer}" for answer, count in sorted(report.consents.items(), reverse=True))
+        typer.echo(f"marketing consents: {said or 'the file says nothing'}")
     if report.refused_file is not None:
         typer.echo(f"{report.refused} refused, with their reasons in {paths.shown(report.refused_file)}:")
         for reason, count in sorted(report.reasons.items(), key=lambda one: -one[1])[:10]:
             typer.echo(f"  {count} x {reason}")
+        for words in report.first_refused:
+            typer.echo(f"  {words}")
     if report.notes:
         typer.echo("left out of lines that are taken:" if subject is not Subject.suppressions else "with a note:")
         for note, count in sorted(report.notes.items(), key=lambda one: -one[1])[:10]:
             seen = report.examples.get(note)
             typer.echo(f"  {count} x {note}{' (' + ', '.join(seen) + ')' if seen else ''}")
+
+
+def _as(column: str, field: str) -> str:
+    return column if column.lower().replace(" ", "_") == field else f"{column} as {field}"

@@ -1,7 +1,7 @@
 """Lines with their columns by name, and how a line is refused."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.inbound.files.csv_lines import Line
@@ -14,17 +14,28 @@ class Cells:
     """A line whose values are asked for by the names in `columns`; a column that is not there is empty."""
 
     line: Line
-    places: Mapping[str, int]
+    places: Mapping[str, Sequence[int]]
     store: str = ""
     """Whose the ids in it are."""
     named: bool = False
     """Whether it was said so, and not found by us."""
     told: dict[str, str] = field(default_factory=dict)
     """What was left out of a line that is taken, and the value that it was."""
+    taken: dict[str, str] = field(default_factory=dict)
+    """What of a line is worth a count: `consent` yes or no."""
+    file_name: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
+    """What the subject found out about the whole file before (`prepare`)."""
 
     def __getitem__(self, name: str) -> str:
-        at = self.places.get(name)
-        return plain(self.line.values[at]) if at is not None else ""
+        """Of several columns for the same the first that is filled here."""
+        return next((value for value in self.all(name) if value), "")
+
+    def all(self, name: str) -> list[str]:
+        return [plain(self.line.values[at]) for at in self.places.get(name, ())]
+
+    def has(self, name: str) -> bool:
+        return name in self.places
 
 
 def plain(value: str) -> str:

@@ -1,6 +1,6 @@
 """A file of customers: contacts, the ids and addresses they are known by, and marketing consent where it says so."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,12 +9,18 @@ from bot import contacts
 from bot.base import clock, stores
 from bot.base.ground import Ground
 from bot.contacts import phones, profile
-from bot.inbound.files import columns, people, values
+from bot.inbound.files import columns, consents, people, values
 from bot.inbound.files.batches import Cells, Refused
 
 KNOWN = columns.CUSTOMERS
 ONE_OF = ("email", "phone", "user_id", "shopify_id", "woocommerce_id")
 _IDS = {"user_id": "user_id", "shopify_id": "shopify", "woocommerce_id": "woocommerce"}
+
+
+def prepare(header: Sequence[str]) -> Mapping[str, str]:
+    """The sheet of a Chinese shop means numbers of its country."""
+    chinese = sum(any("\u4e00" <= sign <= "\u9fff" for sign in name) for name in header)
+    return {"country": "CN"} if chinese >= 3 and chinese * 2 > len(header) else {}
 
 
 async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], now: datetime) -> list[Refused]:
@@ -26,7 +32,16 @@ async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], no
         except ValueError as error:
             refused.append(Refused(line, str(error)))
     await people.settle(session, ground.secret, [person for _, person in read], now)
+    for line, person in read:
+        _count(line, person)
     return refused + [Refused(line, person.refused) for line, person in read if person.refused]
+
+
+def _count(line: Cells, person: people.Person) -> None:
+    if person.refused or person.said.meaning == "nothing" or not any(kind == "email" for kind, _ in person.identities):
+        return
+    answer = "yes" if person.said.meaning == "yes" else "no"
+    line.taken["consent"] = answer if person.heard else f"{answer}, not taken over: what is known is newer or their own"
 
 
 def _person(line: Cells, ground: Ground, now: datetime) -> people.Person:
@@ -38,8 +53,7 @@ def _person(line: Cells, ground: Ground, now: datetime) -> people.Person:
         raise ValueError(why or "no e-mail, telephone number or id that names somebody")
     if created := moment(line, "created_at", zone):
         person.fields["created_at"] = min(created, now)
-    if values.yes(line["consent"]):
-        person.consent_at = moment(line, "consent_at", zone) or now
+    person.said = consents.read(line, lambda one, name: moment(one, name, zone))
     return person
 
 
@@ -76,7 +90,8 @@ def identities(line: Cells, ground: Ground) -> list[tuple[str, str]]:
 def _phone(line: Cells, ground: Ground) -> str | None:
     """One that cannot be read is left out, or it would be somebody else's."""
     shop = ground.config.shop
-    countries = (profile.country(line["country"]), shop.country if "country" in shop.model_fields_set else None)
+    own = shop.country if "country" in shop.model_fields_set else None
+    countries = (profile.country(line["country"]), own or line.about.get("country"))
     reason = ""
     for field, abroad in (("phone", False), ("phone_abroad", True)):
         text = line[field]
@@ -91,10 +106,20 @@ def _phone(line: Cells, ground: Ground) -> str | None:
     return None
 
 
+def parted(name: str) -> tuple[str, str]:
+    """First and last name, also of "Berg, Anna". What stands in one piece is the first."""
+    whole = " ".join(name.split())
+    if whole.count(",") == 1:
+        last, _, first = whole.partition(",")
+        return first.strip(), last.strip()
+    first, _, last = whole.partition(" ")
+    return first, last
+
+
 def fields(line: Cells, now: datetime, zone: tzinfo) -> dict[str, object]:
     first, last = line["first_name"], line["last_name"]
-    if not first and not last:
-        first, _, last = line["name"].partition(" ")
+    if not first:
+        first, last = (line["name"], last) if last else parted(line["name"])
     born = profile.birthday(line["birthday"], now, zone)
     if line["birthday"] and born is None:
         line.told["birthday: not one, or two days are possible; write it like 1990-12-31 or --12-31"] = line["birthday"]

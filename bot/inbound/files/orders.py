@@ -1,6 +1,6 @@
 """A file of orders: one line each, or one per item as Shopify and WooCommerce write them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
-from bot.base import clock
+from bot.base import answers, clock
 from bot.base.database import insert, table
 from bot.base.ground import Ground
 from bot.inbound.files import columns, customers, people, values
@@ -20,13 +20,40 @@ KNOWN = columns.ORDERS
 ONE_OF = ("order_id", "number")
 _rows = table(Order)
 _KEY = ["order_id", "store"]
-_STATUS = {
-    "paid": "paid", "partially refunded": "paid", "partially_refunded": "paid", "processing": "paid",
-    "completed": "paid", "wc-completed": "paid", "wc-processing": "paid", "已付款": "paid", "已完成": "paid",
-    "refunded": "refunded", "wc-refunded": "refunded", "已退款": "refunded",
-    "voided": "cancelled", "cancelled": "cancelled", "canceled": "cancelled", "failed": "cancelled",
-    "wc-cancelled": "cancelled", "expired": "cancelled", "已取消": "cancelled",
+_STATUSES = {
+    "paid": (
+        "paid", "partially refunded", "processing", "completed", "complete", "fulfilled", "shipped", "delivered",
+        "closed", "bezahlt", "in bearbeitung", "abgeschlossen", "versendet", "versandt", "zugestellt", "erledigt",
+        "payé", "payée", "en cours", "terminé", "terminée", "expédié", "expédiée", "livré", "livrée", "pagado",
+        "procesando", "completado", "enviado", "entregado", "已付款", "已支付", "已完成", "交易成功", "交易完成",
+        "待发货", "已发货", "待收货", "已收货", "买家已付款", "买家已付款,等待卖家发货", "等待卖家发货",
+        "卖家已发货", "卖家已发货,等待买家确认", "等待买家确认收货", "部分发货", "部分退款",
+    ),
+    "refunded": (
+        "refunded", "fully refunded", "erstattet", "rückerstattet", "remboursé", "remboursée", "reembolsado",
+        "已退款", "全额退款", "退款成功",
+    ),
+    "cancelled": (
+        "voided", "cancelled", "canceled", "failed", "expired", "trash", "storniert", "abgebrochen",
+        "fehlgeschlagen", "annulé", "annulée", "échouée", "cancelado", "fallido", "已取消", "交易关闭", "已关闭",
+        "订单关闭",
+    ),
+    "pending": (
+        "pending", "authorized", "authorised", "partially paid", "unpaid", "pending payment", "on hold", "open",
+        "draft", "checkout draft", "new", "offen", "in wartestellung", "zahlung ausstehend", "unbezahlt",
+        "en attente", "attente paiement", "pendiente", "pendiente de pago", "en espera", "待付款", "等待买家付款",
+        "未付款", "待支付",
+    ),
 }  # fmt: skip
+_STATUS = {word: status for status, words in _STATUSES.items() for word in words}
+_STRONGEST = ("cancelled", "refunded", "paid", "pending")
+_SENT = frozenset({
+    "fulfilled", "shipped", "completed", "complete", "delivered", "versendet", "versandt", "zugestellt",
+    "abgeschlossen", "expédié", "expédiée", "livré", "livrée", "terminé", "terminée", "enviado", "entregado",
+    "completado",
+    "已发货", "已收货", "待收货", "交易成功", "交易完成", "已完成", "卖家已发货", "卖家已发货,等待买家确认",
+    "等待买家确认收货",
+})  # fmt: skip
 
 
 def key(line: Cells) -> str:
@@ -90,7 +117,9 @@ def _grouped(lines: Sequence[Cells]) -> dict[str, list[Cells]]:
 
 def _buyer(line: Cells, ground: Ground) -> people.Person | None:
     found = customers.identities(line, ground)
-    first, _, last = line["name"].partition(" ") if "order_id" in line.places else ("", "", "")
+    first, last = line["first_name"], line["last_name"]
+    if not first and not last:
+        first, last = customers.parted(line["name"])
     names = {"first_name": first[:100], "last_name": last[:100]}
     return people.Person(found, dict(names)) if found else None
 
@@ -103,18 +132,17 @@ def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, A
     zone = clock.zone(ground.config.shop.timezone)
     assert zone is not None
     amounts = (line["total"], line["subtotal"], line["item_price"])
-    currency = values.currency(line["currency"], amounts, ground.config.shop.currency)
+    currency = values.currency(line["currency"], amounts, line.about.get("currency") or ground.config.shop.currency)
     ordered = values.moment(line["ordered_at"], zone)
     if ordered is None:
         raise ValueError("no date of the order")
     total = values.amount(line["total"], currency) or 0
     revenue, refunded = values.amount(line["subtotal"], currency), values.amount(line["refunded"], currency) or 0
-    cancelled, shipped = values.moment(line["cancelled_at"], zone), values.moment(line["shipped_at"], zone)
-    status = "cancelled" if cancelled else _STATUS.get(line["status"].lower(), "pending")
-    paid = values.moment(line["paid_at"], zone) or (ordered if status in ("paid", "refunded") else None)
-    fulfilled = (
-        line["fulfilment"].lower() in ("fulfilled", "shipped", "已发货") or line["status"].lower() == "completed"
-    )
+    cancelled, shipped = (customers.moment(line, name, zone) for name in ("cancelled_at", "shipped_at"))
+    paid = customers.moment(line, "paid_at", zone)
+    status = "cancelled" if cancelled else _status(line, paid is not None)
+    paid = paid or (ordered if status in ("paid", "refunded") else None)
+    fulfilled = any(_word(line[name]) in _SENT for name in ("fulfilment", "status"))
     return {
         "store": line.store,
         "order_id": values.key(line["order_id"]),
@@ -133,6 +161,34 @@ def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, A
         "cancelled_at": cancelled,
         "changed_at": max(at for at in (ordered, paid, shipped, cancelled) if at is not None),
     }
+
+
+def _word(text: str) -> str:
+    bare = " ".join(text.lower().replace("_", " ").replace("-", " ").replace("，", ",").replace(", ", ",").split())
+    return bare.removeprefix("wc ")
+
+
+def _status(line: Cells, paid: bool) -> str:
+    """What all columns together say; a word that nobody knows is told, and the date of the payment decides."""
+    found = {"paid"} if paid else set[str]()
+    for name in ("payment", "status"):
+        word = _word(line[name])
+        status = _STATUS.get(word)
+        if status is None and name == "payment" and answers.read(word) is not None:
+            status = "paid" if answers.read(word) else "pending"
+        if status is not None:
+            found.add(status)
+        elif word:
+            line.told[f"{name}: a status that is not understood"] = line[name]
+    if not found and not line.has("payment") and not line.has("status"):
+        line.told["no column says whether orders are paid, so they are kept as pending; --map COLUMN=status"] = ""
+    return next((one for one in _STRONGEST if one in found), "pending")
+
+
+def prepare(header: Sequence[str]) -> Mapping[str, str]:
+    """A sheet of a Chinese shop names neither country nor currency: it means its own."""
+    own = customers.prepare(header)
+    return {**own, "currency": "CNY"} if own else {}
 
 
 def _item(line: Cells, currency: str) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """The contacts of a batch of lines: found in a few queries, made in a few inserts, the unclear ones one by one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,11 @@ from sqlmodel import col, select
 
 from bot import contacts
 from bot.base import ids
+from bot.base.config.topics import GENERAL
 from bot.base.database import table
+from bot.contacts import consent
 from bot.contacts.consent import ANSWERS
+from bot.inbound.files import consents
 from bot.tables.people import Consent, Contact, Identity, Suppression
 
 _SOURCE = "import"
@@ -22,11 +25,15 @@ Known = tuple[str, str]
 
 @dataclass
 class Person:
-    """A line about somebody: identities in normal form, columns of Contact, and what they allow (`consent_at`)."""
+    """A line about somebody: identities in normal form, columns of Contact, and what they `said` about marketing.
+
+    `heard`: that is what the ledger says now, too.
+    """
 
     identities: list[Known]
     fields: dict[str, Any] = field(default_factory=dict)
-    consent_at: datetime | None = None
+    said: consents.Said = consents.NOTHING
+    heard: bool = False
     contact_id: int | None = None
     refused: str = ""
 
@@ -53,7 +60,7 @@ async def settle(session: AsyncSession, secret: str, people: Sequence[Person], n
     await _fill(session, clear)
     for person in unclear:
         person.contact_id = (await contacts.find_or_create(session, person.identities, now, **person.fields)).id
-    await _allow(session, secret, [person for person in people if person.consent_at], now)
+    await _hear(session, secret, people, now)
 
 
 async def _refuse_erased(session: AsyncSession, secret: str, people: Sequence[Person]) -> None:
@@ -116,27 +123,79 @@ def _columns(fields: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     return {"status": "active", "traits": {}, **empty, **{name: value for name, value in fields.items() if value}}
 
 
-async def _allow(session: AsyncSession, secret: str, people: Sequence[Person], now: datetime) -> None:
-    """Consent from a file is believed once: whatever the ledger says already about the address stands over it."""
-    wanted = {
-        ids.hash_address(value, secret): (person, value)
+async def _hear(session: AsyncSession, secret: str, people: Sequence[Person], now: datetime) -> None:
+    """Yes and no of a file, each at its own time: whichever was said later holds, and one without a date is no news.
+
+    A yes without a date is believed where the ledger says nothing yet. A mere no without one takes back only what a
+    file said: it may be that nobody ever asked. A no that somebody said takes back every yes that is not later.
+    """
+    spoken = [
+        (ids.hash_address(value, secret), value, person)
         for person in people
-        if not person.refused
+        if not person.refused and person.said.meaning != "nothing"
         for kind, value in person.identities
         if kind == "email"
-    }
+    ]
+    last = await _last_words(session, {mark for mark, _, _ in spoken})
+    rows: list[dict[str, Any]] = []
+    stops = []
+    for mark, value, person in spoken:
+        words = last.setdefault(mark, {})
+        action = "granted" if person.said.meaning == "yes" else "withdrawn"
+        topics = (
+            [GENERAL, *(topic for topic in words if topic != GENERAL)] if person.said.meaning in _FIRM else [GENERAL]
+        )
+        for topic in topics:
+            at = _when(person, words.get(topic), now)
+            if at is None:
+                continue
+            word = _Word(action, at, f"{_SOURCE} dated" if person.said.at else _SOURCE, person.contact_id)
+            words[topic] = word
+            rows.append({
+                "contact_id": word.contact_id, "address_hash": mark, "channel": "email", "topic": topic,
+                "action": action, "source": word.source, "at": at,
+            })  # fmt: skip
+        person.heard = words[GENERAL].action == action if GENERAL in words else person.said.meaning == "no"
+        if person.said.meaning in ("hard_bounce", "complaint"):
+            stops.append(consent.stop(secret, "email", value, person.said.meaning, now, topic=consent.EVERY_TOPIC))
+    if rows:
+        await session.execute(sa.insert(table(Consent)), rows)
+    await consent.suppress_many(session, stops)
+
+
+_FIRM = ("left", "hard_bounce", "complaint")
+
+
+@dataclass(frozen=True)
+class _Word:
+    action: str
+    at: datetime
+    source: str
+    contact_id: int | None
+
+
+def _when(person: Person, last: _Word | None, now: datetime) -> datetime | None:
+    """The time under which the word is written down, or None: it says nothing new, or what is known is later."""
+    said, at = person.said, min(person.said.at, now) if person.said.at else None
+    if said.meaning == "yes":
+        if last is None:
+            return at or now
+        return at if at is not None and last.action == "withdrawn" and last.at < at else None
+    if last is None:
+        return (at or now) if at is not None or said.meaning in _FIRM else None
+    if last.action == "withdrawn":
+        return None
+    of_a_file = last.source == _SOURCE  # at a time that the file did not know
+    if at is not None:
+        return max(at, last.at) if of_a_file or last.at <= at else None
+    return max(now, last.at) if last.source.startswith(_SOURCE) or said.meaning in _FIRM else None
+
+
+async def _last_words(session: AsyncSession, marks: Collection[str]) -> dict[str, dict[str, _Word]]:
     rows = table(Consent)
-    there = sa.select(rows.c.address_hash).where(
-        rows.c.channel == "email", rows.c.address_hash.in_(sorted(wanted)), rows.c.action.in_(ANSWERS)
-    )
-    for mark in set(await session.scalars(there)):
-        wanted.pop(mark, None)
-    granted = [
-        {
-            "contact_id": person.contact_id, "address_hash": mark, "channel": "email", "topic": "marketing",
-            "action": "granted", "source": _SOURCE, "at": min(person.consent_at or now, now),
-        }
-        for mark, (person, _) in wanted.items()
-    ]  # fmt: skip
-    if granted:
-        await session.execute(sa.insert(rows), granted)
+    said = sa.select(rows.c.address_hash, rows.c.topic, rows.c.action, rows.c.at, rows.c.source, rows.c.contact_id)
+    said = said.where(rows.c.channel == "email", rows.c.address_hash.in_(sorted(marks)), rows.c.action.in_(ANSWERS))
+    last: dict[str, dict[str, _Word]] = {}
+    for mark, topic, action, at, source, contact_id in await session.execute(said.order_by(rows.c.at, rows.c.id)):
+        last.setdefault(mark, {})[topic] = _Word(action, at, source, contact_id)
+    return last

@@ -19,21 +19,19 @@ from bot.base.ground import Ground
 from bot.contacts import consent
 from bot.contacts.consent import ANSWERS, EVERY_TOPIC
 from bot.contacts.topics import LEFT
-from bot.inbound.files import values
+from bot.inbound.files import columns, consents, values
 from bot.inbound.files.batches import Cells, Refused
 from bot.tables.people import Consent
 
 KNOWN = {
-    "address": (
-        "address", "email", "e mail", "email address", "e mail address", "emailaddress", "recipient", "subscriber",
-        "contact", "customer email", "user email", "邮箱", "电子邮箱", "邮箱地址", "邮件地址", "地址",
-    ),
+    "address": (*columns.EMAIL, "recipient", "subscriber", "contact", "address", "地址"),
     "reason": (
-        "reason", "suppression reason", "unsub reason", "type", "suppression type", "status", "event", "source",
-        "原因", "类型", "状态",
+        "email suppressions", "reason", "suppression reason", "unsub reason", "type", "suppression type", "status",
+        "event", "source", "原因", "类型", "状态",
     ),
     "topic": ("topic", "主题"),
     "until": ("until", "expires", "expires at", "expiry", "截止", "有效期"),
+    **{name: consents.FIELDS[name] for name in ("consent", "left_at", "cleaned_at", "suppressions")},
 }  # fmt: skip
 ONE_OF = ("address",)
 
@@ -83,6 +81,8 @@ def _read(line: Cells, ground: Ground, now: datetime) -> _Stop:
     address = contacts.normalise("email", line["address"])
     if address is None:
         raise ValueError(f"{line['address']!r} is not an e-mail address")
+    if _is_wanted(line):
+        raise ValueError("no stop: the file says nothing against mail to this address; `import customers` takes it")
     topic, known = line["topic"].strip().lower(), ground.config.automations.topic_names
     if topic and topic not in known:
         raise ValueError(f"{line['topic']!r} is not a topic; known here: {', '.join(known)}")
@@ -91,7 +91,8 @@ def _read(line: Cells, ground: Ground, now: datetime) -> _Stop:
     until = values.moment(line["until"], zone)
     if until is not None and until <= now:
         raise ValueError(f"{line['until']!r} is over already")
-    reason = _reason(line["reason"])
+    reason = "hard_bounce" if line["cleaned_at"] else LEFT if line["left_at"] else _reason(line["reason"])
+    reason = _reason(line["reason"]) if _reason(line["reason"]) != "imported" else reason
     words = " ".join(line["reason"].split())
     if reason == "imported" and words.lower() not in ("", "imported"):
         line.told[
@@ -100,6 +101,17 @@ def _read(line: Cells, ground: Ground, now: datetime) -> _Stop:
         ] = ""
     everything = "" if reason == "erased" else EVERY_TOPIC
     return _Stop(address, reason, topic or everything, until)
+
+
+def _is_wanted(line: Cells) -> bool:
+    """A file of everybody says of most that they are subscribed: those are no stops."""
+    if line["left_at"] or line["cleaned_at"]:
+        return False
+    said = [consents.meaning(line[name]) for name in ("suppressions", "reason", "consent") if line[name]]
+    return bool(said) and all(one in ("yes", "nothing") for one in said) and line["reason"].lower() not in _SILENT
+
+
+_SILENT = ("none", "null", "-", "n/a", "unknown", "manual")
 
 
 async def _withdraw(session: AsyncSession, left: Sequence[tuple[str, str]], now: datetime) -> None:

@@ -45,6 +45,14 @@ class Report:
     """What is worth a word about lines that were taken: values that were left out, and how often."""
     examples: dict[str, list[str]] = field(default_factory=dict)
     """The first of them, by the words of the note."""
+    used: list[tuple[str, str]] = field(default_factory=list)
+    """Columns of the file, and what they were taken for."""
+    left_out: list[str] = field(default_factory=list)
+    """Columns that were not read."""
+    consents: dict[str, int] = field(default_factory=dict)
+    """How many said yes and no to marketing, and how many of them changed nothing."""
+    first_refused: list[str] = field(default_factory=list)
+    """The first refused lines, with number and reason."""
 
     @property
     def taken(self) -> int:
@@ -60,33 +68,51 @@ async def take(
     *,
     dry: bool = False,
     store: str = "",
+    mapped: Sequence[str] = (),
 ) -> Report:
     """Write the facts of a file down. Running it again, or after a crash in the middle, does no harm.
 
     `dry` says what would come of it, and keeps nothing. `store` is whose the ids are; if it is not said, the only store
-    that is known, else one for files alone.
+    that is known, else one for files alone. `mapped` are `COLUMN=FIELD` of a person who knows better than the names.
     `progress` hears how many bytes are done. Raises FindingsError if the columns are not there.
     """
     module = SUBJECTS[subject]
-    places = columns.places(sheet.header, module.KNOWN)
+    places = columns.places(sheet.header, module.KNOWN, columns.read_map(mapped, sheet.header, module.KNOWN))
     columns.need(paths.shown(sheet.path), places, *module.ONE_OF, known=module.KNOWN)
     whose = await _store(database, store, dry=dry)
     report, refusals = Report(store=whose), _Refusals(sheet)
+    report.used, report.left_out = _columns(sheet, places)
+    about = module.prepare(sheet.header) if hasattr(module, "prepare") else {}
+    cells_of = partial(
+        Cells, places=places, store=whose, named=bool(store), file_name=sheet.path.name.lower(), about=about
+    )
     try:
-        for batch, done in _batches(
-            sheet, partial(Cells, places=places, store=whose, named=bool(store)), getattr(module, "key", None)
-        ):
+        for batch, done in _batches(sheet, cells_of, getattr(module, "key", None)):
             broken = [Refused(cells, cells.line.error) for cells in batch if cells.line.error]
             sound = [cells for cells in batch if not cells.line.error]
             refused = broken + (await _write(database, ground, module.take, sound, dry=dry) if sound else [])
             report.lines += len(batch)
             report.refused += len(refused)
             _note(report, sound, refused)
+            for one in refused if len(report.first_refused) < _EXAMPLES else ():
+                report.first_refused.append(
+                    f"line {one.cells.line.number}: {one.reason}: {one.cells.line.text[:80].strip()}"
+                )
             refusals.add(refused)
             progress(done)
     finally:
         report.refused_file, report.reasons = refusals.close()
     return report
+
+
+def _columns(sheet: Sheet, places: columns.Places) -> tuple[list[tuple[str, str]], list[str]]:
+    fields: dict[int, list[str]] = {}
+    for name, where in places.items():
+        for at in where:
+            fields.setdefault(at, []).append(name)
+    used = [(sheet.header[at], " and ".join(fields[at])) for at in sorted(fields)]
+    ours = [name for at, name in enumerate(sheet.header) if at not in fields and name and name not in _OURS]
+    return used, ours
 
 
 async def _store(database: Database, named: str, *, dry: bool) -> str:
@@ -99,6 +125,8 @@ async def _store(database: Database, named: str, *, dry: bool) -> str:
 def _note(report: Report, lines: Sequence[Cells], refused: Sequence[Refused]) -> None:
     not_taken = {one.cells.line.number for one in refused}
     for one in lines:
+        for answer in one.taken.values() if one.line.number not in not_taken else ():
+            report.consents[answer] = report.consents.get(answer, 0) + 1
         for words, value in one.told.items() if one.line.number not in not_taken else ():
             if words in report.notes or len(report.notes) < _MOST_NOTES:
                 report.notes[words] = report.notes.get(words, 0) + 1

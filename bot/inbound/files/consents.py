@@ -1,0 +1,160 @@
+"""What a line says about marketing mail: yes, no, or that the address takes none, each with its own date if it has one.
+
+Systems write it as a column of yes and no, as a state (`UNSUBSCRIBED`, `cleaned`, `blocklisted`), as a column that is
+filled only for those who left, or as the list that the file is of (Mailchimp).
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from bot.base import answers
+from bot.inbound.files.batches import Cells
+
+Meaning = Literal["yes", "no", "left", "hard_bounce", "complaint", "nothing"]
+
+FIELDS = {
+    "consent": (
+        "email marketing consent", "accepts email marketing", "marketing consent", "accepts marketing",
+        "subscription status", "subscriber status", "email status", "email subscription status", "member status",
+        "newsletter", "newsletter consent", "opt in", "email opt in", "email optin", "double opt in", "subscribed",
+        "is subscribed", "email consent", "newsletter anmeldung", "einwilligung", "werbeeinwilligung",
+        "newsletter abonniert", "inscrit newsletter", "inscrit à la newsletter", "consentement", "abonné",
+        "consentimiento", "suscrito", "boletín", "acepta marketing", "订阅", "订阅状态", "是否订阅", "接受营销",
+        "营销许可",
+    ),
+    "consent_at": (
+        "email marketing consent timestamp", "accepts email marketing at", "consent at", "consent timestamp",
+        "consent date", "subscribed at", "subscription date", "opt in date", "optin date", "opt in time",
+        "einwilligung am", "datum der einwilligung", "date de consentement", "fecha de consentimiento", "订阅时间",
+    ),
+    "status": ("status", "状态"),
+    "confirmed_at": ("confirm time",),
+    "asked_at": ("optin time",),
+    "left": (
+        "unsubscribed", "opted out", "opt out", "email opt out", "do not contact", "donotcontact", "dnc",
+        "do not email", "blocklisted", "blacklisted", "email blocklisted", "email blacklisted", "emailblacklisted",
+        "is blacklisted", "bounced", "suppressed", "abgemeldet", "désinscrit", "désabonné", "dado de baja", "退订",
+        "已退订",
+    ),
+    "left_at": (
+        "unsub time", "unsubscribed at", "unsubscribe date", "opt out date", "opt out time", "abgemeldet am",
+        "date de désinscription", "fecha de baja", "退订时间",
+    ),
+    "left_because": ("unsub reason", "dnc reason", "blocklist reason", "unsubscribe reason"),
+    "cleaned_at": ("clean time",),
+    "suppressions": ("email suppressions",),
+}  # fmt: skip
+"""Columns of files of people that say something of this kind."""
+
+_MEANINGS: dict[Meaning, tuple[str, ...]] = {
+    "yes": (
+        "subscribed", "confirmed", "opted in", "opt in", "optin", "double opt in", "accepted", "granted",
+        "abonniert", "angemeldet", "zugestimmt", "abonné", "abonnée", "inscrit", "suscrito", "suscrita", "sí", "si",
+        "tak", "да", "x", "订阅", "已订阅", "同意", "已同意", "true",
+    ),
+    "left": (
+        "unsubscribed", "unsubscribe", "opted out", "opt out", "optout", "blocklisted", "blacklisted", "suppressed",
+        "disabled", "withdrawn", "revoked", "abgemeldet", "widerrufen", "désabonné", "désinscrit", "baja",
+        "dado de baja", "退订", "已退订", "取消订阅", "已取消", "manual", "user suppressed", "email",
+    ),
+    "hard_bounce": (
+        "cleaned", "bounced", "bounce", "hard bounce", "hardbounce", "hard bounced", "invalid", "invalid email",
+        "undeliverable", "退信", "无效",
+    ),
+    "complaint": (
+        "complaint", "complained", "spam", "spam complaint", "spam report", "abuse", "marked as spam", "投诉",
+    ),
+    "no": ("not subscribed", "nonsubscribed", "non subscribed", "未订阅", "不同意", "拒绝", "нет", "nie"),
+    "nothing": (
+        "never subscribed", "unconfirmed", "pending", "unknown", "none", "null", "n/a", "-", "enabled", "active",
+        "transactional", "redacted", "invited", "待确认", "未知", "[]",
+    ),
+}  # fmt: skip
+_DATE = re.compile(r"\d{4}[-/.年]\d|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
+_KNOWN = {word: meaning for meaning, words in _MEANINGS.items() for word in words}
+
+
+@dataclass(frozen=True)
+class Said:
+    """`left` is a no that somebody said; a mere `no` may be that nobody ever asked. `at` None: no date in the file."""
+
+    meaning: Meaning
+    at: datetime | None = None
+
+
+NOTHING = Said("nothing")
+
+
+def meaning(value: str) -> Meaning | None:
+    """None for a word that nobody knows."""
+    word = " ".join(value.strip().lower().replace("_", " ").replace("-", " ").split()) or "none"
+    if word in _KNOWN:
+        return _KNOWN[word]
+    answer = answers.read(value)
+    return None if answer is None else "yes" if answer else "no"
+
+
+def read(line: Cells, moment: Callable[[Cells, str], datetime | None]) -> Said:
+    """The no outweighs the yes beside it. What is not understood is told, and says nothing."""
+    if line["cleaned_at"]:
+        return Said("hard_bounce", moment(line, "cleaned_at"))
+    for one in _listed(line["suppressions"]):
+        found = meaning(one)
+        if found not in (None, "nothing", "yes"):
+            return Said("left" if found == "no" else found or "left", moment(line, "consent_at"))
+    if line["left_at"]:
+        because = meaning(line["left_because"])
+        return Said(because if because in ("hard_bounce", "complaint") else "left", moment(line, "left_at"))
+    if (left := _filled(line["left"])) is not None:
+        return Said(left)
+    if line.has("euid") or line.has("leid"):  # Mailchimp writes no state: the list says it
+        if line.file_name.startswith("nonsubscribed"):
+            return NOTHING
+        field = "confirmed_at" if line["confirmed_at"] else "asked_at"
+        return Said("yes", moment(line, field)) if line[field] else NOTHING
+    return _stated(line, moment)
+
+
+def _stated(line: Cells, moment: Callable[[Cells, str], datetime | None]) -> Said:
+    values = [(name, value) for name in ("consent", "status") for value in line.all(name) if value]
+    meanings: list[Meaning] = []
+    odd, since = False, ""
+    for name, value in values:
+        found = meaning(value)
+        if found is None and name == "consent" and _DATE.match(value):
+            meanings.append("yes")
+            since = since or value
+        elif found is None:
+            odd = True
+            line.told[f"{name}: not understood, so it says neither yes nor no"] = value
+        else:
+            meanings.append(found)
+    order: tuple[Meaning, ...] = ("complaint", "hard_bounce", "left", "yes", "no")  # one column of several is enough
+    said = next((one for one in order if one in meanings), None)
+    if said is None or (said == "yes" and odd):  # half understood is no yes
+        return NOTHING
+    return Said(said, moment(line, "consent_at") or (moment(line, "consent") if since and said == "yes" else None))
+
+
+def _filled(value: str) -> Meaning | None:
+    """Of a column for those who left: yes, or the way how."""
+    found = meaning(value)
+    if not value or found in ("no", "nothing"):
+        return None
+    return found if found in ("hard_bounce", "complaint") else "left"
+
+
+def _listed(value: str) -> list[str]:
+    """`[{"reason": "UNSUBSCRIBE"}]`, `["HARD_BOUNCE"]`, or a bare word."""
+    try:
+        rows = json.loads(value) if value else []
+    except ValueError:
+        return [value]
+    listed = rows if isinstance(rows, list) else [rows]
+    return [
+        str(one.get("reason") or one.get("type") or "left") if isinstance(one, dict) else str(one) for one in listed
+    ]
