@@ -33,14 +33,15 @@ _EVERY = 256  # tokens between two looks at the clock
 def plain(html: str, patience: Patience | None = None) -> str:
     reader = _Reader(html)
     reader.read(patience or Patience(60))
-    text = "\n".join("".join(line).rstrip(" ") for line in reader.lines)
+    text = "\n".join(reader.lines)
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
 
 
 class _Reader:
     def __init__(self, html: str) -> None:
         self.html = html
-        self.lines: list[list[str]] = [[]]
+        self.lines: list[str] = []
+        self._line: list[str] = []
         self._ends_blank = True  # nothing, or a blank, stands before what comes
         self._said = False  # whether the line has words
         self._quotes: list[str] = []  # the tags whose end ends a quotation; others of the same name inside count too
@@ -61,6 +62,7 @@ class _Reader:
             at = self._token(found)
         self._words(html[at:])
         self._link_ends()
+        self._break()
 
     def _token(self, found: re.Match[str]) -> int:
         """Returns where to read on."""
@@ -113,7 +115,7 @@ class _Reader:
             self._link_ends()
             address = _attribute(rest, "href")
             if address.lower().startswith(("http://", "https://")):
-                self._link = address, len(self.lines), len(self.lines[-1])
+                self._link = address, len(self.lines), len(self._line)
         elif name == "img" and (shown := _attribute(rest, "alt")) and len(shown) <= 4 and not shown.isascii():
             self._say(shown)  # an emoji
 
@@ -137,7 +139,7 @@ class _Reader:
             return
         address, line, piece = self._link
         self._link = None
-        shown = "".join(self.lines[-1][piece:] if len(self.lines) == line else self.lines[-1]).strip()
+        shown = "".join(self._line[piece:] if len(self.lines) == line else self._line).strip()
         bare = address.partition("://")[2].rstrip("/")
         if shown and bare.removeprefix("www.").lower() not in shown.lower():
             self._say(f" <{address}>" if not self._ends_blank else f"<{address}>")
@@ -162,7 +164,7 @@ class _Reader:
             self._say(text)
 
     def _say(self, text: str) -> None:
-        line = self.lines[-1]
+        line = self._line
         if not line:
             if self._quotes:
                 line.append("> " * min(len(self._quotes), 3))
@@ -175,11 +177,11 @@ class _Reader:
     def _break(self, *, blank: bool = False, line: bool = False) -> None:
         """A new line: at a block if this one has words, at `<br>` always."""
         if self._said or line:
-            self.lines.append([])
-        elif self.lines[-1]:
-            self.lines[-1] = []
-        if blank and len(self.lines) > 1 and self.lines[-2]:
-            self.lines.append([])
+            self.lines.append("".join(self._line).rstrip(" ") if self._line else "")
+        if self._line:
+            self._line = []
+        if blank and self.lines and self.lines[-1]:
+            self.lines.append("")
         self._ends_blank, self._said = True, False
 
 

@@ -1,23 +1,34 @@
 """What somebody wrote themselves in a reply, and what their mail program repeated below (or above) it.
 
-By structure rather than by words: quoted lines begin with `>`, what introduces them ends with a colon, and other
-programs repeat the header of the mail as a block of `Name: value`. Where answers stand between quoted lines nothing
-is taken away: only together do they make sense.
+Quoted lines begin with `>`; others are known by the words that introduce them. Where answers stand between quoted lines
+nothing is taken away: only together do they make sense. A forward is the message itself.
 """
 
 import re
 from dataclasses import dataclass
 
-_RULE = re.compile(r"^\s*[-_]{5,}(?:[^-_\n]{0,60}[-_]{5,})?\s*$")
-_FIELD = re.compile(r"^\s*\*?[^\s:：*][^:：*\n]{0,24}\*?\s*[:：]\*?\s*\S")
-_ADDRESS = re.compile(r"[^\s<>\"]+@[^\s<>\"]+\.\w+")
-_DATE_OR_ADDRESS = re.compile(r"\d|@|<")
+from bot.inbound.mailbox import introductions
+
+_LONGEST, _MOST_LINES = 300, 3000  # of a line, of a mail: what is longer was not written by hand, and stays
+_LINE = re.compile(r"^[\s*]*[-_=]{3,}[\s*]*$")
+_RULES = " \t\r>*_=-"
+_MOST_TRIED = 80
+"""Lines that look like the end of an introduction: who writes so many repeats nothing."""
 _SIGNATURE = re.compile(r"^-- ?$")
 _SENT_FROM = re.compile(
-    r"^(?:sent from my\b|sent from outlook\b|get outlook for\b|von meinem .{1,30} gesendet|envoyé de mon\b"
-    r"|发自我的|發自我的|从我的\s*\S+\s*发送|来自我的).{0,60}$",
+    r"^[\s*_(]*(?:(?:sent|get|composed) (?:from|via|with|by|using)"
+    r" (?:my\b|outlook\b|mail\b|yahoo\b|samsung|gmail|proton)"
+    r"|sent from (?:the all new|an? (?:phone|mobile)|[A-Z]\w+(?:<\S+>)?\s*$)|get outlook for\b"
+    r"|(?:von meinem|mit|von) .{1,40} gesendet|gesendet (?:von|mit|über)\b"
+    r"|envoyé (?:de(?:puis)? mon\b|à partir d|avec\b|depuis\b)|enviado (?:desde|do|a partir|con|via)\b"
+    r"|inviato da(?:l|lla)?\b|verzonden (?:vanaf|met|van|via)\b|verstuurd vanaf|skickat från|sendt fra"
+    r"|lähetetty\b.{0,20}(?:puhelimesta|ipho|ipad)|wysłan[eo] z|odesláno z|poslano z|отправлено (?:из|с|от)\b"
+    r"|надіслано з|στάλθηκε από|được gửi từ|dikirim dari"
+    r"|发自我的|發自我的|从我的\s*\S+\s*发送|来自我的|發自|发自).{0,90}$"
+    r"|^.{0,30}(?:から送信|에서 보냄|phone['’]?\w* gönderildi)$",
     re.I,
 )
+_UNSEEN = re.compile(r"^[\sᐧ\u200b-\u200f\ufeff]*$")
 
 
 @dataclass(frozen=True)
@@ -31,82 +42,111 @@ class Reply:
 def split(text: str) -> Reply:
     """Without anything to take away, or without words of their own, `own` is the whole text."""
     lines = text.replace("\r\n", "\n").replace("\u00a0", " ").split("\n")
-    start = _start(lines)
+    seen = [line[:_LONGEST] for line in lines[:_MOST_LINES]]
+    marked = [n for n, line in enumerate(seen) if _is_marked(line)]
+    if len(lines) > _MOST_LINES and any(line.lstrip().startswith(">") for line in lines[_MOST_LINES:]):
+        marked = []
+    start = _start(seen, marked)
     if start is None:
         return Reply(_trimmed(_unsigned(lines)) or _trimmed(lines), "")
-    own, quoted = lines[:start], lines[start:]
-    if not _trimmed(_unsigned(own)):  # they wrote below what they quote, or nothing
-        rest = _below(quoted)
-        if not _trimmed(_unsigned(rest)):
-            return Reply("", _trimmed(lines))
-        own, quoted = rest, quoted[: len(quoted) - len(rest)]
+    first, introduced = start
+    own, quoted = lines[:first], lines[first:]
+    if marked and marked[0] >= introduced and _is_one_run(seen, marked):
+        rest = lines[marked[-1] + 1 :]
+        if _trimmed(_unsigned(rest)) and _begins_with(seen, introduced, marked[0]):  # above and below, or below alone
+            own, quoted = [*own, *rest], lines[first : marked[-1] + 1]
+    if not _trimmed(_unsigned(own)):
+        return Reply("", _trimmed(lines))
     return Reply(_trimmed(_unsigned(own)), _trimmed(quoted))
 
 
-def _start(lines: list[str]) -> int | None:
-    """Where the quotation begins, with the words that introduce it."""
-    found = [one for one in (_repeated_header(lines), _marked(lines)) if one is not None]
+def _is_marked(line: str) -> bool:
+    return line.lstrip().startswith(">") and not introductions.is_left_over(line)
+
+
+def _start(lines: list[str], marked: list[int]) -> tuple[int, int] | None:
+    """Where the quotation begins with the words that introduce it, and where these end; None if all is to stay."""
+    introduction = _introduction(lines)
+    if introduction is not None and introductions.is_forward(lines[introduction[0]]):
+        return None
+    run = _run_of_marks(lines, marked)
+    if marked and run is None:
+        before = (
+            introduction is not None
+            and introduction[1] <= marked[0]
+            and _begins_with(lines, introduction[1], marked[0])
+        )
+        if introduction is None or before or introduction[0] > marked[0]:
+            return None  # answers between the quoted lines
+    found = [one for one in (introduction, run) if one is not None]
     return min(found) if found else None
 
 
-def _marked(lines: list[str]) -> int | None:
-    """A run of `>` lines that nothing of their own follows, or that stands first of all."""
-    marked = [n for n, line in enumerate(lines) if line.lstrip().startswith(">")]
-    if not marked:
-        return None
-    first, last = marked[0], marked[-1]
-    of_others = set(marked)
-    between = any(lines[n].strip() and n not in of_others for n in range(first, last))
-    after = _trimmed(_unsigned(lines[last + 1 :]))
-    before = _trimmed(lines[: _introduced(lines, first)])
-    if between or (after and before):
-        return None  # answers between the quoted lines, or on both sides of them
-    return _introduced(lines, first)
-
-
-def _introduced(lines: list[str], first: int) -> int:
-    """`On Tuesday, Ada wrote:` above a quotation, in whatever language: up to three lines, the last ends in a colon."""
-    end = first
-    while end and not lines[end - 1].strip():
-        end -= 1
-    if not end or not lines[end - 1].rstrip().endswith((":", "：")):
-        return first
-    start = end - 1
-    while start and end - start < 3 and lines[start - 1].strip() and not _DATE_OR_ADDRESS.search(lines[start]):
-        start -= 1
-    while start and end - start < 3 and lines[start - 1].strip() and _begins_elsewhere(lines, start, end):
-        start -= 1
-    paragraph = " ".join(lines[start:end])
-    return start if _DATE_OR_ADDRESS.search(paragraph) else end - 1
-
-
-def _begins_elsewhere(lines: list[str], start: int, end: int) -> bool:
-    """The introduction was wrapped: its date stands a line above its address."""
-    above, here = lines[start - 1], " ".join(lines[start:end])
-    return bool(re.search(r"\d", above)) and not re.search(r"\d{1,2}[:.]\d{2}|\d{4}", here)
-
-
-def _repeated_header(lines: list[str]) -> int | None:
-    """Three fields or more in a row, the first or second with an address, or a rule with words right above them."""
-    following = [0] * (len(lines) + 1)  # fields in a row from here on
-    for n in reversed(range(len(lines))):
-        following[n] = following[n + 1] + 1 if _FIELD.match(lines[n]) else 0
-    for n in range(len(lines)):
-        if following[n] < 3:
+def _introduction(lines: list[str]) -> tuple[int, int] | None:
+    """The first introduction, header or forward that no mark stands before: its first line, and the one behind it."""
+    tried = 0
+    for n, line in enumerate(lines):
+        if not line.strip(_RULES):
             continue
-        above = n - 1
-        while above >= 0 and not lines[above].strip():
-            above -= 1
-        ruled = above >= 0 and bool(_RULE.match(lines[above]))
-        if ruled or any(_ADDRESS.search(line) for line in lines[n : n + 2]):
-            return above if ruled else n
+        if _is_marked(line):
+            if introductions.is_forward(line):
+                return n, n + 1
+            continue
+        if introductions.is_forward(line) or introductions.is_rule(line):
+            return n, n + 1
+        if introductions.header_block(lines, n):
+            return _with_line_above(lines, n), n + 1
+        tried += introductions.may_end(line.strip())
+        if tried > _MOST_TRIED:
+            return None
+        if (start := introductions.ending_at(lines, n)) is not None:
+            return _with_line_above(lines, start), n + 1
     return None
 
 
-def _below(quoted: list[str]) -> list[str]:
-    """What stands below the last `>` line."""
-    marked = [n for n, line in enumerate(quoted) if line.lstrip().startswith(">")]
-    return quoted[marked[-1] + 1 :] if marked else []
+def _with_line_above(lines: list[str], start: int) -> int:
+    above = start - 1
+    while above >= 0 and start - above < 4 and not lines[above].strip():
+        above -= 1
+    return above if above >= 0 and _LINE.match(lines[above]) else start
+
+
+def _run_of_marks(lines: list[str], marked: list[int]) -> tuple[int, int] | None:
+    """A run of `>` lines at the end, with or without an introduction, or an introduced one with words behind it."""
+    if not marked or not _is_one_run(lines, marked):
+        return None
+    first, last = marked[0], marked[-1]
+    start = _introduced(lines, first)
+    if _trimmed(_unsigned(lines[last + 1 :])) and start == first:
+        return None  # a few words quoted by hand, and the answer to them
+    return start, first
+
+
+def _introduced(lines: list[str], first: int) -> int:
+    """Whatever ends in a colon right above quoted lines, and has a date or an address, introduces them."""
+    end = first
+    while end and first - end < 3 and not lines[end - 1].strip():
+        end -= 1
+    if not end or introductions.shares_its_line(lines[end - 1]):
+        return first
+    if (start := introductions.ending_at(lines, end - 1)) is not None or introductions.is_rule(lines[end - 1]):
+        return _with_line_above(lines, start if start is not None else end - 1)
+    if lines[end - 1].rstrip().endswith((":", "：")) and re.search(r"\d|@|<", " ".join(lines[max(0, end - 3) : end])):
+        start = end - 1
+        while start and end - start < 3 and lines[start - 1].strip() and not re.search(r"\d|@", lines[start]):
+            start -= 1
+        return start
+    return first
+
+
+def _is_one_run(lines: list[str], marked: list[int]) -> bool:
+    of_others = set(marked)
+    return all(n in of_others or not lines[n].strip() for n in range(marked[0], marked[-1]))
+
+
+def _begins_with(lines: list[str], behind: int, first: int) -> bool:
+    """Only blank lines stand between an introduction and the first mark."""
+    return not any(line.strip() for line in lines[behind:first])
 
 
 def _unsigned(lines: list[str]) -> list[str]:
@@ -116,7 +156,9 @@ def _unsigned(lines: list[str]) -> list[str]:
             lines = lines[:n]
             break
     end = len(lines)
-    while end and (not lines[end - 1].strip() or _SENT_FROM.match(lines[end - 1].strip())):
+    while end and (
+        _UNSEEN.match(lines[end - 1]) or _SENT_FROM.match(lines[end - 1][:_LONGEST]) or _LINE.match(lines[end - 1])
+    ):
         end -= 1
     return lines[:end]
 

@@ -1,6 +1,7 @@
 """All that can be told of a mail from its bytes alone: read in a thread, outside any transaction, and within a time."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 
 from bot.base import logs
@@ -13,6 +14,7 @@ from bot.inbound.mailbox.senders import Person
 
 log = logs.get(__name__)
 
+_FORWARD = re.compile(r"\s*(?:fwd?|wg|tr|rv|enc|doorst|vb|vid|pd|ilt|πρθ|转发|轉寄|転送)\s*[:：]", re.I)
 _WITHIN = 10.0  # seconds for one mail; usual ones take a thousandth of one
 
 
@@ -50,8 +52,10 @@ def look_roughly(raw: bytes, ground: Ground) -> Understood:
 
 
 def _own_words(mail: Mail) -> str:
-    """Without what their program repeated of ours; of a mail without words its subject."""
+    """Without what their program repeated of ours; a forward is the message, and a mail without words its subject."""
     text = mail.text.strip()
-    if mail.thread:
-        text = quotes.split(mail.text).own or text
+    if not _FORWARD.match(mail.subject):
+        reply = quotes.split(mail.text)
+        if mail.thread or reply.quoted:  # a first mail keeps its signature
+            text = reply.own or text
     return text or mail.subject

@@ -85,6 +85,26 @@ async def test_a_reply_goes_into_the_ticket_without_what_it_quotes(office: MailO
     assert read["References"].split() == ["<q1@mail.example.org>", name, "<q2@mail.example.org>"]
 
 
+@pytest.mark.parametrize(
+    ("subject", "text", "own"),
+    [
+        ("Re: Lamp", "Blue.\n\nOn 3 Mar 2026 at 9:00 Juniper <help@shop.example> wrote:\n> Which colour?\n", "Blue."),
+        (
+            "Fwd: Parcel",
+            "What now?\n\nFrom: Carrier <c@c.example>\nSent: Monday\nTo: Ada\nSubject: Parcel\n\nBack.",
+            "",
+        ),
+        ("Lamp", "It broke.\n\n-- \nAda, 030 123", ""),
+    ],
+)
+async def test_a_quotation_goes_without_a_thread_too_and_a_forward_stays(
+    office: MailOffice, subject: str, text: str, own: str
+) -> None:
+    mail = await office.comes(letters.letter(text, subject=subject))
+    line = next(one for one in await office.rows(TicketMessage) if one.id == mail.said_id)
+    assert line.text == (own or text)
+
+
 async def test_a_reply_to_a_marketing_mail_tells_staff_which_one(office: MailOffice) -> None:
     sent = await office.sent_by_a_flow(await _ada(office))
     name = addresses.message_name(sent["id"], office.secret, "shop.example")

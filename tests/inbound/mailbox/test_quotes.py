@@ -29,6 +29,75 @@ REPLIES = {
 }
 
 
+INTRODUCTIONS = [
+    f"On Tue, Mar 3, 2026 at 9:00 AM Juniper & Oak {BOX} wrote:",
+    "On Tue, Mar 3, 2026 at 9:00 AM Juniper & Oak <\nnews@shop.example> wrote:",
+    "---- On Tue, 03 Mar 2026 09:00:00 +0100 Juniper & Oak wrote ----",
+    f"Juniper & Oak {BOX} schrieb am Di., 3. März 2026, 09:00:",
+    f"Am 03.03.2026 um 09:00 schrieb Juniper & Oak {BOX}:",
+    f"Le mar. 3 mars 2026 à 09:00, Juniper & Oak {BOX} a écrit :",
+    f"Le mar. 3 mars 2026 à 09:00, Juniper & Oak {BOX}\na écrit :",
+    f"El mar, 3 mar 2026 a las 9:00, Juniper & Oak ({BOX}) escribió:",
+    f"Em ter., 3 de mar. de 2026 às 09:00, Juniper & Oak {BOX} escreveu:",
+    f"Il giorno mar 3 mar 2026 alle ore 09:00 Juniper & Oak {BOX} ha scritto:",
+    f"Op di 3 mrt 2026 om 09:00 schreef Juniper & Oak {BOX}:",
+    f"Op 3 mrt. 2026, om 09:00 heeft Juniper & Oak {BOX} het volgende geschreven:",
+    f"Den tis 3 mars 2026 kl 09:00 skrev Juniper & Oak {BOX}:",
+    f"tir. 3. mar. 2026 kl. 09:00 skrev Juniper & Oak {BOX}:",
+    f"ti 3. maalisk. 2026 klo 9.00 Juniper & Oak {BOX} kirjoitti:",
+    f"W dniu 3.03.2026 o 09:00, Juniper & Oak pisze:\nwt., 3 mar 2026 o 09:00 Juniper & Oak {BOX} napisał(a):",
+    f"út 3. 3. 2026 v 9:00 odesílatel Juniper & Oak {BOX} napsal:",
+    f"Juniper & Oak {BOX} ezt írta (időpont: 2026. márc. 3., K, 9:00):",
+    f"În mar., 3 mar. 2026 la 09:00, Juniper & Oak {BOX} a scris:",
+    f"вт, 3 мар. 2026 г. в 09:00, Juniper & Oak {BOX}:",
+    f"03.03.2026 09:00, Juniper & Oak {BOX} пише:",
+    f"Στις Τρί 3 Μαρ 2026 στις 9:00 π.μ., ο χρήστης Juniper & Oak {BOX} έγραψε:",
+    f"Juniper & Oak {BOX}, 3 Mar 2026 Sal, 09:00 tarihinde şunu yazdı:",
+    f"Juniper & Oak {BOX} 于2026年3月3日周二 09:00写道：",
+    f"2026年3月3日(火) 9:00 Juniper & Oak {BOX}:",
+    f"2026년 3월 3일 (화) 오전 9:00, Juniper & Oak {BOX}님이 작성:",
+    f"Vào Th 3, 3 thg 3, 2026 vào lúc 09:00 Juniper & Oak {BOX} đã viết:",
+    f"בתאריך יום ג׳, 3 במרץ 2026 ב-9:00 מאת Juniper & Oak {BOX}:",
+    "-----Original Message-----",
+    "-------- Ursprüngliche Nachricht --------",
+    "------------------ 原始邮件 ------------------",
+    f"From: Juniper & Oak {BOX}\nSent: Tuesday, March 3, 2026 9:00 AM\nTo: Ada\nSubject: Lamp",
+    f"*De :* Juniper & Oak {BOX}\n*Envoyé :* mardi 3 mars 2026 09:00\n*À :* Ada\n*Objet :* Lampe",
+    f"寄件者: Juniper & Oak {BOX}\n寄件日期: 2026年3月3日\n收件者: Ada\n主旨: 燈",
+]
+
+
+@pytest.mark.parametrize("introduction", INTRODUCTIONS)
+def test_what_is_introduced_is_a_quotation_without_marks_too(introduction: str) -> None:
+    reply = quotes.split(f"{OWN}\n\n{introduction}\n\nHello Ada,\n\nyou left a lamp behind: it waits.\n")
+    assert reply.own == OWN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Name: Ada\nEmail: ada@example.org\nOrder: 1001\nProblem: broken\n\nPlease help",
+        "On 3 March 2026 I wrote to help@shop.example about my lamp.\nNothing came since:\nwhere is it?",
+        "I ordered on 2026-03-03:\n- a lamp\n- a chair",
+        "My colleague wrote to me: the lamp is broken.",
+        "From: Berlin\nTo: Hamburg\nWhen can you deliver?",
+        "> Which colour?\n\nBlue, please.",
+        "See below.\n\n---------- Forwarded message ---------\nFrom: Carrier <i@c.example>\nDate: today\n"
+        "Subject: Parcel\nTo: ada@example.org\n\nIt goes back.",
+        "See below.\n\nBegin forwarded message:\n\n> From: Carrier <i@c.example>\n> Subject: Parcel\n>\n> Back.",
+        "Sent from the wrong address, sorry:\nplease use this one.",
+        "Ada wrote on 3 March 2026 that the lamp\nis broken.",
+    ],
+)
+def test_own_words_are_never_taken_away(text: str) -> None:
+    assert quotes.split(text).own == text
+
+
+def test_words_above_and_below_an_introduced_quotation_are_both_theirs() -> None:
+    text = f"Thank you.\n\nOn 3 Mar 2026 at 9:00 Juniper {BOX} wrote:\n{OLD}\nRegards, Ada"
+    assert quotes.split(text).own == "Thank you.\n\n\nRegards, Ada"
+
+
 @pytest.mark.parametrize("name", REPLIES)
 def test_own_words_are_found(name: str) -> None:
     reply = quotes.split(REPLIES[name])
