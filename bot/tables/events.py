@@ -42,7 +42,7 @@ class Event(DueRow, table=True):
     __personal__ = Personal(
         "events", (By("contact_id"),), blank(body={}, browser=None, error=None), raw="body",
         raw_if={"contact_id": None}, ours="source rank store message_id kind name status",
-        keeps=(Keeps("events", blank(body={}, error=None), "received_at", only={"due_at": None}),),
+        keeps=(Keeps("events", blank(body={}, browser=None, error=None), "received_at", only={"due_at": None}),),
     )  # fmt: skip
 
     __table_args__ = (
