@@ -158,7 +158,8 @@ async def _add_raw(
         body: Any = {**named, "note": word}
         if not isinstance(table(model).c[said.raw].type, sa.JSON):
             body = msgspec.json.encode(body).decode()
-        await _add(session, who, other, model, {said.raw: body})
+        believed = {"rank": "shop"} if "rank" in table(model).c else {}
+        await _add(session, who, other, model, {said.raw: body, **believed})
 
 
 def _holds(who: Somebody, by: By) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ from program import toml
 from shop_world import DAY, HOUR, ShopWorld
 from typer.testing import CliRunner
 
-from bot import migrations
+from bot import contacts, migrations
 from bot.__main__ import cli
 from bot.base.database import Database
 from bot.base.texts import Texts
+from bot.contacts import audit
 
 
 class Desk:
@@ -24,7 +26,13 @@ class Desk:
         self.config.write_text(toml(settings), "utf-8")
 
     def __call__(self, *words: str, status: int = 0) -> str:
-        result = CliRunner().invoke(cli, ["flow", *words, "--config", str(self.config)])
+        return self._run("flow", *words, status=status)
+
+    def contact(self, *words: str, status: int = 0) -> str:
+        return self._run("contact", *words, status=status)
+
+    def _run(self, *words: str, status: int) -> str:
+        result = CliRunner().invoke(cli, [*words, "--config", str(self.config)])
         assert result.exit_code == status, result.output
         return result.output
 
@@ -43,6 +51,13 @@ class Desk:
         await shop.change(contact_id, first_name="Ada")
         await shop.passes(DAY)
         await shop.orders()
+        for browser, address in (("browser-one", "ada@example.org"), ("browser-two", "bob@example.org")):
+            said = {"email": address}
+            await shop.happens("", address, anonymous=browser, kind="identify", rank="page", traits=said)
+            await shop.happens("Product Viewed", anonymous=browser, rank="page", product_id="secret", category="Lights")
+        async with database.transaction() as session:
+            browser_id = (await contacts.who_claims(session, "email", "ada@example.org"))[0]
+            await audit.write(session, "staff:7", "order_shown", f"contact:{browser_id}", shop.now)
         await database.close()
 
 
@@ -62,6 +77,32 @@ def test_it_is_told_in_sentences_and_in_the_time_of_the_shop(desk: Desk) -> None
     assert "first (abandoned_cart): sent 2026-03-04 14:00 CET" in said
     assert "browse_reminder: not entered: they looked only once" in said
     assert "yes to" not in said and "yes to enrolment_active" in desk("why", "ada@example.org", "--all")
+
+
+def test_browsers_that_only_claim_an_address_stand_apart(desk: Desk) -> None:
+    ada, apart, browser = desk("why", "ada@example.org").partition("a browser that is said to be theirs by a page only")
+    assert apart and "abandoned_cart: entered" in ada and "No flow was entered." in browser
+    bob = desk("why", "bob@example.org")
+    assert bob.startswith("Nobody is known by this email.") and bob.count("by a page only") == 1
+    found = json.loads(desk("why", "bob@example.org", "--json"))
+    assert found["mails"] == [] and found["claims"] == 1 and found["claimed"][0]["refused"]
+
+
+def test_a_copy_leaves_out_browsers_that_only_claim_the_address_and_says_so(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "ada.zip"
+    said = desk.contact("export", "ada@example.org", "--output", str(file))
+    assert "Left out: 1 browsers" in said
+    archive = zipfile.ZipFile(file)
+    copy = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"vase" in copy and b"secret" not in copy and b"browser-one" not in copy
+    assert "a copy could be of anybody" in desk.contact("export", "bob@example.org", status=1)
+
+
+def test_what_is_noted_of_browsers_that_claim_an_address_is_told_apart(desk: Desk) -> None:
+    said = desk.contact("audit", "ada@example.org")
+    assert "such a browser:" in said and "order_shown" in said.partition("such a browser:")[2]
+    assert "1 browsers are said to be theirs by a page only" in desk.contact("audit", "bob@example.org")
+    assert "nobody is known" in desk.contact("audit", "eve@example.org", status=1)
 
 
 def test_one_flow_only_and_as_json(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from bot.commands.options import ConfigFile
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from bot.base.errors import FindingsError
     from bot.tables.people import Contact
 
 cli = typer.Typer(help="What is kept of a person: a copy of it, or its end.", no_args_is_help=True)
@@ -30,21 +31,26 @@ def export(
     from bot import start
     from bot.base import clock, private
     from bot.base import config as settings
+    from bot.base.errors import Finding, FindingsError
     from bot.contacts import audit
     from bot.contacts import export as copies
 
-    async def make() -> tuple[int, bytes]:
+    async def make() -> tuple[int, bytes, int]:
         async with start.ready(settings.load(config)) as (database, ground), database.transaction() as session:
-            contact = await find(session, who)
-            assert contact.id is not None
+            contact, browsers = await everyone(session, who)
+            if contact is None or contact.id is None:
+                told = f"nobody is known by this; {len(browsers)} browsers are said to be theirs by a page only"
+                raise FindingsError(Finding(f"{told}, and a copy could be of anybody", "WHO"))
             now = clock.now()
             await audit.write(session, "operator", "export", f"contact:{contact.id}", now)
-            return contact.id, await copies.zipped(session, contact.id, ground.secret, now)
+            return contact.id, await copies.zipped(session, contact.id, ground.secret, now), len(browsers)
 
-    number, data = asyncio.run(make())
+    number, data, others = asyncio.run(make())
     file = output or Path(f"contact-{number}.zip")
     private.write_bytes(file, data)
     typer.echo(f"{file} ({len(data):,} bytes)")
+    if others:
+        typer.echo(f"Left out: {others} browsers that are said to be theirs by a page only. They may be anybody's.")
 
 
 @cli.command("consent")
@@ -84,11 +90,16 @@ def noted(who: Whom, config: ConfigFile = None) -> None:
 
     async def run() -> None:
         async with start.ready(settings.load(config)) as (database, _), database.transaction() as session:
-            contact = await find(session, who)
-            assert contact.id is not None
-            for line in await showing.audit_lines(session, contact.id):
-                typer.echo(line)
-            await audit.write(session, "operator", "audit", f"contact:{contact.id}", clock.now())
+            contact, browsers = await everyone(session, who)
+            if contact is not None and contact.id is not None:
+                typer.echo("\n".join(await showing.audit_lines(session, contact.id) or ["Nothing is noted."]))
+                await audit.write(session, "operator", "audit", f"contact:{contact.id}", clock.now())
+            if browsers:
+                typer.echo(f"{len(browsers)} browsers are said to be theirs by a page only. They may be anybody's.")
+            for browser in browsers:
+                if lines := await showing.audit_lines(session, browser):
+                    typer.echo("\n".join([f"Noted of contact {browser}, such a browser:", *lines]))
+                    await audit.write(session, "operator", "audit", f"contact:{browser}", clock.now())
 
     asyncio.run(run())
 
@@ -111,7 +122,7 @@ def forget(
     async def run() -> None:
         async with start.ready(settings.load(config)) as (database, ground):
             async with database.reading() as session:
-                kind, value = _named(who)
+                kind, value = named(who)
                 known = await contacts.find(session, kind, value)
                 browsers = [] if known else await contacts.who_claims(session, kind, value)
             if browsers:  # nobody but pages ever named it
@@ -138,7 +149,7 @@ def forget(
     asyncio.run(run())
 
 
-def _named(who: str) -> tuple[str, str]:
+def named(who: str) -> tuple[str, str]:
     """Kind and normal form of what was typed."""
     from bot import contacts
 
@@ -149,10 +160,26 @@ def _named(who: str) -> tuple[str, str]:
 async def find(session: "AsyncSession", who: str) -> "Contact":
     """Raises FindingsError when nobody is known by it."""
     from bot import contacts
-    from bot.base.errors import Finding, FindingsError
 
-    kind, _, value = who.partition(":") if ":" in who else ("email", "", who)
+    kind, value = named(who)
     found = await contacts.find(session, kind, value)
     if found is None or found.id is None:
-        raise FindingsError(Finding(f"nobody is known by this {kind}", "WHO"))
+        raise unknown(kind)
     return found
+
+
+async def everyone(session: "AsyncSession", who: str) -> "tuple[Contact | None, list[int]]":
+    """Who is known by it, and the browsers of which only a page said so. Raises FindingsError when there is neither."""
+    from bot import contacts
+
+    kind, value = named(who)
+    known, browsers = await contacts.find_beside_claims(session, kind, value)
+    if known is None and not browsers:
+        raise unknown(kind)
+    return known, browsers
+
+
+def unknown(kind: str) -> "FindingsError":
+    from bot.base.errors import Finding, FindingsError
+
+    return FindingsError(Finding(f"nobody is known by this {kind}", "WHO"))

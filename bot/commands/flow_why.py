@@ -3,20 +3,20 @@
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
-from bot.commands.contacts import Whom, find
+from bot.commands.contacts import Whom, named, unknown
 from bot.commands.ending import in_words
 from bot.commands.options import ConfigFile
 
 if TYPE_CHECKING:
-    from automations.reports.coming import Coming
-    from automations.reports.why import Beside, Explained, Refused
+    from automations.reports.people import Told
+    from automations.reports.why import Explained
 
 
 @in_words
@@ -29,7 +29,7 @@ def why(
 ) -> None:
     """Every mail that somebody did or did not get, each answer of the gate, and what is coming."""
     from automations.definition import flow_files
-    from automations.reports import coming, why
+    from automations.reports import people
     from bot import start
     from bot.base import clock
     from bot.base import config as settings
@@ -41,55 +41,54 @@ def why(
     if flow is not None and flow not in known and not flow.startswith("broadcast"):
         raise FindingsError(Finding(f"there is no flow {flow!r}; {near(flow, known)}", "FLOW"))
 
-    async def read() -> _Found:
+    kind, value = named(who)
+
+    async def read() -> people.People:
         async with start.ready(loaded) as (database, _), database.reading() as session:
-            person = await find(session, who)
-            assert person.id is not None
-            ahead = await coming.coming(session, loaded, person.id, clock.now())
-            told = await why.explain(session, person.id, flow)
-            return _Found(
-                told,
-                await why.refused(session, person.id, flow),
-                await why.beside(session, person.id, flow),
-                [one for one in ahead if flow in (None, one.flow)],
-                await why.events(session, {one.exit_event_id for one in told if one.exit_event_id}),
-            )
+            found = await people.explain(session, loaded, kind, value, flow, clock.now())
+        if found is None:
+            raise unknown(kind)
+        return found
 
     found = asyncio.run(read())
     if as_json:
-        kinds = {"mails": found.told, "refused": found.refused, "beside": found.beside, "coming": found.ahead}
-        words = {name: [asdict(one) for one in rows] for name, rows in kinds.items()}  # type: ignore[attr-defined]
-        typer.echo(json.dumps(words, default=str))
+        typer.echo(json.dumps(found.plain(), default=str))
         return
-    told = _Told(found, ZoneInfo(loaded.shop.timezone), everything)
-    typer.echo("\n".join([*told.mails(), *told.besides(), *told.refusals(), *told.coming()]))
+    zone = ZoneInfo(loaded.shop.timezone)
+    lines = [*_Words(found.known, zone, everything).all()] if found.known else [f"Nobody is known by this {kind}."]
+    for one in found.claimed:
+        lines += [
+            "",
+            f"Contact {one.contact}, a browser that is said to be theirs by a page only. It may be anybody's:",
+        ]
+        lines += _Words(one, zone, everything).all()
+    if more := found.claims - len(found.claimed):
+        lines += ["", f"{more} older browsers claim it, too."]
+    typer.echo("\n".join(lines))
 
 
 @dataclass(frozen=True)
-class _Found:
-    told: "list[Explained]"
-    refused: "list[Refused]"
-    beside: "list[Beside]"
-    ahead: "list[Coming]"
-    events: dict[int, str]
-
-
-@dataclass(frozen=True)
-class _Told:
+class _Words:
     """The words, with times where the shop is. `everything`: questions that were answered with yes as well."""
 
-    found: _Found
+    told: "Told"
     zone: ZoneInfo
     everything: bool
+
+    def all(self) -> Iterator[str]:
+        yield from self.mails()
+        yield from self.besides()
+        yield from self.refusals()
+        yield from self.coming()
 
     def at(self, moment: datetime) -> str:
         return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
 
     def mails(self) -> Iterator[str]:
-        if not self.found.told:
+        if not self.told.mails:
             yield "No flow was entered."
         last = None
-        for one in self.found.told:
+        for one in self.told.mails:
             if one.enrolment_id != last:
                 yield f"{one.flow}: entered {self.at(one.entered_at)}, {self._end(one)}"
             last = one.enrolment_id
@@ -110,23 +109,23 @@ class _Told:
         words = {"active": "still inside", "finished": "went through to the end", "failed": "given up after errors"}
         if one.enrolment_status != "exited":
             return words.get(one.enrolment_status, one.enrolment_status)
-        event = self.found.events.get(one.exit_event_id or 0)
+        event = self.told.events.get(one.exit_event_id or 0)
         return f"left: {_sentence({'reason': one.exit_reason})}{f' ({event})' if event else ''}"
 
     def besides(self) -> Iterator[str]:
-        for one in self.found.beside:
+        for one in self.told.beside:
             yield f"{one.flow}, {one.step}: {one.what}, {one.status} ({self.at(one.at)})"
 
     def refusals(self) -> Iterator[str]:
-        inside = {one.flow for one in self.found.told}
-        for one in self.found.refused:
+        inside = {one.flow for one in self.told.mails}
+        for one in self.told.refused:
             again = " again" if one.flow in inside else ""
             times = f", {one.times} times so far" if one.times > 1 else ""
             yield f"{one.flow}: not entered{again}: {_sentence({'reason': one.reason})} ({self.at(one.at)}{times})"
 
     def coming(self) -> Iterator[str]:
-        yield "Coming:" if self.found.ahead else "Nothing is coming."
-        for one in self.found.ahead:
+        yield "Coming:" if self.told.coming else "Nothing is coming."
+        for one in self.told.coming:
             at = self.at(one.at) if one.at else "not before it goes on"
             depends = f", depends on {one.depends}" if one.depends else ""
             yield f"    {at}  {one.flow}, {one.step}: {one.what}{depends}"

@@ -1,6 +1,8 @@
 """Everything that is kept of a person, as a zip for them (GDPR Art. 15 and 20): readable, and as JSON.
 
-What belongs to a person, and what of it they may see, is declared at the tables (`Personal`).
+What belongs to a person, and what of it they may see, is declared at the tables (`Personal`). Browsers for which a page
+claimed an address of theirs are left out on purpose, with all they did and what of it was refused: whoever sat there
+may be somebody else.
 """
 
 import io
@@ -33,8 +35,8 @@ async def collect(session: AsyncSession, contact_id: int, secret: str) -> dict[s
         if not said.inside:
             rows, mine = table(model), belonging.theirs(model, said.shown or said.whose, whose)
             if said.raw:
-                told = [one.id for one in await mentions.find(session, model, said, whose) if one.certain]
-                mine = sa.or_(mine, rows.c.id.in_(told))
+                told = await mentions.find(session, model, said, whose)
+                mine = sa.or_(mine, rows.c.id.in_([one.id for one in told if one.certain and not one.claimed]))
             apart = (rows.c[name].not_in(values) for name, values in said.apart.items())
             asked = sa.select(rows).where(mine, *apart).order_by(*rows.primary_key.columns)
             hidden = _NEVER | set(said.hidden.split())

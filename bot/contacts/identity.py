@@ -72,6 +72,15 @@ async def find(session: AsyncSession, kind: str, value: object) -> Contact | Non
     return await session.scalar(found.where(col(Identity.kind) == kind, col(Identity.value) == known))
 
 
+async def find_beside_claims(session: AsyncSession, kind: str, value: object) -> tuple[Contact | None, list[int]]:
+    """Who is known by this identity, and the contacts of the browsers of which nobody but a page said so.
+
+    They are other people until one proves it: for staff to look at side by side, and never to be told to one another.
+    """
+    known = normalise(kind, value)
+    return await find(session, kind, value), [] if known is None else await claims.who_claims(session, kind, known)
+
+
 async def current(session: AsyncSession, contact_id: int) -> Contact | None:
     """The contact of that id, or whoever it was merged into."""
     contact = await session.get(Contact, contact_id)

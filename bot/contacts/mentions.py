@@ -6,7 +6,7 @@ whoever is forgotten leaves every row in which an id of theirs is written.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -34,10 +34,13 @@ _PLAIN = re.compile(r'["\\\r\n\t<>&]+')
 
 @dataclass(frozen=True)
 class Found:
-    """A row with an id of the person in it. `certain`: the id stands where it names somebody."""
+    """A row with an id of the person in it. `certain`: the id stands where it names somebody. `claimed`: a page put it
+    there, of which no browser of theirs sent it.
+    """
 
     id: int
     certain: bool
+    claimed: bool = False
 
 
 async def find(session: AsyncSession, model: type[SQLModel], said: Personal, who: Person) -> list[Found]:
@@ -46,15 +49,17 @@ async def find(session: AsyncSession, model: type[SQLModel], said: Personal, who
     words = sa.cast(rows.c[said.raw], sa.Text)
     where, topic = belonging.only(model, said.raw_if), rows.c.get("topic", sa.literal(""))
     sender = sa.cast(rows.c.headers, sa.Text) if "headers" in rows.c else rows.c.get("store", sa.literal(""))
+    rank = rows.c.get("rank", sa.literal("shop"))
     names = _Names.of(who)
-    found: dict[int, bool] = {}
+    devices = replace(names, words=frozenset(one.lower() for one in who.values("anonymous_id"))).in_themselves()
+    found: dict[int, Found] = {}
     for part in parts(sorted(names.searched)):
         there = sa.or_(*(sa.func.lower(words).contains(word, autoescape=True) for word in part))
-        asked = sa.select(rows.c.id, words, topic, sender).where(where, there)
-        for row_id, text, about, place in (await session.execute(asked)).all():
+        asked = sa.select(rows.c.id, words, topic, sender, rank).where(where, there)
+        for row_id, text, about, place, by in (await session.execute(asked)).all():
             here = names if _of_theirs(who, str(place or "")) else names.in_themselves()
-            found[row_id] = found.get(row_id, False) or here.certain(text, about)
-    return [Found(row_id, certain) for row_id, certain in sorted(found.items())]
+            found[row_id] = Found(row_id, here.certain(text, about), by == "page" and not devices.certain(text, about))
+    return [found[row_id] for row_id in sorted(found)]
 
 
 def _of_theirs(who: Person, sender: str) -> bool:
@@ -93,7 +98,7 @@ class _Names:
 
     def in_themselves(self) -> "_Names":
         """Without numbers, which name somebody else at another store."""
-        return _Names(self.words, self.phones, frozenset(), frozenset(), frozenset())
+        return replace(self, customers=frozenset(), orders=frozenset(), carts=frozenset())
 
     @property
     def searched(self) -> frozenset[str]:

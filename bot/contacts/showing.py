@@ -32,13 +32,13 @@ async def consent_lines(session: AsyncSession, ground: Ground, channel: str, add
 
 
 async def audit_lines(session: AsyncSession, contact_id: int) -> list[str]:
-    """Who looked into or changed what of a contact: one line each."""
+    """Who looked into or changed what of a contact: one line each, none if nothing is noted."""
     noted = await audit.about(session, contact_id)
     lines = []
     for one in noted:
         more = [f"{name}={value}" for name, value in one.data.items()]
         lines.append("  ".join([f"{one.at:%Y-%m-%d %H:%M:%S} UTC", f"{one.action:<12}", one.subject, one.actor, *more]))
-    return lines or ["Nothing is noted."]
+    return lines
 
 
 def _why_not(standing: topics.Standing, topic: str) -> str:

@@ -51,8 +51,23 @@ async def test_it_tells_why_somebody_got_a_mail_and_what_is_coming(shop: ShopWor
     ]
     assert all(answer["said"] for answer in found["mails"][0]["answers"])
     assert [one["step"] for one in found["coming"]] == ["second", "third"]
-    assert other == {"mails": [], "refused": [], "beside": [], "coming": []}
+    assert other == {"mails": [], "refused": [], "beside": [], "coming": [], "claimed": [], "claims": 0}
     assert nobody.status_code == 404
+
+
+async def test_browsers_that_claim_an_address_are_told_apart_from_whoever_has_it(shop: ShopWorld) -> None:
+    await shop.person()
+    for browser, email in (("b1", "ada@example.org"), ("b2", "eve@example.org")):
+        await shop.happens("", email, kind="identify", anonymous=browser, rank="page", traits={"email": email})
+    cart = {"cart_id": "c9", "product_id": "lamp", "name": "Lamp", "price": 9, "quantity": 1, "currency": "EUR"}
+    await shop.happens("Product Added", anonymous="b1", rank="page", **cart)
+    async with client(shop) as http:
+        http.headers["authorization"] = f"Bearer {KEY}"
+        ada = (await http.get("/api/v1/why", params={"who": "ADA@example.org"})).json()
+        eve = (await http.get("/api/v1/why", params={"who": "eve@example.org"})).json()
+    assert ada["mails"] == [] and ada["claims"] == 1
+    assert [mail["flow"] for mail in ada["claimed"][0]["mails"]] == ["abandoned_cart"]
+    assert eve["mails"] == [] and eve["claims"] == 1 and eve["claimed"][0]["mails"] == []
 
 
 async def test_what_is_coming_is_what_then_comes(shop: ShopWorld) -> None:

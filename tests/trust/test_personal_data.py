@@ -107,6 +107,35 @@ async def test_the_copy_has_every_word_that_is_to_be_shown_and_none_of_anybody_e
     assert {"webhookdelivery.body", "rejectedevent.body", "event.body", "telegramupdate.body"} <= raw
 
 
+async def test_what_a_page_put_her_address_into_is_no_word_of_hers_and_is_forgotten(database: Database) -> None:
+    ada, _ = await _two(database)
+    email, own = ada.known["email"], ada.known["anonymous_id"]
+    plain: dict[str, Any] = {
+        "source": "web",
+        "rank": "page",
+        "name": "x",
+        "ts": NOON,
+        "received_at": NOON,
+        "attempts": 0,
+    }
+    bodies = {
+        "his": {"email": email, "note": "of-a-stranger"},
+        "hers": {"email": email, "anonymousId": own, "note": "of-ada"},
+    }
+    async with database.transaction() as session:
+        for number, body in bodies.items():
+            values = {**plain, "message_id": number, "status": "refused", "body": body}
+            await session.execute(sa.insert(table(Event)).values(**values))
+    async with database.reading() as session:
+        copy = str(await export.collect(session, ada.ids["contact"], SECRET))
+    assert "of-ada" in copy and "of-a-stranger" not in copy
+    async with database.transaction() as session:
+        await contacts.erase(session, SECRET, ada.ids["contact"], LATER)
+    async with database.reading() as session:
+        left = await session.scalars(sa.select(table(Event).c.body).where(table(Event).c.message_id.in_(bodies)))
+        assert list(left.all()) == [{}, {}]
+
+
 async def test_nothing_refers_to_whoever_was_merged_and_both_are_forgotten_as_one(database: Database) -> None:
     ada, bob = await _two(database)
     async with database.transaction() as session:
@@ -171,7 +200,14 @@ async def test_a_number_that_is_an_order_of_theirs_and_the_price_of_another_is_n
         session.add(
             RejectedEvent(source="page", reason="x", body='{"price": 1234567, "note": "of bob"}', received_at=NOON)
         )
-        event: dict[str, Any] = {"source": "page", "kind": "track", "ts": NOON, "received_at": NOON, "status": "failed"}
+        event: dict[str, Any] = {
+            "source": "page",
+            "kind": "track",
+            "ts": NOON,
+            "received_at": NOON,
+            "status": "failed",
+            "rank": "shop",
+        }
         session.add(Event(**event, message_id="1", body={"properties": {"order_id": "1234567"}, "note": "of ada"}))
     async with database.reading() as session:
         found = await export.collect(session, ada.id or 0, SECRET)

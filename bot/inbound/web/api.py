@@ -2,15 +2,13 @@
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import asdict
 from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import SecretStr
 
-from automations.reports import coming, why
-from bot import contacts
+from automations.reports import people
 from bot.base import clock
 from bot.base.database import Database
 from bot.base.ground import Ground
@@ -43,21 +41,15 @@ def routes(database: Database, ground: Ground) -> APIRouter:
     async def why_did_they_get_it(
         who: Annotated[str, Query(min_length=1, max_length=320)], flow: Annotated[str | None, Query()] = None
     ) -> Mapping[str, Any]:
-        """What the automations did for `who` (a mail address, or KIND:VALUE) or left undone, and what is coming."""
+        """What the automations did for `who` (a mail address, or KIND:VALUE) or left undone, and what is coming.
+
+        Browsers of which only a page said that they are of `who` are others, and stand apart in `claimed`.
+        """
         kind, _, value = who.partition(":") if ":" in who else ("email", "", who)
         async with database.reading() as session:
-            person = await contacts.find(session, kind, value)
-            if person is None or person.id is None:
-                raise HTTPException(404, "nobody is known by this")
-            told = await why.explain(session, person.id, flow)
-            refused = await why.refused(session, person.id, flow)
-            beside = await why.beside(session, person.id, flow)
-            ahead = await coming.coming(session, ground.config, person.id, clock.now())
-        return {
-            "mails": [asdict(one) for one in told],
-            "refused": [asdict(one) for one in refused],
-            "beside": [asdict(one) for one in beside],
-            "coming": [asdict(one) for one in ahead if flow in (None, one.flow)],
-        }
+            found = await people.explain(session, ground.config, kind, value, flow, clock.now())
+        if found is None:
+            raise HTTPException(404, "nobody is known by this")
+        return found.plain()
 
     return made
