@@ -39,13 +39,19 @@ def of(mail: Mail, raw: bytes, ground: Ground) -> Found:
         return Found("complaint", about) if spam else Found("automatic", about, why="a report that it is no spam")
     daemon = machines.is_daemon(mail)
     if reports.is_delivery_report(mail) and (daemon or mail.message.get_content_type() == "multipart/report"):
-        return _report(reports.bounce(mail), reports.about(mail, raw, secret))
+        message_id = reports.about(mail, raw, secret)
+        told = reports.bounce(mail)
+        if told is None and message_id is not None:
+            told = reports.told_in_words(mail, daemon=daemon)
+        return _report(told, message_id)
     if (message_id := _unsubscribes(mail, secret)) is not None:
         return Found("unsubscribe", message_id)
     if daemon or machines.has_null_path(mail):
         message_id = reports.about(mail, raw, secret)
-        told = reports.told_in_words(mail)
-        if told is not None and message_id is not None and not machines.is_reply(mail):
+        told = None
+        if daemon or not absence.is_note(mail.subject, answers=True):
+            told = reports.told_in_words(mail, daemon=daemon)
+        if told is not None and message_id is not None:
             return _report(told, message_id)
         if machines.is_mailer(mail) or (daemon and told is not None):
             return Found("automatic", message_id, why="a mail server's report that is about no mail of ours")

@@ -2,20 +2,21 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from typing import Literal
 
 from bot import contacts
-from bot.inbound.mailbox import charsets, headers, leaves, mime
+from bot.inbound.mailbox import bounce_words, charsets, headers, leaves, mime
 from bot.inbound.mailbox.parsing import Mail
 from bot.outbound.email import addresses
 
 Verdict = Literal["hard", "policy", "soft", "delayed", "delivered"]
 
 _STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
-_HARD = frozenset({(1, 0), (1, 1), (1, 2), (1, 3), (1, 10)})
-_SMTP_CODE = re.compile(r"\b([45])\d\d[ -]")
+_HARD = frozenset({(1, 0), (1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (4, 4)})
+_SENDERS = frozenset({("1", "7"), ("1", "8")})  # our own address is what they do not like
+_SMTP_CODE = re.compile(r"(?<![\d.])([45])[0-5]\d(?=[ -]\D|[ -]\d\.)")
 _OURS = re.compile(rb"(?:b\+|m\.)[a-zA-Z2-7]{20,40}(?:@[A-Za-z0-9.-]+)?")
 _MOST_BLOCKS = 200
 _NO_HARM = ("not-spam", "auth-failure", "dmarc", "dkim")
@@ -39,22 +40,38 @@ def bounce(mail: Mail) -> Bounce | None:
     if not found:
         return None
     order: list[Verdict] = ["hard", "policy", "soft", "delayed", "delivered"]
-    return min(found, key=lambda one: order.index(one.verdict))
+    return _doubted(min(found, key=lambda one: order.index(one.verdict)), mail.text)
 
 
 def is_delivery_report(mail: Mail) -> bool:
     return any(_is_status(part) for part in _own_parts(mail.message))
 
 
-def told_in_words(mail: Mail) -> Bounce | None:
-    """A bounce without a part for machines, as some old programs write it: only for what mailer daemons sent."""
-    found = _STATUS.search(mail.text)
-    if found is None and not (code := _SMTP_CODE.search(mail.text)):
+def told_in_words(mail: Mail, *, daemon: bool) -> Bounce | None:
+    """A bounce without a part for machines: of a mail server, or in a mail without a return path that says so."""
+    text = bounce_words.before_what_came_back(mail.text)
+    failed = mail.header("X-Failed-Recipients")
+    found = _STATUS.search(text)
+    code = _SMTP_CODE.search(text)
+    meant = bounce_words.meaning(text)
+    named = bool(failed) or bounce_words.is_bounce(mail.subject)
+    late = bounce_words.is_late(mail.subject, text)
+    if not named and not (daemon and (found or code or meant or late)):
         return None
-    verdict = _by_status(found) if found else "soft" if code and code[1] == "4" else None
-    return Bounce(
-        verdict or "soft", found[0] if found else "", _line_with(mail.text, found or _SMTP_CODE.search(mail.text))
-    )
+    words = _line_with(text, found or code)
+    if late:
+        return Bounce("delayed", found[0] if found else "", words)
+    if found or code:
+        meant = bounce_words.meaning(words) or meant
+    told = Bounce(_verdict(found, meant, code), found[0] if found else "", words or text.strip()[:300])
+    return _doubted(told, text)
+
+
+def _doubted(told: Bounce, text: str) -> Bounce:
+    """An address that was taken, and whose mail was refused then, is there."""
+    if told.verdict == "hard" and not told.status.startswith("5.1.") and bounce_words.after_data(text):
+        return replace(told, verdict="soft")
+    return told
 
 
 def complaint(mail: Mail) -> bool | None:
@@ -132,9 +149,30 @@ def _fates(part: Message) -> Iterator[Bounce]:
             better = _STATUS.search(words)  # `5.0.0` in the report, and the server's own code beside it
             if status and better and status[0].endswith(".0.0"):
                 status = better
-            verdict = _by_status(status) if status else "soft"
+            verdict = _verdict(status, bounce_words.meaning(words), _SMTP_CODE.search(words), words)
         if verdict is not None:
             yield Bounce(verdict, status[0] if status else "", words[:300])
+
+
+def _verdict(
+    status: re.Match[str] | None, meant: bounce_words.Meaning | None, code: re.Match[str] | None, words: str = ""
+) -> Verdict:
+    """The server's own code and words win over what others made of them; without any it is for the moment."""
+    if status is not None and (status[2], status[3]) in _SENDERS:
+        return "policy"
+    own = [one for one in _STATUS.finditer(words) if one[2] != "0"]
+    if own and _by_status(own[-1]) == "policy" and meant != "hard":
+        return "policy"
+    passing = (status[1] if status else code[1] if code else "5") == "4"
+    if meant == "hard":
+        if own and int(own[-1][2]) == 7 and status is not None and status[0] != own[-1][0]:
+            return "policy"  # a mail server on the way called it an unknown address, the last one did not
+        return "soft" if passing and not (status and status[2] == "1") else "hard"
+    if meant == "policy":
+        return "policy"
+    if status is None:
+        return "soft"
+    return "soft" if meant == "soft" and not passing and _by_status(status) == "hard" else _by_status(status)
 
 
 def _by_status(status: re.Match[str]) -> Verdict:

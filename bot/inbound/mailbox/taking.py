@@ -110,7 +110,8 @@ class Taking:
             subject = unsubscribe.Subject.of(about)
             await unsubscribe.leave(session, self.desk.ground, subject, How("unsubscribe_mail"), now)
             await our_messages.has_arrived(session, about, now)
-        elif found.kind in ("automatic", "delivered", "delayed"):
+        elif found.kind == "delivered" or (found.kind == "automatic" and found.about_id is None):
+            # Somebody has it, or answers by a machine; whatever else mail servers report proves no arrival.
             await our_messages.has_arrived(session, about, now)
 
 

@@ -57,7 +57,14 @@ def _words_of_base64(size: int) -> bytes:
     return _HEAD + b"\r\n" + base64.b64encode(b"abcdefghi" * (size // 12))
 
 
+def _bounce_in_words(line: bytes) -> Callable[[int], bytes]:
+    head = b"Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example\r\nSubject: Undelivered\r\n\r\n"
+    return lambda size: head + line * (size // len(line))
+
+
 GROWING = {
+    "bounce in words": _bounce_in_words(b"user address mailbox account is "),
+    "bounce in lines": _bounce_in_words(b"<ada@example.org>: 550 the host said\r\n"),
     "fields": _text(b"key: value\r\n"),
     "fields with blanks": _text(b"key: value\r\n\r\n\r\n"),
     "quoted": _text(b"> x\r\n"),

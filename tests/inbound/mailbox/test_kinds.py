@@ -132,6 +132,18 @@ def test_who_wrote_it(ground: Ground, headers: dict[str, str], address: str, nam
         ("4.2.2", "full", "soft"),
         ("4.7.0", "greylisted for ever", "policy"),
         ("", "550 5.1.1 no such user", "hard"),
+        ("5.1.1", "550 5.7.1 IP address blacklisted by recipient", "policy"),
+        ("5.1.1", "552 5.2.2 Over quota", "policy"),
+        ("5.1.0", "550 5.1.0 sender rejected, see our policy", "policy"),
+        ("5.1.8", "553 5.1.8 no such domain", "policy"),
+        ("5.0.0", "550 <ada@example.org>: User unknown", "hard"),
+        ("5.2.1", "550 5.2.1 <ada@example.org>... User Unknown", "hard"),
+        ("5.4.1", "550 5.4.1 [ada@example.org]: Recipient address rejected: Access denied", "hard"),
+        ("5.4.4", "Host or domain name not found", "hard"),
+        ("5.1.6", "550 5.1.6 recipient no longer on server", "hard"),
+        ("5.1.1", "450 try again later", "soft"),
+        ("5.7.1", "550 5.7.1 access denied, see https://x.example/unknown-user", "policy"),
+        ("5.0.0", "550 5.0.0 das Postfach ist voll", "policy"),
     ],
 )
 def test_the_enhanced_status_decides(status: str, diagnostic: str, verdict: str) -> None:
@@ -174,6 +186,34 @@ def test_an_old_program_that_bounces_in_words_is_understood_if_it_names_the_mess
     found = _of(letters.letter(text, sender="MAILER-DAEMON@x.example", to=path, Return_Path="<>"), ground)
     assert (found.kind, found.about_id) == ("bounce", 7)
     assert found.bounce is not None and found.bounce.verdict == "hard"
+
+
+@pytest.mark.parametrize(
+    ("text", "headers", "verdict"),
+    [
+        ("This is a permanent error. The following address(es) failed:\n\n  ada@example.org\n    550 User unknown\n",
+         {"Auto_Submitted": "auto-replied", "X_Failed_Recipients": "ada@example.org"}, "hard"),
+        ("Delivery to <ada@example.org> failed: 550 5.1.1 user unknown", {"sender": "MAILER-DAEMON"}, "hard"),
+        ("Your message was not delivered. The mailbox is full.", {"sender": "Admin <admin@x.example>"}, "policy"),
+        ("550 spam message rejected.\n\nThis is a copy of your message:\nno such user", {}, "policy"),
+        ("Host mx.example.org: 550 user unknown (in reply to end of DATA command)", {}, "soft"),
+        ("It could not be delivered.", {}, "soft"),
+        ("A message has not been delivered yet. We will continue to try.", {"subject": "Warning: message delayed"},
+         "delayed"),
+    ],
+)  # fmt: skip
+def test_bounces_in_words_are_understood(ground: Ground, text: str, headers: dict[str, str], verdict: str) -> None:
+    path = addresses.return_path(7, ground.secret, BOUNCES)
+    told = {"sender": "Mailer-Daemon@x.example", "subject": "Mail delivery failed", "Return_Path": "<>", **headers}
+    found = _of(letters.letter(text, to=path, **told), ground)
+    assert found.about_id == 7
+    assert found.bounce is not None and found.bounce.verdict == verdict
+
+
+def test_an_absence_note_to_the_return_path_is_no_bounce(ground: Ground) -> None:
+    path = addresses.return_path(7, ground.secret, BOUNCES)
+    raw = letters.letter("Call 550 1234.", to=path, subject="Automatic reply: lamp", Return_Path="<>")
+    assert _of(raw, ground).kind == "automatic"
 
 
 def test_a_bounce_that_a_customer_forwards_is_a_persons_mail(ground: Ground) -> None:
