@@ -34,6 +34,7 @@ LOOKED_AT_ONCE = SOLD | {"Subscribed", "Unsubscribed", "Tier Changed", "Tier Rev
 
 _HISTORY = timedelta(hours=24)
 _BATCH, _RANGE = 500, 5_000
+_HELD = "segments held until"
 _members, _settings = table(SegmentMember), table(Setting)
 
 
@@ -60,6 +61,10 @@ class Members:
         """Look at every live segment. Returns how many came in or left."""
         moment = now or clock.now()
         moved, here = 0, self._as_now()
+        async with database.reading() as session:
+            held = await session.scalar(sa.select(_settings.c.value).where(_settings.c.name == _HELD))
+        if held is not None and moment < datetime.fromisoformat(held):
+            return 0
         for name in here._kept():
             async with database.reading() as session:
                 known = await here._known(session, name)
@@ -69,6 +74,30 @@ class Members:
                 await here._fill(database, name, moment)
         await here._forget(database)
         return moved
+
+    async def settle_quietly(self, session: AsyncSession, ids: Sequence[int], now: datetime) -> None:
+        """Of these everybody is where they belong from now on, and no flow hears of it: they came as history."""
+        here = self._as_now()
+        for name in sorted(here.segments.by_name):
+            if ids and await here._known(session, name):
+                await here._settle(session, name, ids, now, tell=False)
+
+    async def hold(self, database: Database, until: datetime | None) -> None:
+        """Nobody looks until then, or until this is said again with None: an import is counting."""
+        async with database.transaction() as session:
+            await session.execute(sa.delete(_settings).where(_settings.c.name == _HELD))
+            if until is not None:
+                row = {"name": _HELD, "value": until.isoformat(), "changed_at": clock.now()}
+                await session.execute(sa.insert(_settings).values(**row))
+
+    async def look_quietly(self, database: Database, now: datetime) -> None:
+        """What an import made of everybody's standing brings nobody in aloud."""
+        here = self._as_now()
+        for name in sorted(here.segments.by_name):
+            async with database.reading() as session:
+                known = await here._known(session, name)
+            if known:
+                await here._look(database, name, now, tell=False)
 
     def _as_now(self) -> "Members":
         """Files may change meanwhile: who is known by the old words must not come in by the new ones."""
@@ -92,7 +121,7 @@ class Members:
         value = await session.scalar(sa.select(_settings.c.value).where(_settings.c.name == f"segment.{name}"))
         return value == self._digest(name)
 
-    async def _look(self, database: Database, name: str, now: datetime) -> int:
+    async def _look(self, database: Database, name: str, now: datetime, *, tell: bool = True) -> int:
         """The long question is asked beside the writers; only who moves is looked at again inside a transaction."""
         compiler, segment = Compiler(self.segments, self.config, now), self.segments.by_name[name]
         mine = sa.and_(_members.c.segment == name, _members.c.contact_id == contacts.c.id)
@@ -103,7 +132,7 @@ class Members:
             ids = [*(await session.scalars(came)).all(), *(await session.scalars(left)).all()]
         for start in range(0, len(ids), _BATCH):
             async with database.transaction() as session:
-                await self._settle(session, name, ids[start : start + _BATCH], now, tell=True)
+                await self._settle(session, name, ids[start : start + _BATCH], now, tell=tell)
         if ids:
             log.info("a segment changed", segment=name, moved=len(ids))
         return len(ids)

@@ -161,18 +161,30 @@ class Standings:
 
     async def _settle(self, database: Database, now: datetime) -> None:
         """Tiers of the night. Who climbs here did so by a changed configuration or an import, and hears nothing."""
-        ladder = Ladder.of(self.config)
         for part in await _parts(database):
             async with database.transaction() as session:
-                found = sa.select(_stats).where(stats.of(_stats.c.contact_id, part), ladder.unsettled())
-                for row in [dict(one) for one in (await session.execute(found)).mappings()]:
-                    changed = ladder.now(row, now, nightly=True)
-                    if not changed:
-                        continue
-                    mine = sa.update(_stats).where(_stats.c.contact_id == row["contact_id"])
-                    await session.execute(mine.values(**changed))
-                    down = "tier" in changed and ladder.rank(changed["tier"]) < ladder.rank(row["tier"])
-                    await self._note(session, row, changed, "nightly", now, tell=down)
+                await self._place(session, part, "nightly", now, tell=True)
+
+    async def count_history(self, session: AsyncSession, whose: Collection[int], now: datetime) -> None:
+        """Count, score and place these contacts, and tell nobody: an import knows of them what is long past."""
+        await stats.count(session, whose, now)
+        bounds = await rfm.kept(session) or rfm.fixed(self.config.automations.rfm, self.config.shop.currency)
+        await rfm.score(session, bounds, sorted(whose), now)
+        await self._place(session, sorted(whose), "import", now, tell=False)
+
+    async def _place(
+        self, session: AsyncSession, whose: range | Collection[int], why: str, now: datetime, *, tell: bool
+    ) -> None:
+        ladder = Ladder.of(self.config)
+        found = sa.select(_stats).where(stats.of(_stats.c.contact_id, whose), ladder.unsettled())
+        for row in [dict(one) for one in (await session.execute(found)).mappings()]:
+            changed = ladder.now(row, now, nightly=True)
+            if not changed:
+                continue
+            mine = sa.update(_stats).where(_stats.c.contact_id == row["contact_id"])
+            await session.execute(mine.values(**changed))
+            down = "tier" in changed and ladder.rank(changed["tier"]) < ladder.rank(row["tier"])
+            await self._note(session, row, changed, why, now, tell=tell and down)
 
 
 def _scored(row: Mapping[str, Any], bounds: rfm.Bounds, now: datetime) -> dict[str, Any]:

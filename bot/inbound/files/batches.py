@@ -23,6 +23,8 @@ class Cells:
     """What was left out of a line that is taken, and the value that it was."""
     taken: dict[str, str] = field(default_factory=dict)
     """What of a line is worth a count: `consent` yes or no."""
+    whose: dict[str, int] = field(default_factory=dict)
+    """The contact that the line is about, once it is known."""
     file_name: str = ""
     about: Mapping[str, str] = field(default_factory=dict)
     """What the subject found out about the whole file before (`prepare`)."""

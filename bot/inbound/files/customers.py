@@ -34,6 +34,8 @@ async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], no
     await people.settle(session, ground.secret, [person for _, person in read], now)
     for line, person in read:
         _count(line, person)
+        if person.contact_id is not None:
+            line.whose["contact"] = person.contact_id
     return refused + [Refused(line, person.refused) for line, person in read if person.refused]
 
 

@@ -77,6 +77,8 @@ async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], no
             refused += [Refused(line, buyer.refused) for line in group]
         else:
             rows.append({**row, "contact_id": buyer.contact_id if buyer else None})
+            if buyer is not None and buyer.contact_id is not None:
+                group[0].whose["contact"] = buyer.contact_id
     if rows:
         rows = await _with_ids(session, rows)
         new = insert(session, _rows)

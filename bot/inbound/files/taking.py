@@ -16,6 +16,7 @@ from bot.base import clock, paths, private, stores
 from bot.base.database import Database
 from bot.base.ground import Ground
 from bot.inbound.files import columns, customers, orders, products, suppressions
+from bot.inbound.files.aftermath import Aftermath
 from bot.inbound.files.batches import Cells, Refused
 from bot.inbound.files.csv_lines import Line, Sheet
 from bot.shops import stores as shop_stores
@@ -81,6 +82,7 @@ async def take(
     columns.need(paths.shown(sheet.path), places, *module.ONE_OF, known=module.KNOWN)
     whose = await _store(database, store, dry=dry)
     report, refusals = Report(store=whose), _Refusals(sheet)
+    after = Aftermath.of(ground.config)
     report.used, report.left_out = _columns(sheet, places)
     about = module.prepare(sheet.header) if hasattr(module, "prepare") else {}
     cells_of = partial(
@@ -90,7 +92,7 @@ async def take(
         for batch, done in _batches(sheet, cells_of, getattr(module, "key", None)):
             broken = [Refused(cells, cells.line.error) for cells in batch if cells.line.error]
             sound = [cells for cells in batch if not cells.line.error]
-            refused = broken + (await _write(database, ground, module.take, sound, dry=dry) if sound else [])
+            refused = broken + (await _write(database, ground, module.take, sound, after, dry=dry) if sound else [])
             report.lines += len(batch)
             report.refused += len(refused)
             _note(report, sound, refused)
@@ -102,6 +104,8 @@ async def take(
             progress(done)
     finally:
         report.refused_file, report.reasons = refusals.close()
+    if not dry and module in (customers, orders):
+        await after.at_end(database)
     return report
 
 
@@ -136,21 +140,26 @@ def _note(report: Report, lines: Sequence[Cells], refused: Sequence[Refused]) ->
 
 
 async def _write(
-    database: Database, ground: Ground, take_lines: _Take, lines: list[Cells], *, dry: bool
+    database: Database, ground: Ground, take_lines: _Take, lines: list[Cells], after: Aftermath, *, dry: bool
 ) -> list[Refused]:
     """A batch at once; if the database refuses it, line by line, so that only the guilty one is lost."""
     try:
         async with database.transaction() as session:
-            refused = await take_lines(session, ground, lines, clock.now())
+            now = clock.now()
+            for one in lines:
+                one.whose.clear()
+            refused = await take_lines(session, ground, lines, now)
             if dry:
                 await session.rollback()
+            else:
+                await after.after_batch(session, {each for one in lines for each in one.whose.values()}, now)
             return refused
     except (DBAPIError, OverflowError) as error:
         if isinstance(error, OperationalError | InterfaceError):
             raise  # the database is away: that is not the line's fault
         if len(lines) == 1:
             return [Refused(lines[0], "the database cannot hold one of its values (too large, or out of range)")]
-    return [one for line in lines for one in await _write(database, ground, take_lines, [line], dry=dry)]
+    return [one for line in lines for one in await _write(database, ground, take_lines, [line], after, dry=dry)]
 
 
 def _batches(
