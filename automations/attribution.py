@@ -7,17 +7,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import contacts
 from bot.base.database import insert, table
 from bot.base.ground import Ground
 from bot.events import Happened
 from bot.tables.automations import Click, Credit
 from bot.tables.outbox import Message
+from bot.tables.people import Identity
 from bot.tables.shop import Order
 
 _orders = table(Order)
 _credits = table(Credit)
 _clicks = table(Click)
 _messages = table(Message)
+_known = table(Identity)
 
 
 async def follow(session: AsyncSession, ground: Ground, happened: Happened, now: datetime) -> None:
@@ -67,15 +70,27 @@ async def _credit(
 
 
 async def _touches(session: AsyncSession, contact_id: int, since: datetime, until: datetime) -> list[dict[str, Any]]:
-    """Clicks of a human in the window, which starts at the click; the oldest first."""
-    clicked = (
-        sa.select(_clicks.c.message_id, _messages.c.flow, _clicks.c.at)
-        .join(_messages, _messages.c.id == _clicks.c.message_id)
-        .where(_clicks.c.contact_id == contact_id, _clicks.c.label == "human")
-        .where(_clicks.c.at >= since, _clicks.c.at <= until, _messages.c.purpose == "marketing")
-        .order_by(_clicks.c.at, _clicks.c.id)
-    )
-    return [_touch(row, "click") for row in (await session.execute(clicked)).mappings()]
+    """Clicks of a human in the window, which starts at the click; the oldest first.
+
+    A mail to their own address counts also if it left for a browser that only claims the address: whoever clicked there
+    reads that mailbox. What such a browser had sent elsewhere is somebody else's.
+    """
+    theirs = sa.select(_known.c.value).where(_known.c.contact_id == contact_id, _known.c.kind == "email")
+    claimed = sa.and_(
+        _messages.c.channel == "email", _messages.c.receiver.in_(theirs), _messages.c.handed_at.is_not(None),
+        _messages.c.contact_id != contact_id, _clicks.c.contact_id == _messages.c.contact_id,
+        contacts.nobody_proved(_messages.c.contact_id),
+    )  # fmt: skip
+    found: list[sa.RowMapping] = []
+    for whose in (_clicks.c.contact_id == contact_id, claimed):  # apart, so that each goes by its index
+        clicked = (
+            sa.select(_clicks.c.id, _clicks.c.message_id, _messages.c.flow, _clicks.c.at)
+            .join(_messages, _messages.c.id == _clicks.c.message_id)
+            .where(whose, _clicks.c.label == "human", _messages.c.purpose == "marketing")
+            .where(_clicks.c.at >= since, _clicks.c.at <= until)
+        )
+        found += (await session.execute(clicked)).mappings()
+    return [_touch(row, "click") for row in sorted(found, key=lambda row: (row["at"], row["id"]))]
 
 
 async def _withheld(session: AsyncSession, contact_id: int, since: datetime, until: datetime) -> list[dict[str, Any]]:

@@ -21,10 +21,16 @@ _WEEK = timedelta(days=7)
 _AGAIN = timedelta(minutes=1)  # finer would write with every click
 _rows, _known = table(ClaimedIdentity), table(Identity)
 _other = _known.alias("proving")
-_PROVEN = sa.exists().where(_other.c.contact_id == _rows.c.contact_id, _other.c.kind.not_in(BROWSER))
-"""Claims from before there were ranks may hang on somebody who is known: there they say nothing."""
-
 Known = tuple[str, str]
+
+
+def nobody_proved(contact_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """Inside of a query: nobody but a page ever said who this is."""
+    return ~sa.exists().where(_other.c.contact_id == contact_id, _other.c.kind.not_in(BROWSER))
+
+
+_UNPROVEN = nobody_proved(_rows.c.contact_id)
+"""Claims from before there were ranks may hang on somebody who is known: there they say nothing."""
 
 
 async def is_proven(session: AsyncSession, contact_id: int) -> bool:
@@ -82,7 +88,7 @@ async def addresses(session: AsyncSession, contact_ids: Sequence[int], kind: str
 
 
 def _usable(kind: str) -> sa.ColumnElement[bool]:
-    return sa.and_(_rows.c.kind == kind, sa.not_(_rows.c.shared), _rows.c.unreachable_at.is_(None), ~_PROVEN)
+    return sa.and_(_rows.c.kind == kind, sa.not_(_rows.c.shared), _rows.c.unreachable_at.is_(None), _UNPROVEN)
 
 
 def last_claimed(contact_id: sa.ColumnElement[int], kind: str) -> sa.ScalarSelect[str]:
@@ -95,7 +101,7 @@ async def claimants(session: AsyncSession, contact_id: int) -> list[int]:
     """The browsers that claim to be this person's. Good for saying less to them, never for telling them anything."""
     same = sa.and_(_known.c.kind == _rows.c.kind, _known.c.value == _rows.c.value)
     theirs = sa.select(_rows.c.contact_id).distinct().join(_known, same).where(_known.c.contact_id == contact_id)
-    return sorted((await session.scalars(theirs.where(_rows.c.contact_id != contact_id, ~_PROVEN))).all())
+    return sorted((await session.scalars(theirs.where(_rows.c.contact_id != contact_id, _UNPROVEN))).all())
 
 
 async def owners(session: AsyncSession, contact_ids: Collection[int]) -> list[tuple[int, int]]:
@@ -130,5 +136,5 @@ async def drop(session: AsyncSession, contact_id: int) -> None:
 
 async def who_claims(session: AsyncSession, kind: str, value: str) -> list[int]:
     """The contacts of the browsers that claim it."""
-    theirs = sa.select(_rows.c.contact_id).where(_rows.c.kind == kind, _rows.c.value == value, ~_PROVEN)
+    theirs = sa.select(_rows.c.contact_id).where(_rows.c.kind == kind, _rows.c.value == value, _UNPROVEN)
     return sorted((await session.scalars(theirs)).all())

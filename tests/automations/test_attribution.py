@@ -7,6 +7,7 @@ from shop_world import DAY, HOUR, ShopWorld
 
 from automations.reports import report
 from automations.reports.report import FlowReport
+from bot import contacts
 from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.tables.automations import Credit
@@ -45,6 +46,50 @@ async def test_without_a_click_or_after_five_days_nothing_is_credited(shop: Shop
     await shop.clicks()
     await shop.sleeps(6 * DAY)
     await shop.orders("o2")
+    assert await credited(shop) == []
+
+
+async def clicked_for_a_browser(shop: ShopWorld, claimed: str) -> None:
+    """A browser that only claims this address leaves a cart, and whoever reads that mailbox follows the mail."""
+    await shop.happens("", claimed, kind="identify", anonymous="b1", rank="page", traits={"email": claimed})
+    lamp = {"product_id": "lamp", "name": "Lamp", "price": 9, "currency": "EUR"}
+    await shop.happens("Product Updated", source="shopify", **lamp)
+    await shop.happens("Product Added", anonymous="b1", rank="page", cart_id="c9", quantity=1, **lamp)
+    await shop.passes(HOUR)
+    assert shop.mails.sent[-1].payload["to"] == claimed
+    await shop.clicks()
+
+
+async def test_a_click_in_the_mailbox_counts_though_the_mail_left_for_a_browser(
+    database: Database, texts: Texts
+) -> None:
+    shop = await shop_world.opened(database, texts)
+    ada = await shop.person()
+    await clicked_for_a_browser(shop, "ada@example.org")
+    assert shop.mails.sent[-1].row["contact_id"] != ada
+    await shop.orders(revenue=100)
+    assert await credited(shop) == [("abandoned_cart", 10000, False)]
+
+
+async def test_a_click_of_a_browser_that_claims_another_address_does_not_count(
+    database: Database, texts: Texts
+) -> None:
+    shop = await shop_world.opened(database, texts)
+    await shop.person()
+    await shop.person("eve@example.org")
+    await clicked_for_a_browser(shop, "eve@example.org")
+    await shop.happens("", kind="identify", anonymous="b1", rank="page", traits={"email": "ada@example.org"})
+    await shop.orders(revenue=100)
+    assert await credited(shop) == []
+
+
+async def test_a_click_of_somebody_who_is_known_counts_for_nobody_else(database: Database, texts: Texts) -> None:
+    shop = await shop_world.opened(database, texts)
+    await shop.person()
+    await clicked_for_a_browser(shop, "ada@example.org")
+    async with database.transaction() as session:
+        await contacts.find_or_create(session, [("anonymous_id", "b1"), ("email", "bob@example.org")], shop.now)
+    await shop.orders(revenue=100)
     assert await credited(shop) == []
 
 
