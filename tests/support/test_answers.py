@@ -122,7 +122,7 @@ def test_a_missing_language_is_a_warning_only(tmp_path: Path) -> None:
 def test_what_we_ship_has_no_finding_and_renders_for_somebody_without_a_name(index: answers.Index) -> None:
     assert answers.lint([paths.templates()]) == []
     values = {"first_name": "", "shop": {"name": "S", "url": "https://s.example"}, "orders": [], "hours": ["Mon"],
-              "language": "en", "timezone": "UTC", "product": ""}  # fmt: skip
+              "language": "en", "timezone": "UTC", "product": "", "ask": "answer", "Ask": "Answer"}  # fmt: skip
     for entry in index.entries:
         for language in ("en", "zh_CN"):
             assert entry.action or answers.say(entry, language, values)

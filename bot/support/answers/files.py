@@ -15,7 +15,7 @@ from bot.base.errors import Finding
 from bot.support.answers.ranking import normalise
 
 ACTIONS = ("order_status", "human")
-VALUES = frozenset({"first_name", "shop", "orders", "hours", "language", "timezone", "product"})
+VALUES = frozenset({"ask", "Ask", "first_name", "shop", "orders", "hours", "language", "timezone", "product"})
 """What an answer template may use; see `ready.values`."""
 
 _KEYS = {"id", "title", "phrasings", "answer", "action", "request", "off"}

@@ -44,10 +44,13 @@ def human_button(desk: Desk, language: str) -> dict[str, str]:
     return {"text": desk.say(language, "answer.human"), "data": HUMAN}
 
 
-def values(desk: Desk, contact: Contact, orders: Sequence[Order], language: str) -> dict[str, Any]:
+def values(desk: Desk, contact: Contact, orders: Sequence[Order], language: str, channel: str) -> dict[str, Any]:
     """What an answer template may use: plain strings, lists and dicts. `orders` are those that may be told there."""
     shop = desk.ground.config.shop
+    ask = desk.say(language, "answer.ask.mail" if channel == by_mail.CHANNEL else "answer.ask")
     return {
+        "ask": ask,
+        "Ask": ask[:1].upper() + ask[1:],
         "first_name": contact.first_name,
         "shop": {"name": shop.name, "url": shop.url},
         "orders": [Facts(order_status.facts_of(order)) for order in orders[:_MOST]],
@@ -99,7 +102,7 @@ async def answer(
     """Send the ready answer with its two buttons. False when its template fails for this shopper."""
     chat = await chats.of_contact(session, contact, channel)
     orders = await disclosing.orders(session, chat)
-    known = values(desk, contact, orders, language)
+    known = values(desk, contact, orders, language, channel)
     if channel == by_mail.CHANNEL and not await by_mail.is_theirs(session, contact.id or 0):
         known["first_name"] = ""  # whoever wrote may only say that they are this customer
     try:

@@ -119,7 +119,7 @@ async def _ready(
         return None
     try:
         chat = await chats.of_contact(session, contact, ticket.channel)
-        known = ready.values(desk, contact, await disclosing.orders(session, chat), ticket.language)
+        known = ready.values(desk, contact, await disclosing.orders(session, chat), ticket.language, ticket.channel)
         text = answers.say(entry, ticket.language, known)
     except render.TemplateError:
         return None

@@ -13,8 +13,10 @@ from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.inbound.mailbox import store
 from bot.outbound.email import addresses
+from bot.support import answers
+from bot.support.self_service import ready
 from bot.tables.mail import ReceivedMail
-from bot.tables.people import Identity
+from bot.tables.people import Contact, Identity
 from bot.tables.shop import Order
 from bot.tables.support import SlaTimer, Ticket, TicketMessage
 
@@ -177,6 +179,24 @@ async def test_a_ready_answer_goes_out_by_mail_and_whoever_answers_it_has_a_pers
                            In_Reply_To=answer.message["Message-ID"])  # fmt: skip
     await office.comes(reply)
     assert (await office.ticket()).status == "new"
+
+
+async def test_no_ready_answer_by_mail_speaks_of_a_button(office: MailOffice) -> None:
+    async with office.here.database.reading() as session:
+        contact = await session.get(Contact, await _ada(office))
+    assert contact is not None
+    said = set()
+    for language, button, instead in (
+        ("en", "“Talk to a human”", "answer this mail"),
+        ("zh_CN", "“转人工”", "回复这封邮件"),
+    ):
+        for channel in ("email", "telegram"):
+            known = ready.values(office.desk, contact, [], language, channel)
+            texts = [answers.say(one, language, known) for one in office.desk.answers.by_id.values() if not one.action]
+            named = sum(button in text for text in texts), sum(instead in text.lower() for text in texts)
+            assert sorted(named)[0] == 0 and sorted(named)[1] > 20
+            said.add((channel, named[0] > 0))
+    assert said == {("email", False), ("telegram", True)}
 
 
 async def test_machines_are_not_answered_more_than_a_few_times_an_hour(office: MailOffice) -> None:
