@@ -6,7 +6,7 @@ from typing import Literal
 
 from bot.base import ids
 from bot.base.ground import Ground
-from bot.inbound.mailbox import absence, machines, reports, senders
+from bot.inbound.mailbox import absence, bounce_words, machines, reports, senders
 from bot.inbound.mailbox.parsing import Mail
 from bot.inbound.mailbox.reports import Bounce
 from bot.outbound.email import addresses
@@ -66,6 +66,7 @@ def of(mail: Mail, raw: bytes, ground: Ground) -> Found:
     if machines.has_null_path(mail) and mail.thread and not machines.was_passed_on(mail):
         return Found("automatic", why="an answer of a machine: it has no return path")
     nobody = machines.is_nobody(person.address) or (machines.is_nobody(mail.sender) and not person.by_form)
+    nobody = nobody or bounce_words.is_bounce(mail.subject)  # a mail server's, though nothing else shows it
     return Found("no_reply" if nobody or machines.wants_no_answer(mail) else "person")
 
 

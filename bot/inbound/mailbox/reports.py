@@ -18,6 +18,7 @@ _HARD = frozenset({(1, 0), (1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (4, 4)})
 _SENDERS = frozenset({("1", "7"), ("1", "8")})  # our own address is what they do not like
 _SMTP_CODE = re.compile(r"(?<![\d.])([45])[0-5]\d(?=[ -]\D|[ -]\d\.)")
 _OURS = re.compile(rb"(?:b\+|m\.)[a-zA-Z2-7]{20,40}(?:@[A-Za-z0-9.-]+)?")
+_COMPLAINT = re.compile(r"complaint about message from [\d.:a-f]{3,45}", re.I)
 _MOST_BLOCKS = 200
 _NO_HARM = ("not-spam", "auth-failure", "dmarc", "dkim")
 
@@ -81,7 +82,8 @@ def complaint(mail: Mail) -> bool | None:
             fields = next(_blocks(part), None)
             kind = (headers.first(fields, "Feedback-Type") if fields is not None else "").lower()
             return not kind.startswith(_NO_HARM)
-    return None
+    whole = any(part.get_content_type() == "message/rfc822" for part in _own_parts(mail.message))
+    return True if whole and _COMPLAINT.fullmatch(mail.subject) else None  # as Hotmail tells of it
 
 
 def about(mail: Mail, raw: bytes, secret: str) -> int | None:

@@ -61,6 +61,7 @@ def test_what_machines_write_is_neither_a_bounce_nor_a_ticket(ground: Ground, he
         ({"sender": "post_master@x.example"}, "no_reply"),
         ({"sender": "bounce-123@x.example"}, "no_reply"),
         ({"sender": "autoreply@x.example"}, "no_reply"),
+        ({"subject": "Mail delivery failed: returning message to sender"}, "no_reply"),
         ({"sender": "newshound@x.example"}, "person"),
         ({"subject": "Out of office chairs in black?"}, "person"),
         ({"subject": "On holiday, please keep my parcel"}, "person"),
@@ -227,6 +228,15 @@ def test_a_bounce_that_a_customer_forwards_is_a_persons_mail(ground: Ground) -> 
 def test_not_spam_is_no_complaint(ground: Ground) -> None:
     assert _of(letters.complaint(kind="not-spam"), ground).kind == "automatic"
     assert _of(letters.complaint(kind="abuse"), ground).kind == "complaint"
+
+
+def test_a_complaint_without_a_report_for_machines_is_one(ground: Ground) -> None:
+    name = addresses.message_name(7, ground.secret, "shop.example")
+    inner = f"Message-ID: <{name}>\r\nSubject: Your cart\r\n\r\nwords".encode()
+    raw = letters.joined(b"Content-Type: message/rfc822\r\n\r\n" + inner,
+                         Subject="complaint about message from 192.0.2.1")  # fmt: skip
+    found = _of(raw, ground)
+    assert (found.kind, found.about_id) == ("complaint", 7)
 
 
 def test_unsubscribing_by_mail_needs_a_token_of_ours(ground: Ground) -> None:
