@@ -22,6 +22,8 @@ async def shown(session: AsyncSession, desk: Desk, line: TicketMessage) -> str:
     """The mail as one text for the topic."""
     mail = await by_mail.of_line(session, line)
     parts = [await _heading(session, desk, mail)] if mail is not None else []
+    if mail is not None and (other := await _of_other(session, mail)) is not None:
+        parts.append(desk.staff("staff.mail.other_address", number=other.number))
     parts.append(line.text)
     if files := line.attachment.get("files"):
         parts.append(_files(desk, files))
@@ -49,6 +51,14 @@ async def _heading(session: AsyncSession, desk: Desk, mail: ReceivedMail) -> str
         return desk.staff("staff.mail.subject", subject=subject)
     flow, step = str(answered["flow"]).replace("_", " "), answered["step_id"] or "–"
     return desk.staff("staff.mail.answers", subject=subject, flow=flow, step=step)
+
+
+async def _of_other(session: AsyncSession, mail: ReceivedMail) -> Ticket | None:
+    """The ticket whose answer this mail answers from an address that it did not go to: perhaps the same person's."""
+    sent = await session.get(Message, mail.about_id) if mail.about_id is not None else None
+    if sent is None or sent.ticket_id is None or sent.contact_id == mail.contact_id:
+        return None
+    return await session.get(Ticket, sent.ticket_id)
 
 
 async def _marketing(session: AsyncSession, message_id: int | None) -> Mapping[str, Any] | None:

@@ -147,6 +147,7 @@ async def test_a_stranger_who_answers_somebody_elses_mail_gets_a_ticket_of_their
     assert topic is not None
     there = [one.text for one in office.telegram.messages(office.telegram.group.id, topic.thread_id)]
     assert not any("Baker Street" in one for one in there)
+    assert any(f"Answers our mail in #{first.number}, from another address" in one for one in there)
 
 
 async def test_a_mail_whose_fate_was_unknown_has_arrived_if_it_is_answered(office: MailOffice) -> None:
