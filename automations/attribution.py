@@ -44,7 +44,7 @@ async def follow(session: AsyncSession, ground: Ground, happened: Happened, now:
 
 def net(order: Mapping[str, Any]) -> int:
     """What the shop keeps of it, without shipping and tax."""
-    return 0 if order["status"] == "cancelled" else max(0, int(order["revenue"]) - int(order["refunded"]))
+    return 0 if order["status"] == "cancelled" else max(0, int(order["revenue"]) - int(order["refunded_net"]))
 
 
 async def _credit(

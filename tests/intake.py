@@ -14,7 +14,7 @@ from bot import events
 from bot.base.database import Database, table
 from bot.base.ranks import Rank
 from bot.events import Applier, Happened, NewEvent
-from bot.shops import record, stores
+from bot.shops import lines, record, stores
 from bot.shops.inbox import Inbox
 from bot.tables.events import Event, WebhookDelivery
 
@@ -35,6 +35,7 @@ class Intake:
         self.heard: list[Happened] = []
         self.refusing: set[str] = set()
         self.count = 0
+        self.now = NOON
         self.applier = Applier(
             database,
             [record.apply, self._hear],
@@ -42,7 +43,7 @@ class Intake:
             hints=[partial(record.hinted, keep_orders=keep_orders)],
             secret=SECRET,
             settle=stores.settle,
-            now=lambda: NOON,
+            now=lambda: self.now,
         )
         self.inbox = Inbox(database, 1)
 
@@ -84,9 +85,21 @@ class Intake:
             await events.record(session, told)
         await self.apply()
 
-    async def deliver(self, system: str, topic: str, body: dict[str, Any], shop: str = "goods.myshopify.com") -> None:
-        """One webhook as the door stores it, translated and applied."""
+    async def deliver(
+        self,
+        system: str,
+        topic: str,
+        body: dict[str, Any],
+        shop: str = "goods.myshopify.com",
+        *,
+        at: datetime | None = None,
+        **headers: str,
+    ) -> None:
+        """One webhook as the door stores it, translated and applied. It comes `at`, else as soon as it can."""
         self.count += 1
+        told = [lines.moment(body.get(name)) for name in ("updated_at", "date_modified_gmt", "created_at")]
+        at = at or max([NOON, *(one for one in told if one)])
+        self.now = max(self.now, at)
         async with self.database.transaction() as session:
             session.add(
                 WebhookDelivery(
@@ -94,9 +107,9 @@ class Intake:
                     rank="shop",
                     topic=topic,
                     delivery_key=str(self.count),
-                    headers={_SAYS[system]: shop},
+                    headers={_SAYS[system]: shop, **{name.replace("_", "-"): said for name, said in headers.items()}},
                     body=json.dumps(body),
-                    received_at=NOON,
+                    received_at=at,
                     due_at=NOON,
                 )
             )

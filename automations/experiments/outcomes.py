@@ -111,7 +111,7 @@ async def _ordered(session: AsyncSession, people: sa.Subquery, currency: str, fo
     rows = (
         sa.select(
             people.c.contact_id, people.c.arm, people.c.at, _orders.c.ordered_at, _orders.c.revenue,
-            _orders.c.refunded, _orders.c.currency, _orders.c.net,
+            _orders.c.refunded, _orders.c.refunded_net, _orders.c.currency, _orders.c.net,
         )
         .join(_orders, sa.and_(_orders.c.contact_id == people.c.contact_id, _orders.c.ordered_at >= people.c.at))
         .where(_orders.c.paid_at.is_not(None), _orders.c.status != "cancelled")
@@ -123,7 +123,7 @@ async def _ordered(session: AsyncSession, people: sa.Subquery, currency: str, fo
             if row.net is not None:
                 person.spent += max(0, row.net)
             elif row.currency == currency:
-                person.spent += max(0, row.revenue - row.refunded)
+                person.spent += max(0, row.revenue - row.refunded_net)
 
 
 async def _left(session: AsyncSession, people: sa.Subquery, found: _People) -> None:

@@ -46,6 +46,7 @@ EVENTS: Mapping[str, Words] = {
     "Order Paid": _SHOP,
     "Order Fulfilled": _SHOP,
     "Order Delivered": _SHOP,
+    "Order Fulfillment Cancelled": _SHOP,
     "Order Refunded": _SHOP,
     "Order Cancelled": _SHOP,
     "Coupon Entered": _ANYBODY,

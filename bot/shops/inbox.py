@@ -90,7 +90,11 @@ class Inbox:
         if topic == "app/uninstalled":
             log.warning("the shop took its app away", delivery_id=row["id"])
             return {"status": "done"}
-        told = _TRANSLATE[system](topic, payload, shop_of(row["headers"]), row["received_at"])
+        if _is_test(row["headers"], payload):
+            return {"status": "ignored", "error": "a test of the shop system: no money was taken"}
+        told = _TRANSLATE[system](
+            topic, payload, shop_of(row["headers"]), row["received_at"], version_of(row["headers"])
+        )
         if told:
             await know(session, store, now)
         for event in told:
@@ -132,7 +136,7 @@ def events_of(
     system: str, topic: str, body: str, headers: Mapping[str, Any], received_at: datetime
 ) -> Sequence[NewEvent]:
     """The events of a stored delivery, as they are before they say of which store they are."""
-    return _TRANSLATE[system](topic, _payload(body), shop_of(headers), received_at)
+    return _TRANSLATE[system](topic, _payload(body), shop_of(headers), received_at, version_of(headers))
 
 
 def shop_of(headers: Mapping[str, Any]) -> str:
@@ -140,6 +144,16 @@ def shop_of(headers: Mapping[str, Any]) -> str:
     return lines.text(
         headers.get("x-shopify-shop-domain") or headers.get("shopify-shop-domain") or headers.get("x-wc-webhook-source")
     )
+
+
+def _is_test(headers: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
+    said = lines.text(headers.get("x-shopify-test") or headers.get("shopify-test"))
+    return said.lower() == "true" or payload.get("test") is True
+
+
+def version_of(headers: Mapping[str, Any]) -> str:
+    """When the shop made the delivery, to the nanosecond, if it says so."""
+    return lines.text(headers.get("x-shopify-triggered-at") or headers.get("shopify-triggered-at"))
 
 
 def source_of(system: str, headers: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ A state (`Order Completed`, `Order Updated`) counts by the shop's own time of it
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,33 +14,32 @@ from sqlmodel import col, select
 from bot import contacts, events
 from bot.base import stores
 from bot.events import Happened, NewEvent, names
+from bot.events.happened import OURS
 from bot.events.people import SHOPS
-from bot.shops import carts, catalogue, lines, refunds, unconfirmed, worth
+from bot.shops import carts, catalogue, lines, standing, unconfirmed, worth
 from bot.tables.shop import Order
 
 _STATES = ("Order Completed", "Order Updated")
 _SECOND = timedelta(milliseconds=999)
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(minutes=10)
+"""A source's clock may be so much ahead of ours."""
 _ONCE = ("Order Completed", "Order Paid", "Order Cancelled", "Order Delivered")
-_PENDING = ("pending", "authorized", "partially_paid", "on-hold", "unpaid", "open")
-_PAID = ("paid", "partially_refunded", "processing", "completed", "complete", "success")
-_CANCELLED = ("cancelled", "canceled", "voided", "failed", "trash", "expired")
 
 
 async def apply(
     session: AsyncSession, happened: Happened, now: datetime, currency: str, rates: worth.Rates
 ) -> bool | None:
-    """False if this source tells what another told before, or tells an older state."""
+    """False if this source tells what another told before, tells an older state, or if it is our own word and the
+    order has moved on since."""
     said = happened.properties
     order_id = names.text_id(said.get("order_id"))
-    if not order_id:
-        return None
-    at = lines.moment(said.get("updated_at")) or happened.ts
-    if happened.store == stores.UNCLEAR:
+    if not order_id or happened.store == stores.UNCLEAR:
         return None
     number = lines.text(said.get("order_number"))
     await unconfirmed.replace(session, happened.store, (order_id, number))
-    order = await _row(session, order_id, number, happened, at)
+    if happened.source == OURS:
+        return await _still_holds(session, order_id, happened)
+    order = await _row(session, order_id, number, happened)
     if happened.contact_id is not None and (order.contact_id is None or happened.source in SHOPS):
         order.contact_id = happened.contact_id
     before, order.currency = order.currency, lines.currency(said, order.currency or currency)
@@ -48,13 +47,13 @@ async def apply(
         order.rate = order.net = None
     key = _key(happened)
     known = key in order.told
-    stale = _take_state(order, happened, at)
+    stale = _take(order, happened)
     _take_address(order, happened, stale=stale)
     order.items = await catalogue.with_categories(session, order.store, order.items)
-    if not known:
-        _take_change(order, happened)
-        if key:
-            order.told = [*order.told, key]
+    standing.settle(order)
+    stale = stale or dict(_facts(order)).get(happened.name, happened.ts) is None
+    if key and not known:
+        order.told = [*order.told, key]
     worth.value(order, rates, currency)
     await session.flush()
     if order.status != "cancelled":
@@ -69,17 +68,53 @@ def take_in(order: Order, happened: Happened, currency: str) -> None:
     order.number = lines.text(said.get("order_number")) or order.number
     order.contact_id = happened.contact_id or order.contact_id
     order.currency = lines.currency(said, order.currency or currency)
-    key = _key(happened)
-    _take_state(order, happened, lines.moment(said.get("updated_at")) or happened.ts)
-    if key not in order.told or not key:
-        _take_change(order, happened)
-        order.told = [*order.told, key] if key else order.told
+    _take(order, happened)
+    standing.settle(order)
+    if (key := _key(happened)) and key not in order.told:
+        order.told = [*order.told, key]
 
 
 def count_as_told(order: Order) -> None:
     """What the row shows was told long ago."""
     shown = [name for name, at in _facts(order) if at is not None and name not in order.told]
     order.told = [*order.told, *shown]
+
+
+def _not_ahead(at: datetime, happened: Happened) -> datetime:
+    """When its source says that it was so; what would be in the future was when it came."""
+    return happened.received_at if at > happened.received_at + _AHEAD else at
+
+
+def _take(order: Order, happened: Happened) -> bool:
+    """True if it is a state, and older than the one that is held."""
+    standing.remember(order)
+    said = happened.properties
+    if happened.name not in _STATES:
+        standing.take_fact(order, happened.name, said, _not_ahead(happened.ts, happened))
+        if happened.name == "Order Paid" and not order.items:
+            _take_amounts(order, said)
+        return False
+    at = _not_ahead(lines.moment(said.get("updated_at")) or happened.ts, happened)
+    first = happened.name == "Order Completed" and "Order Completed" not in order.told
+    if not standing.take_state(order, said, at, unless_told="paid" if first else ""):
+        return True
+    if happened.name == "Order Completed" or said.get("created_at"):
+        order.ordered_at = lines.moment(said.get("created_at")) or happened.ts
+    _take_amounts(order, said)
+    order.checkout_id = lines.text(said.get("checkout_id")) or order.checkout_id
+    order.cart_id = lines.text(said.get("cart_id")) or order.cart_id
+    return False
+
+
+async def _still_holds(session: AsyncSession, order_id: str, happened: Happened) -> bool | None:
+    """What we worked out of a state is told only while the order is still so."""
+    mine = select(Order).where(col(Order.order_id) == order_id, col(Order.store) == happened.store)
+    order = (await session.scalars(mine)).first()
+    if order is None or dict(_facts(order)).get(happened.name) is None:
+        return False
+    if happened.name not in order.told:
+        order.told = [*order.told, happened.name]
+    return None
 
 
 def _key(happened: Happened) -> str:
@@ -93,7 +128,7 @@ def _key(happened: Happened) -> str:
     return ""
 
 
-async def _row(session: AsyncSession, order_id: str, number: str, happened: Happened, at: datetime) -> Order:
+async def _row(session: AsyncSession, order_id: str, number: str, happened: Happened) -> Order:
     """The order by the id that its store gave it. A number is for people: it may be another order's id."""
     mine = select(Order).where(col(Order.order_id).in_((order_id, f"#{order_id}")), col(Order.store) == happened.store)
     by_id = {order.order_id: order for order in (await session.scalars(mine)).all()}
@@ -108,11 +143,7 @@ async def _row(session: AsyncSession, order_id: str, number: str, happened: Happ
         found = await _from_before(session, order_id, number, happened)
     if found is None:
         ordered_at = lines.moment(happened.properties.get("created_at")) or happened.ts
-        # A refund or parcel that comes first tells no state: the first one that does is never too old.
-        found = Order(
-            order_id=order_id, store=happened.store, ordered_at=ordered_at,
-            changed_at=at if happened.name in _STATES else NEVER,
-        )  # fmt: skip
+        found = Order(order_id=order_id, store=happened.store, ordered_at=ordered_at, changed_at=standing.NEVER)
         session.add(found)
     found.number = number or found.number
     return found
@@ -140,27 +171,6 @@ async def _from_before(session: AsyncSession, order_id: str, number: str, happen
     return found[0]
 
 
-def _take_state(order: Order, happened: Happened, at: datetime) -> bool:
-    """Take over the state that the event tells. True if it is older than the one we hold."""
-    if happened.name not in _STATES:
-        return False
-    said = happened.properties
-    if at < order.changed_at:
-        return True
-    order.changed_at = max(at, order.changed_at)
-    if happened.name == "Order Completed" or said.get("created_at"):
-        order.ordered_at = lines.moment(said.get("created_at")) or happened.ts
-    _take_amounts(order, said)
-    order.checkout_id = lines.text(said.get("checkout_id")) or order.checkout_id
-    order.cart_id = lines.text(said.get("cart_id")) or order.cart_id
-    status = _status(said) or (
-        "paid" if happened.name == "Order Completed" and "Order Completed" not in order.told else ""
-    )
-    _take_status(order, status, said, at)
-    _take_parcel(order, said, at)
-    return False
-
-
 def _take_address(order: Order, happened: Happened, *, stale: bool) -> None:
     """The address that opens the order: the shop's own word, and the newest state's."""
     named = contacts.normalise("email", happened.email) if happened.rank == "shop" else None
@@ -169,81 +179,31 @@ def _take_address(order: Order, happened: Happened, *, stale: bool) -> None:
 
 
 def _take_amounts(order: Order, said: Mapping[str, Any]) -> None:
+    """`revenue` is of the goods, without tax and shipping; `gross` the same goods with tax; both before refunds."""
     told = lines.items(said, order.currency)
     if told is not None:
-        order.items = refunds.carried_over(told, order.items)
+        order.items = told
     money = {
         key: lines.amount(said.get(key), order.currency)
-        for key in ("total", "revenue", "subtotal", "shipping", "tax", "value")
+        for key in ("total", "revenue", "subtotal", "shipping", "tax", "value", "gross", "edited")
     }
-    worth = lines.value_of(order.items)
     revenue, total = money["revenue"], money["total"]
     if revenue is None:
         revenue = money["subtotal"]
     if revenue is None and total is not None:
         revenue = total - (money["shipping"] or 0) - (money["tax"] or 0)
     if revenue is None:
-        revenue = money["value"] if money["value"] is not None else worth if told else None
+        revenue = money["value"] if money["value"] is not None else lines.value_of(order.items) if told else None
     if total is None and revenue is not None:
         total = revenue + (money["shipping"] or 0) + (money["tax"] or 0)
     order.revenue = order.revenue if revenue is None else max(0, revenue)
     order.total = order.total if total is None else max(0, total)
-
-
-def _status(said: Mapping[str, Any]) -> str:
-    for key in ("status", "financial_status", "payment_status"):
-        word = said.get(key)
-        if isinstance(word, str):
-            word = word.lower()
-            for ours, theirs in (("pending", _PENDING), ("paid", _PAID), ("cancelled", _CANCELLED)):
-                if word in theirs:
-                    return ours
-            if word == "refunded":
-                return "refunded"
-    return ""
-
-
-def _take_status(order: Order, status: str, said: Mapping[str, Any], at: datetime) -> None:
-    cancelled_at = lines.moment(said.get("cancelled_at"))
-    if cancelled_at is not None:
-        status = "cancelled"
-    if status:
-        order.status = status
-    if order.status in ("paid", "refunded") and order.paid_at is None:
-        order.paid_at = lines.moment(said.get("paid_at")) or at
-    if order.status == "cancelled":
-        order.cancelled_at = order.cancelled_at or cancelled_at or at
-    if order.status == "refunded":
-        refunds.all_of_it(order)
-
-
-def _take_parcel(order: Order, said: Mapping[str, Any], at: datetime) -> None:
-    parcel = said.get("parcel")
-    if parcel in ("shipped", "delivered") and order.parcel != "delivered":
-        order.parcel = parcel
-        order.shipped_at = order.shipped_at or lines.moment(said.get("shipped_at")) or at
-    if parcel == "delivered":
-        order.delivered_at = order.delivered_at or lines.moment(said.get("delivered_at")) or at
-    order.carrier = lines.text(said.get("carrier")) or order.carrier
-    order.tracking_number = lines.text(said.get("tracking_number")) or order.tracking_number
-    order.tracking_url = lines.text(said.get("tracking_url")) or order.tracking_url
-
-
-def _take_change(order: Order, happened: Happened) -> None:
-    """The single things that happen to an order; they hold in whatever order they come."""
-    said, at = happened.properties, happened.ts
-    if happened.name == "Order Paid" and order.status == "pending":
-        order.status, order.paid_at = "paid", order.paid_at or at
-        if not order.items:
-            _take_amounts(order, said)
-    elif happened.name == "Order Cancelled":
-        order.status, order.cancelled_at = "cancelled", order.cancelled_at or at
-    elif happened.name == "Order Fulfilled":
-        _take_parcel(order, {"parcel": "shipped", **said}, at)
-    elif happened.name == "Order Delivered":
-        _take_parcel(order, {**said, "parcel": "delivered"}, at)
-    elif happened.name == "Order Refunded":
-        refunds.take(order, said)
+    gross = money["gross"]
+    if gross is None and total is not None:
+        gross = total - (money["shipping"] or 0)
+    if gross is not None:
+        order.gross = max(order.revenue, gross)
+    order.edited = money["edited"] or 0
 
 
 def _facts(order: Order) -> tuple[tuple[str, datetime | None], ...]:
@@ -256,18 +216,22 @@ def _facts(order: Order) -> tuple[tuple[str, datetime | None], ...]:
 
 
 async def _tell(session: AsyncSession, order: Order, happened: Happened, now: datetime) -> None:
-    """What the row shows and nobody told yet. The event is applied like any other, and is marked as told then."""
-    parcel = any(one.startswith("parcel:") for one in order.told)
+    """What the row shows and nobody told yet. What it shows no more is told anew when it comes back."""
+    parcel = order.shipped_at is not None and any(one.startswith("parcel:") for one in order.told)
+    gone = {name for name, at in _facts(order) if at is None}
+    order.told = [one for one in order.told if one not in gone]
     for name, at in _facts(order):
         if at is None or name in order.told or (name == "Order Fulfilled" and parcel):
             continue
+        order.told = [*order.told, name]
         properties = {**happened.properties, "order_id": order.order_id, "currency": order.currency}
         properties.pop("updated_at", None)
         await events.record(
             session,
             NewEvent(
                 source="aftercart",
-                message_id=f"order:{order.store}:{order.order_id}:{name.removeprefix('Order ').lower()}",
+                message_id=f"order:{order.store}:{order.order_id}:{name.removeprefix('Order ').lower()}:"
+                f"{order.changed_at.isoformat()}:{at.isoformat()}",
                 kind="track",
                 name=name,
                 ts=at,

@@ -18,7 +18,7 @@ from bot.base import config, logs, stores
 from bot.base.database import Database, insert, table
 from bot.events import Happened, happened, names
 from bot.events.people import SHOPS
-from bot.shops import catalogue, inbox, lines, orders, worth
+from bot.shops import catalogue, inbox, lines, orders, standing, worth
 from bot.shops.stores import KEYS
 from bot.tables.catalogue import PriceChange
 from bot.tables.events import Event, WebhookDelivery
@@ -222,7 +222,7 @@ class _Parting:
             told.setdefault(event["store"], []).append(happened.of_row(event, event["contact_id"]))
         for store, mine in told.items():
             made = Order(
-                order_id=order_id, store=store, ordered_at=mine[0].ts if mine else self.now, changed_at=orders.NEVER
+                order_id=order_id, store=store, ordered_at=mine[0].ts if mine else self.now, changed_at=standing.NEVER
             )
             for one in mine:
                 orders.take_in(made, one, self.shop.currency)

@@ -19,16 +19,25 @@ SOURCE = "shopify"
 _ORDER_TOPICS = frozenset(
     f"orders/{word}" for word in ("create", "paid", "updated", "cancelled", "fulfilled", "partially_fulfilled")
 )
+_WAS_PAID = ("paid", "partially_refunded", "refunded")
+_NO_PARCEL = ("cancelled", "error", "failure")
 _OPEN = ("pending", "authorized", "partially_paid", "paid", "partially_refunded", "")
 
 
-def translate(topic: str, payload: Mapping[str, Any], shop: str, received_at: datetime) -> list[NewEvent]:
+def translate(
+    topic: str, payload: Mapping[str, Any], shop: str, received_at: datetime, version: str = ""
+) -> list[NewEvent]:
     """The events of one delivery; none for a topic or a body that tells nothing we keep.
 
-    `shop` is its domain (`x.myshopify.com`). Compliance topics are none of ours: see inbox.py.
+    `shop` is its domain (`x.myshopify.com`); `version` when the shop made the delivery, finer than the second of the
+    body. Compliance topics are none of ours: see inbox.py.
     """
     if topic in _ORDER_TOPICS:
-        return list(_order(payload, received_at))
+        return list(_order(payload, received_at, version))
+    if topic == "orders/delete":
+        return list(_deleted(payload, received_at))
+    if topic == "fulfillment_events/create":
+        return list(_underway(payload, received_at))
     if topic == "refunds/create":
         return list(_refund(payload, received_at))
     if topic in ("checkouts/create", "checkouts/update"):
@@ -47,37 +56,47 @@ def translate(topic: str, payload: Mapping[str, Any], shop: str, received_at: da
     return []
 
 
-def _order(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+def _order(order: Mapping[str, Any], received_at: datetime, version: str) -> Iterator[NewEvent]:
     order_id = lines.text(order.get("id"))
-    if not order_id:
+    if not order_id or order.get("test") is True:  # of a gateway that takes no money
         return
     created = lines.moment(order.get("created_at")) or received_at
     updated = lines.moment(order.get("updated_at")) or created
     who = _who(order)
-    properties = _state(order)
+    properties = _state(order, version)
     if order.get("cancelled_at") is None and (order.get("financial_status") or "") in _OPEN:
         yield _event(f"order:{order_id}:completed", "Order Completed", created, received_at, properties, who)
     key = f"order:{order_id}:{updated.isoformat()}:{_digest(order)}"
     yield _event(key, "Order Updated", updated, received_at, properties, who)
     for refund in _list(order.get("refunds")):
-        yield from _refund({"order_id": order_id, **refund}, received_at, who, lines.text(order.get("currency")))
-    if order.get("buyer_accepts_marketing") is True and who.get("email"):
-        said = {"email": who["email"], "source": "checkout"}
-        yield _event(f"consent:order:{order_id}", "Subscribed", created, received_at, said, {**who, **_seen(order)})
+        yield from _refund(
+            {"order_id": order_id, **refund}, received_at, who, lines.text(order.get("currency")),
+            taxed=order.get("taxes_included") is True,
+        )  # fmt: skip
+    yield from _ticked(order, created, received_at, who)
 
 
-def _state(order: Mapping[str, Any]) -> dict[str, Any]:
-    taxed = order.get("taxes_included") is True
-    items = _list(order.get("line_items"))
-    revenue = lines.decimal(order.get("subtotal_price"))
-    if revenue is not None and taxed:
-        taxes = [
-            lines.decimal(tax.get("price")) or Decimal(0) for item in items for tax in _list(item.get("tax_lines"))
-        ]
-        revenue -= sum(taxes, Decimal(0))
+def _ticked(
+    order: Mapping[str, Any], created: datetime, received_at: datetime, who: Mapping[str, Any]
+) -> Iterator[NewEvent]:
+    """The box at the checkout. What the shop keeps of the customer goes before it: that has its own date, and the
+    shop may be waiting for their second yes."""
+    email = who.get("email")
+    customer = order.get("customer")
+    known = customer.get("email_marketing_consent") if isinstance(customer, Mapping) else None
+    if isinstance(known, Mapping) and known.get("state"):
+        yield from _consent(who.get("userId"), email, known, received_at)
+    elif order.get("buyer_accepts_marketing") is True and email:
+        said = {"email": email, "source": "checkout"}
+        key = f"consent:order:{lines.text(order.get('id'))}"
+        yield _event(key, "Subscribed", created, received_at, said, {**who, **_seen(order)})
+
+
+def _state(order: Mapping[str, Any], version: str) -> dict[str, Any]:
     shipping = order.get("total_shipping_price_set")
     money = shipping.get("shop_money") if isinstance(shipping, Mapping) else None
-    parcels = [one for one in _list(order.get("fulfillments")) if one.get("status") != "cancelled"]
+    listed = _list(order.get("fulfillments"))
+    parcels = [one for one in listed if one.get("status") not in _NO_PARCEL]
     shipped = order.get("fulfillment_status") in ("fulfilled", "partial")
     delivered = bool(parcels) and all(one.get("shipment_status") == "delivered" for one in parcels)
     newest: Mapping[str, Any] = parcels[-1] if parcels else {}
@@ -85,61 +104,173 @@ def _state(order: Mapping[str, Any]) -> dict[str, Any]:
         {
             "order_id": order.get("id"),
             "order_number": order.get("name") or order.get("order_number"),
+            "version": version,
+            "digest": _digest(order),
             "checkout_id": order.get("checkout_token") or order.get("checkout_id"),
             "cart_id": order.get("cart_token"),
             "status": order.get("financial_status"),
-            "parcel": "delivered" if shipped and delivered else "shipped" if shipped else None,
+            "parcel": "delivered" if shipped and delivered else "shipped" if shipped else "none",
             "currency": order.get("currency"),
-            "total": order.get("total_price"),
-            "revenue": None if revenue is None else str(revenue),
+            **_worth(order),
             "tax": order.get("total_tax"),
             "shipping": money.get("amount") if isinstance(money, Mapping) else None,
             "discount": order.get("total_discounts"),
             "created_at": order.get("created_at"),
             "updated_at": order.get("updated_at"),
-            "paid_at": order.get("processed_at") if order.get("financial_status") == "paid" else None,
+            "paid_at": order.get("processed_at") if order.get("financial_status") in _WAS_PAID else None,
             "cancelled_at": order.get("cancelled_at"),
-            "products": [_line(item) for item in items],
+            "products": [_ordered(item, order) for item in _list(order.get("line_items"))],
+            "refund_ids": [lines.text(one.get("id")) for one in _list(order.get("refunds"))]
+            if isinstance(order.get("refunds"), list)
+            else None,
+            "parcel_ids": [lines.text(one.get("id")) for one in parcels]
+            if isinstance(order.get("fulfillments"), list)
+            else None,
             **_tracking(newest),
         }
     )
 
 
-def _refund(
-    refund: Mapping[str, Any], received_at: datetime, who: Mapping[str, Any] | None = None, currency: str = ""
-) -> Iterator[NewEvent]:
-    refund_id, order_id = lines.text(refund.get("id")), lines.text(refund.get("order_id"))
-    if not refund_id or not order_id:
-        return
-    back = []
-    total = Decimal(0)
-    for one in _list(refund.get("refund_line_items")):
-        item = one.get("line_item")
-        line = _line(item if isinstance(item, Mapping) else {})
-        pieces, worth = lines.count(one.get("quantity")), lines.decimal(one.get("subtotal"))
-        if worth is None:
-            worth = (lines.decimal(line.get("price")) or Decimal(0)) * pieces
-        total += worth
-        back.append({**line, "quantity": pieces, "price": str(worth / pieces) if pieces else "0"})
-    paid_back = [
+def _worth(order: Mapping[str, Any]) -> dict[str, Any]:
+    """`revenue` without tax and `gross` with it: the goods as edited, before anything was paid back.
+
+    `subtotal_price` is of the order as it was made, `current_subtotal_price` of what is left of it: the difference
+    that no refund with money explains was edited away (`edited`), or added.
+    """
+    taxed = order.get("taxes_included") is True
+    subtotal, total = lines.decimal(order.get("subtotal_price")), lines.decimal(order.get("total_price"))
+    if subtotal is None:
+        return {"total": order.get("total_price")}
+    taxes = [lines.decimal(tax.get("price")) or Decimal(0)
+             for item in _list(order.get("line_items")) for tax in _list(item.get("tax_lines"))]  # fmt: skip
+    tax = sum(taxes, Decimal(0))
+    gross, net = (subtotal, subtotal - tax) if taxed else (subtotal + tax, subtotal)
+    current = lines.decimal(order.get("current_subtotal_price"))
+    edited = Decimal(0)
+    if current is not None and subtotal:
+        gone = subtotal - current
+        if gone > 0:  # what went back for money is gone from there as well
+            back = sum((_worth_back(one) for one in _list(order.get("refunds")) if _paid_back(one)), Decimal(0))
+            gone = max(Decimal(0), gone - back)
+        part = gone / subtotal
+        edited = gross * part
+        gross, net = gross - edited, net * (1 - part)
+    return {
+        "revenue": str(net), "gross": str(gross), "edited": str(edited) if edited > 0 else None,
+        "total": None if total is None else str(total - edited),
+    }  # fmt: skip
+
+
+def _ordered(item: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, Any]:
+    """A line as edited; what went back for money is in it still, and counted as refunded."""
+    line = _line(item)
+    left = item.get("current_quantity")
+    if isinstance(left, int) and not isinstance(left, bool):
+        back = sum(
+            lines.count(one.get("quantity"))
+            for refund in _list(order.get("refunds"))
+            if _paid_back(refund)
+            for one in _list(refund.get("refund_line_items"))
+            if lines.text(one.get("line_item_id")) == lines.text(item.get("id"))
+        )
+        line["quantity"] = min(lines.count(item.get("quantity")), left + back)
+    return line
+
+
+def _paid_back(refund: Mapping[str, Any]) -> Decimal:
+    paid = [
         lines.decimal(one.get("amount")) or Decimal(0)
         for one in _list(refund.get("transactions"))
         if one.get("kind") == "refund" and one.get("status", "success") == "success"
     ]
-    if not back:
-        total = sum(paid_back, Decimal(0))
-    paid = next((one.get("currency") for one in _list(refund.get("transactions"))), None)
+    return sum(paid, Decimal(0))
+
+
+def _worth_back(refund: Mapping[str, Any]) -> Decimal:
+    """What the lines of a refund cost, as `subtotal_price` counts."""
+    found = Decimal(0)
+    for one in _list(refund.get("refund_line_items")):
+        worth = lines.decimal(one.get("subtotal"))
+        if worth is None:
+            item = one.get("line_item")
+            price = lines.decimal(item.get("price")) if isinstance(item, Mapping) else None
+            worth = (price or Decimal(0)) * lines.count(one.get("quantity"))
+        found += worth
+    return found
+
+
+def _refund(
+    refund: Mapping[str, Any],
+    received_at: datetime,
+    who: Mapping[str, Any] | None = None,
+    currency: str = "",
+    *,
+    taxed: bool = True,
+) -> Iterator[NewEvent]:
+    """`total` is the money that was paid back, `goods` what of it is not for the shipping.
+
+    Lines without money are an edit, or money that is still on its way: nothing went back so far.
+    """
+    refund_id, order_id = lines.text(refund.get("id")), lines.text(refund.get("order_id"))
+    if not refund_id or not order_id:
+        return
+    given = _list(refund.get("refund_line_items"))
+    transactions = refund.get("transactions")
+    total = _paid_back(refund)
+    if not isinstance(transactions, list) and given:
+        taxes = sum((lines.decimal(one.get("total_tax")) or Decimal(0) for one in given), Decimal(0))
+        total = _worth_back(refund) + (0 if taxed else taxes)
+    elif not total:
+        return
+    goods = max(Decimal(0), total - _shipping_back(refund))
+    paid = next((one.get("currency") for one in _list(transactions)), None)
     properties = _present(
         {
             "order_id": order_id,
             "refund_id": refund_id,
             "total": str(total),
+            "goods": str(goods) if given or goods != total else None,
             "currency": currency or paid,
-            "products": back,
+            "products": [_refunded(one) for one in given],
         }
     )
     at = lines.moment(refund.get("processed_at")) or lines.moment(refund.get("created_at")) or received_at
-    yield _event(f"refund:{refund_id}", "Order Refunded", at, received_at, properties, who or {})
+    yield _event(f"refund:{refund_id}:{total}", "Order Refunded", at, received_at, properties, who or {})
+
+
+def _shipping_back(refund: Mapping[str, Any]) -> Decimal:
+    found = Decimal(0)
+    for one in _list(refund.get("order_adjustments")):
+        if one.get("kind") == "shipping_refund":
+            amounts = (lines.decimal(one.get(name)) or Decimal(0) for name in ("amount", "tax_amount"))
+            found += abs(sum(amounts, Decimal(0)))
+    for one in _list(refund.get("refund_shipping_lines")):
+        money = one.get("subtotal_amount_set")
+        shop = money.get("shop_money") if isinstance(money, Mapping) else None
+        found += (lines.decimal(shop.get("amount")) or Decimal(0)) if isinstance(shop, Mapping) else Decimal(0)
+    return found
+
+
+def _refunded(one: Mapping[str, Any]) -> dict[str, Any]:
+    item = one.get("line_item")
+    pieces, worth = lines.count(one.get("quantity")), lines.decimal(one.get("subtotal"))
+    line = _line(item if isinstance(item, Mapping) else {})
+    return {**line, "quantity": pieces, **({"price": str(worth / pieces)} if worth is not None and pieces else {})}
+
+
+def _deleted(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+    if order_id := lines.text(order.get("id")):
+        said = {"order_id": order_id, "reason": "deleted"}
+        yield _event(f"order:{order_id}:deleted", "Order Cancelled", received_at, received_at, said, {})
+
+
+def _underway(event: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+    """What the carrier says of a parcel; only that it came is of use here."""
+    parcel_id, order_id = lines.text(event.get("fulfillment_id")), lines.text(event.get("order_id"))
+    if parcel_id and order_id and event.get("status") == "delivered":
+        at = lines.moment(event.get("happened_at")) or lines.moment(event.get("created_at")) or received_at
+        said = {"order_id": order_id, "fulfillment_id": parcel_id}
+        yield _event(f"fulfillment:{parcel_id}:delivered", "Order Delivered", at, received_at, said, {})
 
 
 def _checkout(checkout: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
@@ -191,10 +322,15 @@ def _cart(cart: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
 
 def _parcel(parcel: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
     parcel_id, order_id = lines.text(parcel.get("id")), lines.text(parcel.get("order_id"))
-    if not parcel_id or not order_id or parcel.get("status") in ("cancelled", "error", "failure"):
+    if not parcel_id or not order_id:
         return
     created = lines.moment(parcel.get("created_at")) or received_at
     updated = lines.moment(parcel.get("updated_at")) or created
+    if parcel.get("status") in _NO_PARCEL:
+        said = {"order_id": order_id, "fulfillment_id": parcel_id}
+        key = f"fulfillment:{parcel_id}:cancelled"
+        yield _event(key, "Order Fulfillment Cancelled", updated, received_at, said, {})
+        return
     items = [_line(item) for item in _list(parcel.get("line_items"))]
     properties = _present({"order_id": order_id, "fulfillment_id": parcel_id, "products": items, **_tracking(parcel)})
     who = {"email": parcel["email"]} if parcel.get("email") else {}

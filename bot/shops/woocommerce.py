@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -14,10 +15,14 @@ SOURCE = "woocommerce"
 _PENDING = ("pending", "on-hold")
 
 
-def translate(topic: str, payload: Mapping[str, Any], shop: str, received_at: datetime) -> list[NewEvent]:
+def translate(
+    topic: str, payload: Mapping[str, Any], shop: str, received_at: datetime, version: str = ""
+) -> list[NewEvent]:
     """The events of one delivery; none for a topic that tells nothing we keep. `shop` is its address."""
     if topic in ("order.created", "order.updated", "order.restored"):
         return list(_order(payload, received_at))
+    if topic == "order.deleted":
+        return list(_deleted(payload, received_at))
     if topic in ("customer.created", "customer.updated"):
         return list(_customer(payload, received_at))
     if topic in ("product.created", "product.updated", "product.restored", "product.deleted"):
@@ -53,7 +58,15 @@ def _order(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent
                 "total": lines.text(refund.get("total")).removeprefix("-"),
                 "currency": order.get("currency"),
             }
-            yield _event(f"refund:{refund_id}", "Order Refunded", updated, received_at, back, who)
+            yield _event(f"refund:{refund_id}:{back['total']}", "Order Refunded", updated, received_at, back, who)
+
+
+def _deleted(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+    """Put into the bin, or gone for good; a state that is newer says that it is back."""
+    if order_id := lines.text(order.get("id")):
+        said = {"order_id": order_id, "reason": "deleted"}
+        key = f"order:{order_id}:deleted:{received_at.isoformat()}"
+        yield _event(key, "Order Cancelled", received_at, received_at, said, {})
 
 
 def _status(order: Mapping[str, Any], status: str) -> str:
@@ -62,24 +75,31 @@ def _status(order: Mapping[str, Any], status: str) -> str:
         status == "processing" and order.get("payment_method") == "cod" and not order.get("date_paid_gmt")
     ):
         return "pending"
-    if status in ("cancelled", "failed", "trash"):
-        return "cancelled"
-    return "refunded" if status == "refunded" else "paid"
+    if status in ("cancelled", "failed", "trash", "refunded"):
+        return status
+    if status in ("processing", "completed") or order.get("date_paid_gmt"):
+        return "paid"
+    return "pending"  # a status of the shop's own
 
 
 def _state(order: Mapping[str, Any], status: str, completed: bool) -> dict[str, Any]:
     items = [_line(item) for item in _list(order.get("line_items"))]
-    worth = [lines.decimal(item.get("total")) or 0 for item in _list(order.get("line_items"))]
+    worth = [lines.decimal(item.get("total")) or Decimal(0) for item in _list(order.get("line_items"))]
+    taxes = [lines.decimal(order.get(name)) for name in ("cart_tax", "total_tax", "shipping_tax")]
+    tax = taxes[0] if taxes[0] is not None else (taxes[1] or Decimal(0)) - (taxes[2] or Decimal(0))
+    refunds = order.get("refunds")
     return _present(
         {
             "order_id": order.get("id"),
             "order_number": order.get("number"),
             "status": status,
-            "parcel": "shipped" if completed else None,
-            "shipped_at": _utc(order.get("date_completed_gmt")),
+            "digest": _digest(order),
+            "parcel": "shipped" if completed else "none",
+            "shipped_at": _utc(order.get("date_completed_gmt")) if completed else None,
             "currency": order.get("currency"),
             "total": order.get("total"),
-            "revenue": str(sum(worth)) if worth else None,
+            "revenue": str(sum(worth, Decimal(0))) if worth else None,
+            "gross": str(sum(worth, tax)) if worth else None,
             "tax": order.get("total_tax"),
             "shipping": order.get("shipping_total"),
             "discount": order.get("discount_total"),
@@ -87,6 +107,7 @@ def _state(order: Mapping[str, Any], status: str, completed: bool) -> dict[str, 
             "updated_at": _utc(order.get("date_modified_gmt")),
             "paid_at": _utc(order.get("date_paid_gmt")),
             "products": items,
+            "refund_ids": [lines.text(one.get("id")) for one in _list(refunds)] if isinstance(refunds, list) else None,
         }
     )
 

@@ -27,7 +27,7 @@ def value(order: Order, known: Rates, own: str) -> None:
         rate = Decimal(1) if order.currency == own else known.get(order.currency)
         order.rate = None if rate is None else float(rate)
     if order.rate is not None:
-        left = max(0, order.revenue - order.refunded) * _factor(Decimal(str(order.rate)), order.currency, own)
+        left = max(0, order.revenue - order.refunded_net) * _factor(Decimal(str(order.rate)), order.currency, own)
         order.net = int(left.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
@@ -42,7 +42,9 @@ async def fill(session: AsyncSession, known: Rates, own: str, limit: int = 5_000
     due = sa.select(_orders.c.id).where(_orders.c.net.is_(None), _orders.c.currency.in_(sorted(named)))
     ids = (await session.scalars(due.order_by(_orders.c.id).limit(limit))).all()
     for currency, rate in named.items():
-        left = sa.case((_orders.c.revenue > _orders.c.refunded, _orders.c.revenue - _orders.c.refunded), else_=0)
+        left = sa.case(
+            (_orders.c.revenue > _orders.c.refunded_net, _orders.c.revenue - _orders.c.refunded_net), else_=0
+        )
         worth = sa.cast(sa.func.round(left * float(_factor(rate, currency, own))), sa.BigInteger)
         mine = sa.update(_orders).where(_orders.c.id.in_(ids), _orders.c.currency == currency)
         await session.execute(mine.values(rate=float(rate), net=worth))

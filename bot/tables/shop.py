@@ -115,8 +115,11 @@ class Order(SQLModel, table=True):
 
     `number` is what the customer reads (`#1001`), `order_id` the shop's id as text. `email` is the address that the
     shop itself names on it: whoever proves that address may see it. `revenue` is without shipping and tax, before
-    refunds; `refunded` what went back. `items` as in Cart, each with `refunded` quantity. `told` names what
-    happened to it once already (`Order Completed`, `refund:77`), so that a second source does not tell it again.
+    refunds, and `gross` the same with tax; `refunded` is the money that went back, `refunded_net` what of `revenue` it
+    is of, `edited` what the shop took off the order later. `facts` is what was told of it (`bot.shops.standing`), from
+    which status, parcel, dates and refunds are worked out. `items` as in Cart, each with `refunded` quantity. `told`
+    names what happened to it once already (`Order Completed`, `refund:77`), so that a second source does not tell it
+    again.
 
     `rate` is what one of `currency` was worth in the shop's own when the order came, and `net` what is left of
     `revenue` in the smallest unit of that; both are None while the rate is not known.
@@ -125,7 +128,7 @@ class Order(SQLModel, table=True):
     __personal__ = Personal(
         "orders", (By("contact_id"), By("email", "addresses")), blank(email="", tracking_number="", tracking_url=""),
         shown=(By("contact_id"),),
-        ours="store order_id number cart_id checkout_id status parcel carrier currency items told",
+        ours="store order_id number cart_id checkout_id status parcel carrier currency items told facts",
     )  # fmt: skip
 
     __tablename__ = "orders"
@@ -153,7 +156,11 @@ class Order(SQLModel, table=True):
     currency: str = ""
     total: int = Field(default=0, sa_type=sa.BigInteger)
     revenue: int = Field(default=0, sa_type=sa.BigInteger)
+    gross: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "0"})
+    edited: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "0"})
     refunded: int = Field(default=0, sa_type=sa.BigInteger)
+    refunded_net: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "0"})
+    facts: dict[str, Any] = json_value(dict, empty="{}")
     rate: float | None = None
     net: int | None = Field(default=None, sa_type=sa.BigInteger)
     items: list[dict[str, Any]] = json_value(list)
