@@ -126,9 +126,10 @@ class Order(SQLModel, table=True):
     """
 
     __personal__ = Personal(
-        "orders", (By("contact_id"), By("email", "addresses")), blank(email="", tracking_number="", tracking_url=""),
+        "orders", (By("contact_id"), By("email", "addresses")),
+        blank(email="", tracking_number="", tracking_url="", facts={}),
         shown=(By("contact_id"),),
-        ours="store order_id number cart_id checkout_id status parcel carrier currency items told facts",
+        ours="store order_id number cart_id checkout_id status parcel carrier currency items told",
     )  # fmt: skip
 
     __tablename__ = "orders"

@@ -1,11 +1,11 @@
-"""how an order stands."""
+"""What was told of an order, from which its status, parcel and refunds are worked out; the net part of a refund."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0017"
-down_revision = "0016"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
@@ -20,6 +20,8 @@ def upgrade() -> None:
                 "facts", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), server_default="{}", nullable=False
             )
         )
+    # So far the money that went back was taken from the goods without tax as it was.
+    op.execute("UPDATE orders SET refunded_net = CASE WHEN refunded < revenue THEN refunded ELSE revenue END")
 
 
 def downgrade() -> None:
