@@ -15,6 +15,7 @@ EVENTS = (
     "Product Added to Wishlist", "Product Removed from Wishlist", "Wishlist Product Added to Cart", "Product Shared",
     "Cart Shared", "Product Reviewed", "Back In Stock Requested", "Back In Stock Cancelled", "Product Price Changed",
     "Product Stock Changed", "Product Back In Stock", "Product Price Dropped", "Product Updated", "Product Deleted",
+    "Inventory Item Updated", "Inventory Level Updated",
     "Site Visited", "Subscribed", "Unsubscribed", "Subscription Started", "Subscription Cancelled",
     "Email Bounced", "Email Marked As Spam", "Tier Changed", "Tier Reverted", "Survey Answered",
 )  # fmt: skip

@@ -67,6 +67,8 @@ EVENTS: Mapping[str, Words] = {
     "Product Price Dropped": _OURS,
     "Product Updated": _SHOP,
     "Product Deleted": _SHOP,
+    "Inventory Item Updated": _SHOP,
+    "Inventory Level Updated": _SHOP,
     "Site Visited": _ANYBODY,
     "Subscribed": _OWN,
     "Unsubscribed": _OWN,

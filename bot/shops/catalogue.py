@@ -14,7 +14,7 @@ from bot import events
 from bot.base import money, stores
 from bot.base.database import insert, table
 from bot.events import Happened, NewEvent, permissions
-from bot.shops import lines, prices
+from bot.shops import lines, prices, stock
 from bot.tables.catalogue import PriceChange, StockAlert
 from bot.tables.shop import Product
 
@@ -39,10 +39,12 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
     if happened.name == "Product Deleted":
         await _gone(session, happened, held, list(held), at, now)
         return None
-    if "" in held and at < held[""]["updated_at"]:
-        return False
-    stated = await _write(session, happened, at, currency)
     known = await prices.told(session, happened.store, product_id)
+    if "" in held:
+        before = held[""]["updated_at"]
+        if at < before or (at == before and _is_less(said, known, currency)):
+            return False
+    stated = await _write(session, happened, at, currency)
     new = [one for one in stated if one not in held or one not in known]
     waited_for = await _waited_for(session, happened.store, product_id) if new else set()
     for variant_id, values in stated.items():
@@ -72,13 +74,50 @@ async def _write(session: AsyncSession, happened: Happened, at: datetime, curren
     product_id = lines.text(said.get("product_id"))
     whole = {"store": happened.store, **_values(said, product_id, "", lines.currency(said, currency), at)}
     told = said.get("variants")
-    variants = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
+    variants: Sequence[Mapping[str, Any]] = []
+    if isinstance(told, list):
+        variants = [one for one in told if isinstance(one, Mapping)]
+    if any(one.get("inventory_item_id") for one in variants):
+        variants = await stock.of_variants(session, happened.store, product_id, variants, at)
+        whole["stock"] = _together([one.get("stock") for one in variants])
     stated = {values["variant_id"]: values for values in (whole, *(_variant(whole, one) for one in variants))}
     for values in stated.values():
         new = insert(session, _rows).values(values)
         changed = {name: new.excluded[name] for name in values if name not in _KEY}
         await session.execute(new.on_conflict_do_update(index_elements=_KEY, set_=changed))
     return stated
+
+
+async def recount(session: AsyncSession, happened: Happened, now: datetime) -> bool | None:
+    """An inventory item or level changed: so may how many there are to be had."""
+    at = min(happened.ts, happened.received_at)
+    product_id = await stock.take(session, happened.store, happened.name, happened.properties, at)
+    if not product_id:
+        return None
+    held = await _held(session, happened.store, product_id)
+    counts = await stock.counts(session, happened.store, product_id)
+    new = {variant_id: counts[variant_id] for variant_id in held if variant_id in counts}
+    if "" in held and new:
+        new[""] = _together([counts.get(one, held[one]["stock"]) for one in held if one and held[one]["published"]])
+    for variant_id, count in new.items():
+        row = held[variant_id]
+        if row["stock"] != count:
+            await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(stock=count))
+            await _compare_stock(session, happened, row, {**row, "stock": count}, now)
+    return None
+
+
+def _together(counts: Sequence[int | None]) -> int | None:
+    known = [one for one in counts if one is not None]
+    return sum(known) if known and len(known) == len(counts) else None
+
+
+def _is_less(said: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], currency: str) -> bool:
+    """Of two words of one second nobody knows which is the newer: the dearer one stands, whichever came first, so
+    that nobody is promised a price that may be gone."""
+    before = known[""]["price"] if "" in known else None
+    price = lines.amount(said.get("price"), lines.currency(said, currency))
+    return price is not None and before is not None and price < before
 
 
 def available(row: Mapping[str, Any]) -> int | None:

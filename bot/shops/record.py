@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import logs
 from bot.events import Happened
-from bot.shops import carts, catalogue, lines, orders, prices, unconfirmed
+from bot.shops import carts, catalogue, lines, orders, prices, stock, unconfirmed
 from bot.shops.worth import Rates
 
 log = logs.get(__name__)
@@ -48,6 +48,8 @@ async def apply(
         return await carts.apply(session, happened, currency)
     if name in ("Product Updated", "Product Deleted"):
         return await catalogue.apply(session, happened, now, currency)
+    if name in stock.EVENTS:
+        return await catalogue.recount(session, happened, now)
     if name in ("Product Viewed", "Product Clicked"):
         await catalogue.learn(session, happened, currency)
     return None

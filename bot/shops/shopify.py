@@ -51,6 +51,8 @@ def translate(
     if topic == "customers_email_marketing_consent/update":
         consent = payload.get("email_marketing_consent")
         return list(_consent(payload.get("customer_id"), payload.get("email_address"), consent, received_at))
+    if topic in ("inventory_items/create", "inventory_items/update", "inventory_levels/update"):
+        return list(_inventory(topic, payload, received_at))
     if topic in ("products/create", "products/update", "products/delete"):
         return list(_product(topic, payload, shop, received_at))
     return []
@@ -386,14 +388,10 @@ def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: dat
             "sku": one.get("sku"),
             "name": f"{product.get('title')} - {one.get('title')}" if one.get("title") != "Default Title" else None,
             "price": one.get("price"),
-            # No count is kept, or the shop sells on below zero: always to be had
-            "stock": lines.pieces(one.get("inventory_quantity"))
-            if one.get("inventory_management") and one.get("inventory_policy") != "continue"
-            else None,
+            **_stock(one),
         }
         for one in _list(product.get("variants"))
     ]
-    counts = [one["stock"] for one in variants]
     first: Mapping[str, Any] = variants[0] if variants else {}
     properties = _present(
         {
@@ -405,7 +403,6 @@ def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: dat
             "image_url": image.get("src") if isinstance(image, Mapping) else None,
             "sku": first.get("sku"),
             "price": first.get("price"),
-            "stock": sum(counts) if counts and None not in counts else None,
             "published": product.get("status", "active") == "active" and product.get("published_at") is not None,
             "variants": variants,
             "updated_at": product.get("updated_at"),
@@ -413,6 +410,28 @@ def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: dat
     )
     key = f"product:{product_id}:{at.isoformat()}:{_digest(product)}"
     yield _event(key, "Product Updated", at, received_at, properties, {})
+
+
+def _stock(variant: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether anybody counts stood here once (`inventory_management`), now only at the inventory item."""
+    quantity, oversold = lines.pieces(variant.get("inventory_quantity")), variant.get("inventory_policy") == "continue"
+    tracked = bool(variant["inventory_management"]) if "inventory_management" in variant else None
+    if item_id := lines.text(variant.get("inventory_item_id")):
+        return {"inventory_item_id": item_id, "quantity": quantity, "oversold": oversold, "tracked": tracked}
+    return {"stock": quantity if tracked and not oversold else None}
+
+
+def _inventory(topic: str, given: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+    at = lines.moment(given.get("updated_at")) or received_at
+    if topic == "inventory_levels/update":
+        item_id, name = lines.text(given.get("inventory_item_id")), "Inventory Level Updated"
+        said = {"location_id": lines.text(given.get("location_id")), "available": given.get("available")}
+    else:
+        item_id, name = lines.text(given.get("id")), "Inventory Item Updated"
+        said = {"tracked": given.get("tracked"), "sku": given.get("sku")}
+    if item_id:
+        key = f"inventory:{item_id}:{topic}:{at.isoformat()}:{_digest(given)}"
+        yield _event(key, name, at, received_at, {"inventory_item_id": item_id, **said}, {})
 
 
 def _who(given: Mapping[str, Any]) -> dict[str, Any]:

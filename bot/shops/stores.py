@@ -14,7 +14,7 @@ from bot.shops import lines
 from bot.tables.catalogue import CatalogueWatch, PriceChange, SeenPrice, StockAlert
 from bot.tables.feedback import SurveyAnswer
 from bot.tables.people import Identity
-from bot.tables.shop import Cart, Order, Product, Store, UnconfirmedOrder
+from bot.tables.shop import Cart, InventoryItem, Order, Product, Store, UnconfirmedOrder
 
 log = logs.get(__name__)
 
@@ -24,6 +24,7 @@ _LOOKED_AT = 50  # lines of one event
 KEYS: Sequence[tuple[sa.Table, tuple[str, ...]]] = (
     (_orders, ("order_id",)),
     (table(UnconfirmedOrder), ("order_id",)),
+    (table(InventoryItem), ("item_id",)),
     (_products, ("product_id", "variant_id")),
     (_carts, ("kind", "cart_id")),
     (table(PriceChange), ()),

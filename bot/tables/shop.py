@@ -55,6 +55,33 @@ class Product(SQLModel, table=True):
     updated_at: datetime = moment()
 
 
+class InventoryItem(SQLModel, table=True):
+    """What a shop counts of one variant, see `bot.shops.stock`. `tracked` None: nobody said whether it is counted.
+
+    `oversold`: sold on below zero. `quantity` is what the product told at `told_at`; `levels` is by location {count,
+    at, before}, where `before` is its part of that quantity, None if it never said.
+    """
+
+    __personal__ = NotPersonal("the shop's goods")
+
+    __table_args__ = (
+        sa.UniqueConstraint("item_id", "store"),
+        sa.Index("ix_inventoryitem_product", "product_id", "store"),
+    )
+
+    id: int | None = row_id()
+    store: str = of_store()
+    item_id: str
+    product_id: str = ""
+    variant_id: str = ""
+    tracked: bool | None = None
+    tracked_at: datetime | None = moment(null=True)
+    oversold: bool = False
+    quantity: int | None = None
+    told_at: datetime | None = moment(null=True)
+    levels: dict[str, Any] = json_value(dict)
+
+
 class Cart(SQLModel, table=True):
     """A cart (`kind` cart) or a checkout (`kind` checkout) as last heard of.
 

@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from itertools import permutations
+from typing import Any
 
 import make
 import pytest
@@ -225,3 +227,85 @@ async def test_ids_are_text_everywhere(database: Database) -> None:
     line = bodies[0]["properties"]["products"][0]
     assert all(isinstance(line[key], str) for key in ("product_id", "variant_id"))
     assert isinstance(bodies[0]["properties"]["order_id"], str)
+
+
+def _modern(quantities: Mapping[str, int], minute: int = 0, policy: str = "deny", **more: Any) -> dict[str, Any]:
+    """A product as the supported API versions send it: whether a variant is counted does not stand in it."""
+    variants = [
+        {"id": int(one), "title": one, "price": "20.00", "inventory_policy": policy, "inventory_quantity": count,
+         "inventory_item_id": int(f"9{one}"), "old_inventory_quantity": count}
+        for one, count in quantities.items()
+    ]  # fmt: skip
+    at = f"2026-03-04T13:{minute:02}:00+01:00"
+    return {"id": 788, "title": "Shirt", "handle": "shirt", "status": "active", "published_at": at, "created_at": None,
+            "updated_at": at, "variants": variants, **more}  # fmt: skip
+
+
+async def _stock(intake: Intake) -> dict[str, int | None]:
+    return {row.variant_id: row.stock for row in await intake.rows(Product)}
+
+
+def _changes(intake: Intake) -> list[tuple[Any, Any, Any]]:
+    told = [one.properties for one in intake.heard if one.name == "Product Stock Changed"]
+    return [(one.get("variant_id", ""), one["from"], one["to"]) for one in told]
+
+
+async def test_a_count_of_nothing_means_sold_out_only_where_somebody_counts(database: Database) -> None:
+    intake = Intake(database)
+    await intake.deliver("shopify", "products/update", _modern({"1": 0, "2": 50}))
+    assert await _stock(intake) == {"": None, "1": None, "2": 50}
+    item = {"id": 91, "sku": "S", "tracked": True, "updated_at": "2026-03-04T13:01:00+01:00"}
+    await intake.deliver("shopify", "inventory_items/update", item)
+    assert await _stock(intake) == {"": 50, "1": 0, "2": 50}
+    assert ("1", None, 0) in _changes(intake)
+    older = {**item, "tracked": False, "updated_at": "2026-03-01T08:00:00Z"}
+    await intake.deliver("shopify", "inventory_items/update", older)
+    assert (await _stock(intake))["1"] == 0
+    await intake.deliver("shopify", "products/update", _modern({"1": 3, "2": 50}, 2))
+    assert await _stock(intake) == {"": 53, "1": 3, "2": 50}
+    assert sorted(_changes(intake)[-2:]) == [("", 50, 53), ("1", 0, 3)]
+
+
+async def test_whether_somebody_counts_may_be_told_first(database: Database) -> None:
+    intake = Intake(database)
+    for number, tracked in ((91, True), (92, False)):
+        item = {"id": number, "tracked": tracked, "updated_at": "2026-03-04T12:50:00+01:00"}
+        await intake.deliver("shopify", "inventory_items/create", item)
+    await intake.deliver("shopify", "products/create", _modern({"1": 0, "2": 0}))
+    assert await _stock(intake) == {"": None, "1": 0, "2": None}
+
+
+async def test_what_is_sold_on_below_zero_is_always_to_be_had(database: Database) -> None:
+    intake = Intake(database)
+    await intake.deliver("shopify", "inventory_items/create", {"id": 91, "tracked": True})
+    await intake.deliver("shopify", "products/update", _modern({"1": -4}, policy="continue"))
+    assert await _stock(intake) == {"": None, "1": None}
+
+
+async def test_a_location_moves_the_count(database: Database) -> None:
+    intake = Intake(database)
+    await intake.deliver("shopify", "inventory_items/create", {"id": 91, "tracked": True})
+
+    async def level(place: int, count: int, minute: int) -> int | None:
+        said = {"inventory_item_id": 91, "location_id": place, "available": count,
+                "updated_at": f"2026-03-04T13:{minute:02}:00+01:00"}  # fmt: skip
+        await intake.deliver("shopify", "inventory_levels/update", said)
+        return (await _stock(intake))["1"]
+
+    await intake.deliver("shopify", "products/update", _modern({"1": 5}))
+    assert await level(1, 4, 1) == 4  # the only place that was heard of
+    assert await level(2, 3, 2) == 7
+    await intake.deliver("shopify", "products/update", _modern({"1": 17}, 3))  # with ten at a third
+    assert await level(2, 0, 4) == 14
+    assert await level(2, 9, 1) == 14  # an older word
+    assert await level(1, 0, 5) == 10
+
+
+@pytest.mark.parametrize("first", [10, 20])
+async def test_of_two_prices_of_one_second_the_dearer_stands(database: Database, first: int) -> None:
+    intake = Intake(database)
+    for price in (first, 30 - first):
+        body = _modern({"1": 5})
+        body["variants"][0]["price"] = f"{price}.00"
+        await intake.deliver("shopify", "products/update", body)
+    assert {row.price for row in await intake.rows(Product)} == {2000}

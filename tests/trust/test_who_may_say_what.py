@@ -31,6 +31,7 @@ EVENTS = {
     "Product Reviewed": (A, A, A), "Back In Stock Requested": (A, A, A), "Back In Stock Cancelled": (A, A, A),
     "Product Price Changed": (A, R, R), "Product Stock Changed": (A, R, R), "Product Back In Stock": (R, R, R),
     "Product Price Dropped": (R, R, R), "Product Updated": (A, R, R), "Product Deleted": (A, R, R),
+    "Inventory Item Updated": (A, R, R), "Inventory Level Updated": (A, R, R),
     "Site Visited": (A, A, A), "Subscribed": (A, A, H), "Unsubscribed": (A, A, H), "Subscription Started": (A, R, R),
     "Subscription Cancelled": (A, R, R), "Email Bounced": (R, R, R), "Email Marked As Spam": (R, R, R),
     "Tier Changed": (R, R, R), "Tier Reverted": (R, R, R), "Survey Answered": (R, R, R),
