@@ -12,17 +12,15 @@ import sqlalchemy as sa
 
 from bot.base import logs, work
 from bot.base.database import Database, insert, table
-from bot.events import happened
+from bot.events import happened, rejected
 from bot.events.happened import NewEvent, Rejected
-from bot.tables.events import Event, RejectedEvent
+from bot.tables.events import Event
 
 log = logs.get(__name__)
 
 _ROWS = 1000
 _WAITING = 50_000
-_KEPT = 1000
 _events = table(Event)
-_rejected = table(RejectedEvent)
 
 
 class Overloaded(Exception):  # noqa: N818 - says what is, and the caller should come again
@@ -46,7 +44,6 @@ class Ingest:
         self._wake = asyncio.Event()
         self._flusher: asyncio.Task[None] | None = None
         self._closing = False
-        self._refused = 0
 
     def start(self) -> None:
         self._closing = False
@@ -59,18 +56,18 @@ class Ingest:
             await self._flusher
             self._flusher = None
 
-    async def add(self, events: Sequence[NewEvent], rejected: Sequence[Rejected] = ()) -> None:
+    async def add(self, events: Sequence[NewEvent], refused: Sequence[Rejected] = ()) -> None:
         """Returns after the commit. What is known already is left alone.
 
         Raises what the database raised if nothing was kept (answer 500, the client comes again), and Overloaded.
         """
-        if not events and not rejected:
+        if not events and not refused:
             return
         if self._flusher is None or self._closing:
             raise Overloaded("not taking events now")
         if self._rows > _WAITING:
             raise Overloaded("too many events are waiting to be written")
-        waiting = _Waiting(events, rejected, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(events, refused, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._rows += len(events)
         self._wake.set()
@@ -117,14 +114,4 @@ class Ingest:
             if rows:
                 await session.execute(insert(session, _events).on_conflict_do_nothing(), rows)
                 work.kick(session, "events")
-            if refused:
-                lines = [
-                    {"source": one.source, "reason": one.reason, "body": one.body, "received_at": one.received_at}
-                    for one in refused[-_KEPT:]
-                ]
-                await session.execute(sa.insert(_rejected), lines)
-                self._refused += len(refused)
-                if self._refused >= 100:  # the list is for looking at: it keeps the newest
-                    self._refused = 0
-                    newest = sa.select(_rejected.c.id).order_by(_rejected.c.id.desc()).offset(_KEPT).limit(1)
-                    await session.execute(sa.delete(_rejected).where(_rejected.c.id <= newest.scalar_subquery()))
+            await rejected.keep(session, refused)

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from intake import payload
 from pydantic import SecretStr
 
+from bot.base import clock
 from bot.base.database import Database
-from bot.events import aside
+from bot.events import aside, rejected
 from bot.inbound.web import each_request, shop_webhooks
-from bot.tables.events import WebhookDelivery
+from bot.tables.events import RejectedEvent, WebhookDelivery
 
 ORDER = json.dumps(payload("shopify_order")).encode()
 WOO = json.dumps(payload("woocommerce_order")).encode()
@@ -194,6 +195,20 @@ async def test_once_stores_are_declared_no_other_is_named_by_a_header(
     refused = {"shopify": shopify, "woocommerce": woo}
     assert {one["source"] for one in listed} == {system for system, status in refused.items() if status == 403}
     assert all("not declared" in one["error"] for one in listed)
+
+
+async def test_refused_webhooks_keep_the_newest_of_the_list_only(database: Database) -> None:
+    old = {"source": "page", "reason": "old", "body": "{}", "received_at": clock.now()}
+    async with database.transaction() as session:
+        await session.execute(sa.insert(RejectedEvent), [old] * rejected.KEPT)
+    doors = shop_webhooks.routes(database, shopify=[SecretStr("new")], declared=[OTHERS["other"]])
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(each_request.build([doors])), base_url="http://shop.example"
+    ) as http:
+        assert (await http.post("/webhooks/shopify/orders/create", **_shopify())).status_code == 403
+    async with database.reading() as session:
+        assert await session.scalar(sa.select(sa.func.count()).select_from(RejectedEvent)) == rejected.KEPT
+        assert await session.scalar(sa.select(RejectedEvent.source).order_by(sa.desc("id")).limit(1)) == "shopify"
 
 
 async def test_a_delivery_that_was_refused_is_taken_once_its_store_is_declared(database: Database) -> None:

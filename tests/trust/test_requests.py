@@ -60,6 +60,19 @@ async def _erased(intake: Intake) -> bool:
     return bool((await intake.one(Contact)).status == "erased")
 
 
+async def test_only_leads_who_opened_a_chat_with_the_bot_are_told_there(database: Database, texts: Texts) -> None:
+    house = [{"name": "desk", "members": [901, 902], "leads": [901, 902]}]
+    intake, requests = await _shop(database), _requests(database, texts, departments=house)
+    await intake.deliver("shopify", DATA, ASKED)
+    task = await intake.one(PrivacyTask)
+    async with database.transaction() as session:
+        await make.telegram_contact(session, 902)
+    await requests.run(task.deadline - timedelta(days=1))
+    async with database.reading() as session:
+        told = await session.scalars(select(Message.receiver).where(Message.purpose == "notice").order_by(Message.id))
+        assert list(told.all()) == [f"staff:{GROUP}", "telegram:902"]
+
+
 async def test_a_copy_that_is_asked_for_is_told_again_a_week_and_a_day_before_and_when_it_is_late(
     database: Database, texts: Texts
 ) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-import sqlalchemy as sa
 from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,15 +16,17 @@ from starlette.routing import BaseRoute, Route
 from bot.base import clock, logs, values, work
 from bot.base.database import Database, insert, table
 from bot.base.stores import of_shopify, of_woocommerce
+from bot.events import rejected
+from bot.events.happened import Rejected
 from bot.inbound.web import each_request
 from bot.shops import lines, woocommerce
-from bot.tables.events import RejectedEvent, WebhookDelivery
+from bot.tables.events import WebhookDelivery
 
 log = logs.get(__name__)
 
 _LIMIT = 4 * 1024 * 1024  # an order of a thousand lines stays far below
 _KEY_AT_MOST = 500
-_rows, _rejected = table(WebhookDelivery), table(RejectedEvent)
+_rows = table(WebhookDelivery)
 _KEPT_HEADERS = ("x-shopify-", "shopify-", "x-wc-webhook-")
 _SECRET_HEADERS = ("x-shopify-hmac-sha256", "shopify-hmac-sha256", "x-wc-webhook-signature")
 
@@ -128,9 +129,8 @@ class _Door:
         named = source[:200]
         log.warning("webhook of a store that is not declared in [[shops.stores]]", system=system, store=named)
         reason = f"a webhook of {named}, which is not declared in [[shops.stores]]"
-        row = {"source": system, "reason": lines.text(reason), "body": "", "received_at": clock.now()}
         async with self.database.transaction() as session:
-            await session.execute(sa.insert(_rejected).values(row))
+            await rejected.keep(session, [Rejected(system, lines.text(reason), "", clock.now())])
         return each_request.answer(403, "undeclared_store", "this store is not one of ours")
 
     async def _store(self, request: Request, body: bytes, **columns: Any) -> Response:

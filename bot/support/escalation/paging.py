@@ -38,22 +38,22 @@ async def page(session: AsyncSession, desk: Desk, case: Case, step: str, now: da
     """
     ticket = case.ticket
     leads = departments.leads(desk, ticket.department)
-    started = await _started(session, leads)
+    reached = await started(session, leads)
     names = await _names(session, leads)
     key = f"{KEY}{case.timer_id}:{step}"
     words = html.escape(told.promise(desk, ticket, case.clock, now), quote=False)
     text = f"{words}\n{desk.staff('staff.ladder.page', ticket=await pointing.to(session, ticket))}"
-    for lead in started:
+    for lead in reached:
         await _to_lead(session, ticket, lead, {"text": text, "html": True, "timer_id": case.timer_id}, key, now)
-    if not started:
+    if not reached:
         await _to_group(session, desk, ticket, case.timer_id, text, leads, key, now)
-    return Told([names.get(lead, desk.staff("staff.ladder.lead")) for lead in started], group=not started)
+    return Told([names.get(lead, desk.staff("staff.ladder.lead")) for lead in reached], group=not reached)
 
 
 async def alarm(session: AsyncSession, desk: Desk, ticket: Ticket, text: str, key: str, now: datetime) -> None:
     """`text` (HTML) to the staff group and to every lead in their own chat, at any hour."""
     leads = departments.leads(desk, ticket.department)
-    for lead in await _started(session, leads):
+    for lead in await started(session, leads):
         await _to_lead(session, ticket, lead, {"text": text, "html": True}, key, now)
     await _to_group(session, desk, ticket, None, text, leads, key, now)
 
@@ -109,7 +109,7 @@ def mention(telegram_id: int, name: str) -> str:
     return f'<a href="tg://user?id={telegram_id}">{html.escape(name, quote=False)}</a>'
 
 
-async def _started(session: AsyncSession, leads: Sequence[int]) -> list[int]:
+async def started(session: AsyncSession, leads: Sequence[int]) -> list[int]:
     """Those who opened a chat with the bot and did not block it: Telegram lets us write to nobody else."""
     rows = table(Identity)
     known = sa.select(rows.c.value).where(
