@@ -13,6 +13,7 @@ from automations.definition.flow import Flow
 from automations.definition.step import Step
 from automations.definition.versions import Version
 from automations.gate.coupons import Code
+from automations.gate.spending import Spending
 from bot.base.ground import Ground
 from bot.outbound.chat_templates import ChatTemplates
 from bot.outbound.email.templates import MailTemplate, MailTemplates
@@ -59,6 +60,7 @@ class Means(Protocol):
     chats: ChatTemplates
     care: Care
     channels: frozenset[str]
+    spending: Spending
 
 
 @dataclass

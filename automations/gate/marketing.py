@@ -20,6 +20,7 @@ from automations.gate import allowed, coupons, fitting, timely, turns, wording
 from automations.gate import batch as batches
 from automations.gate.asked import Asked, Means, No
 from automations.gate.batch import Batch
+from automations.gate.spending import Spending
 from automations.running import exits
 from bot import contacts
 from bot.base import logs, paths, work
@@ -87,6 +88,7 @@ class Marketing:
         self.mails = mails
         self.chats = chats or ChatTemplates([paths.templates()], ground.config.shop.language)
         self.care = care
+        self.spending = Spending()
         self.versions = versions or Versions()
         self.channels = frozenset(channels)
 
@@ -157,9 +159,6 @@ class Marketing:
                 return _later(asked, no.reason, no.until, verdicts, moves=no.moves)
             if no.exits:
                 leaving.append((row["enrolment_id"], no))
-            if no.reason == "render_error":
-                log.error("a mail could not be rendered and was not sent", message_id=row["id"], flow=row["flow"],
-                          step=row["step_id"], detail=no.detail.get("error"))  # fmt: skip
             return Skip(no.reason, no.status, {"verdicts": verdicts})
         return self._leaves(asked, batch, verdicts)
 

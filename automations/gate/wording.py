@@ -1,5 +1,6 @@
 """The words of the message as they leave: a mail with its way out, or a text for a chat."""
 
+from collections.abc import Hashable
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +15,13 @@ from automations.subjects import shown
 from automations.subjects.writing import Writing
 from bot.base import logs
 from bot.base.errors import FindingsError
+from bot.base.render import TooMuchError
 from bot.contacts import zones
-from bot.outbound.email.templates import Mail
+from bot.outbound.chat_templates import ChatTemplate
+from bot.outbound.email.templates import Mail, MailTemplate
 from bot.outbound.email.tracking import LinkTokens
+
+log = logs.get(__name__)
 
 _UNWRITTEN = (TemplateError, FindingsError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
 """What a template of the shop's own can make of values that its writer did not think of."""
@@ -30,12 +35,39 @@ def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
         means.ground, means.care, asked.flow, asked.step, asked.who, asked.case, asked.way.address, links, merged,
         medium=asked.way.channel, coupon=_coupon(means, asked),
     )  # fmt: skip
+    version: Hashable = None
     try:
+        template = _template(means, asked, batch)
+        version = _version(template), asked.step.subject
+        if means.spending.is_given_up(version):
+            return No("render_error", detail={"error": "its template asked for too much of every reader before"})
         values = shown.build(writing)
-        asked.written = (_chat if asked.way.channel == "telegram" else _mail)(means, asked, batch, writing, values)
+        if isinstance(template, ChatTemplate):
+            asked.written = _chat(means, asked, template, writing, values)
+        else:
+            asked.written = _mail(means, asked, template, writing, values)
     except _UNWRITTEN as error:
-        return No("render_error", detail={"error": logs.clean(f"{type(error).__name__}: {error}")[:300]})
+        words = logs.clean(f"{type(error).__name__}: {error}")[:300]
+        if isinstance(error, TooMuchError):
+            means.spending.exceeded(version, words)
+        log.error("a mail could not be rendered and was not sent", message_id=asked.row["id"], flow=asked.row["flow"],
+                  step=asked.row["step_id"], detail=words)  # fmt: skip
+        return No("render_error", detail={"error": words})
+    means.spending.kept_within(version)
     return None
+
+
+def _template(means: Means, asked: Asked, batch: Batch) -> MailTemplate | ChatTemplate:
+    name, language = asked.step.send or "", asked.case.language
+    if asked.way.channel == "telegram":
+        return means.chats.find(name, language)
+    return batch.template(means.mails, name, language)
+
+
+def _version(template: MailTemplate | ChatTemplate) -> Hashable:
+    if isinstance(template, MailTemplate):
+        return template.revision
+    return template.file, template.changed_at
 
 
 def expires_at(means: Means, asked: Asked) -> datetime | None:
@@ -58,9 +90,8 @@ def _coupon(means: Means, asked: Asked) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _mail(means: Means, asked: Asked, batch: Batch, writing: Writing, values: dict[str, Any]) -> Written:
+def _mail(means: Means, asked: Asked, template: MailTemplate, writing: Writing, values: dict[str, Any]) -> Written:
     links = writing.links
-    template = batch.template(means.mails, asked.step.send or "", asked.case.language)
     above = shown.heading(writing, values)
     mail = template.render(values, links, subject=asked.step.subject, heading=above)
     kept = {"template": asked.step.send, "revision": template.revision, "receiver": asked.way.address}
@@ -86,9 +117,8 @@ def _payload(means: Means, asked: Asked, mail: Mail, links: LinkTokens) -> dict[
     }
 
 
-def _chat(means: Means, asked: Asked, _batch: Batch, writing: Writing, values: dict[str, Any]) -> Written:
-    links = writing.links
-    chat = means.chats.find(asked.step.send or "", asked.case.language).render(values, links)
+def _chat(means: Means, asked: Asked, template: ChatTemplate, writing: Writing, values: dict[str, Any]) -> Written:
+    chat = template.render(values, writing.links)
     way_out = means.ground.texts.say(asked.case.language, "marketing.chat.way_out")
     payload: dict[str, Any] = {"chat_id": int(asked.way.address), "text": f"{chat.text}\n\n{way_out}"}
     if chat.button:

@@ -9,6 +9,8 @@ from automations.care import Care
 from automations.definition.flow import Flow
 from automations.subjects.writing import ITEM, ORDERED, Subject, Writing, show_item
 
+_MOST_NAMES, _LONGEST_NAME = 50, 200  # they stand beside the shop's own words, which may be longer
+
 
 def show(writing: Writing) -> dict[str, Any]:
     order = writing.person.order(writing.case.context)
@@ -21,7 +23,7 @@ def show(writing: Writing) -> dict[str, Any]:
         lines = (found.deep if deep else found.basics) if found else ()
         mine = [item for item in kept if writing.care.category_of(item) == context.get("category")]
         if found and lines and mine:
-            names = [str(item.get("name") or "") for item in mine]
+            names = [str(item.get("name") or "")[:_LONGEST_NAME] for item in mine[:_MOST_NAMES]]
             tips.append({"category": context["category"], "name": found.name, "lines": list(lines), "items": names})
     return {
         "tips": tips,

@@ -103,8 +103,33 @@ def _by_the_shop(writing: Writing, items: Sequence[Mapping[str, Any]]) -> list[M
     return [{**item, "name": shop, "variant": "", "category": ""} if item["by_page"] else item for item in items]
 
 
+_MOST_LINES = 50
+_LONGEST_WORDS = 200
+_LONGEST_LINK = 2000
+_OF_THE_SHOP = frozenset({"shop", "flow", "coupon", "tier", "welcome", "tips", "unsubscribe_url", "preferences_url"})
+"""What the shop's own people wrote, or we did: of any length."""
+
+
 def build(writing: Writing) -> dict[str, Any]:
-    """Everything a template of this flow may use."""
+    """Everything a template of this flow may use. What came with events is bounded: a page puts anything into a cart,
+    and a template loops over all of it. Counts and totals are those of the whole.
+    """
+    return {name: value if name in _OF_THE_SHOP else _bounded(value, name) for name, value in _every(writing).items()}
+
+
+def _bounded(value: Any, name: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _bounded(one, key) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_bounded(one, name) for one in value[:_MOST_LINES]]
+    if not isinstance(value, str):
+        return value
+    if name.endswith("url"):  # half of a link leads nowhere
+        return value if len(value) <= _LONGEST_LINK else ""
+    return value[:_LONGEST_WORDS]
+
+
+def _every(writing: Writing) -> dict[str, Any]:
     shop, language = writing.ground.config.shop, writing.case.language
     first, last = writing.person.names
     return {

@@ -8,6 +8,7 @@ import pytest
 import shop_world
 from fakes import RecordingSender
 from shop_world import DAY, HOUR, MINUTE, ShopWorld
+from structlog.testing import capture_logs
 
 from automations.definition import flow_files
 from automations.gate.marketing import REASONS, Marketing
@@ -19,6 +20,7 @@ from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.events import NewEvent
 from bot.inbound.web.unsubscribe import Subject
+from bot.outbound.email.mail_template import MailTemplate
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import DeliveryError, Outgoing, Receipt
@@ -288,6 +290,49 @@ async def test_t47_a_template_that_breaks_is_never_sent(shop: ShopWorld, tmp_pat
     row = (await shop.written())[0]
     assert row["skip_reason"] == "render_error" and "nick" in row["verdicts"]["rendered"]["error"]
     assert shop.templates() == [] and (await shop.enrolled())[0]["step_id"] == "next_day"
+
+
+async def test_a_template_that_asks_too_much_of_every_reader_is_given_up_after_three(
+    database: Database, texts: Texts, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = await shop_world.opened(database, texts, shop_world.only("abandoned_cart"))
+    folder = tmp_path / "email" / "abandoned_cart"
+    folder.mkdir(parents=True)
+    body = "<mjml><mj-body><mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"
+    endless = "x"
+    for name in "abc":
+        endless = f"{{% for {name} in unsubscribe_url %}}{endless}{{% endfor %}}"
+
+    async def left_by(number: int) -> None:
+        who = f"reader{number}@example.org"
+        await shop.person(who)
+        lamp = {"product_id": "lamp", "name": "Lamp", "price": 19.9, "quantity": 1, "currency": "EUR"}
+        await shop.happens("Product Added", who, cart_id=f"c{number}", **lamp)
+
+    def written(words: str) -> None:
+        (folder / "en.mjml").write_text('+++\nsubject = "Hi"\n+++\n' + body.format(words))
+        shop.gate.mails = MailTemplates([paths.templates(), tmp_path])
+
+    rendered: list[str] = []
+    render = MailTemplate.render
+
+    def counted(template: MailTemplate, *args: Any, **more: Any) -> Any:
+        rendered.append(template.name)
+        return render(template, *args, **more)
+
+    monkeypatch.setattr(MailTemplate, "render", counted)
+    written(endless)
+    for number in range(5):
+        await left_by(number)
+    with capture_logs() as logged:
+        await shop.passes(HOUR)
+    assert await shop.skipped() == ["render_error"] * 5 and len(rendered) == 3
+    assert sum("until it is changed" in one["event"] for one in logged) == 1
+    assert len([one for one in logged if one["log_level"] == "error"]) == 4
+    written("Your cart")
+    await left_by(5)
+    await shop.passes(HOUR)
+    assert len(shop.mails.sent) == 1
 
 
 async def test_t60_quiet_hours_defer_three_times_at_most(database: Database, texts: Texts) -> None:

@@ -248,6 +248,24 @@ def test_what_is_checked_against_is_what_a_mail_gets(about: str, texts: Texts) -
     _same(made, shown.possible(about), about)
 
 
+def test_what_came_with_events_is_bounded_before_a_template_gets_it(texts: Texts) -> None:
+    flow = flow_files.load(flow_files.folders(Config())).by_name["abandoned_cart"]
+    line = {**LINE, "rank": "shop", "name": "n" * 5000, "image_url": "https://shop.example/" + "i" * 5000}
+    cart = {"store": "", "kind": "cart", "cart_id": "c", "currency": "EUR", "items": [line] * 80, "url": ""}
+    contact = {"id": 1, "first_name": "A" * 5000, "last_name": "", "language": "en", "timezone": "", "traits": {},
+               "country": "DE", "claimed": False}  # fmt: skip
+    person = Person(contact, orders=[], carts=[cart], views=[], products=Products([THING]), more={})
+    tips = care.load([paths.templates()])
+    case = Case(flow.name, NOON, CONTEXTS.get("cart", {}), NOON, "en", tips)
+    links = LinkTokens("https://shop.example/" + "d" * 300, 1, make.ground(texts).secret)
+    made = shown.build(Writing(make.ground(texts), tips, flow, flow.steps[0], person, case, "ada@example.org", links))
+    items = made["cart"]["items"]
+    assert len(items) == 50 and made["cart"]["count"] == 80 * LINE["quantity"]
+    assert {len(item["name"]) for item in items} == {200} and {item["image_url"] for item in items} == {""}
+    assert len(made["customer"]["first_name"]) == 200
+    assert made["unsubscribe_url"] == links.unsubscribe and len(links.unsubscribe) > 300
+
+
 def _same(made: Any, possible: Any, path: str) -> None:
     if isinstance(possible, Mapping):
         assert set(made) == set(possible), path
