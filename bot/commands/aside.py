@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-events = typer.Typer(help="Events that were refused, rejected or failed.", no_args_is_help=True)
-webhooks = typer.Typer(help="Webhooks of the shop system that were ignored or failed.", no_args_is_help=True)
-
-_EVENT = ("id", "received_at", "source", "rank", "name", "status", "error")
-_WEBHOOK = ("id", "received_at", "system", "topic", "status", "error")
 Number = Annotated[str, typer.Argument(metavar="ID", help="Its id in the list.")]
 Status = Annotated[str, typer.Option("--status", help="Only this status, or `all`.")]
 Source = Annotated[str, typer.Option("--source", help="Only of this key or shop system.")]
@@ -31,68 +27,70 @@ Before = Annotated[int | None, typer.Option("--before", metavar="ID", help="Only
 Count = Annotated[int, typer.Option("--count", "-n", min=1, max=500, help="So many, the newest first.")]
 
 
-@events.command("list")
-@in_words
-def list_events(
-    status: Status = "",
-    source: Source = "",
-    name: Name = "",
-    since: Since = "",
-    before: Before = None,
-    count: Count = 50,
-    config: ConfigFile = None,
-) -> None:
-    """List events that were refused, rejected or failed, with the reason."""
-    from dataclasses import replace
+@dataclass(frozen=True)
+class _Words:
+    """What the commands of one kind say: their help, the columns of the list, and what stands for an empty one."""
 
-    from bot.events import aside
-
-    asked = aside.Asked(status, source, name, _when(since), before, count)
-
-    async def look(session: "AsyncSession") -> list[dict[str, Any]]:
-        found = await aside.events(session, asked)
-        if not status and before is None:  # those that could not even be kept as events stand beside
-            found += await aside.events(session, replace(asked, status=aside.REJECTED))
-        return sorted(found, key=lambda row: row["received_at"], reverse=True)[:count]
-
-    _print(_asked(config, look), _EVENT, "no event was refused, rejected or failed" if not status else "there is none")
+    kinds: str
+    help: str
+    lists: str
+    shows: str
+    columns: Sequence[str]
+    nothing: str
 
 
-@webhooks.command("list")
-@in_words
-def list_webhooks(
-    status: Status = "",
-    source: Source = "",
-    name: Name = "",
-    since: Since = "",
-    before: Before = None,
-    count: Count = 50,
-    config: ConfigFile = None,
-) -> None:
-    """List webhooks that were ignored or failed, with the reason."""
-    from bot.events import aside
-
-    asked = aside.Asked(status, source, name, _when(since), before, count)
-    found = _asked(config, lambda session: aside.webhooks(session, asked))
-    _print(found, _WEBHOOK, "no webhook was ignored or failed" if not status else "there is none")
+_EVENTS = _Words(
+    "events", "Events that were refused, rejected or failed.",
+    "List events that were refused, rejected or failed, with the reason.",
+    "Write all of an event as JSON. It may name a customer.",
+    ("id", "received_at", "source", "rank", "name", "status", "error"), "no event was refused, rejected or failed",
+)  # fmt: skip
+_WEBHOOKS = _Words(
+    "webhooks", "Webhooks of the shop system that were ignored or failed.",
+    "List webhooks that were ignored or failed, with the reason.",
+    "Write all of a webhook as JSON. It may name a customer.",
+    ("id", "received_at", "system", "topic", "status", "error"), "no webhook was ignored or failed",
+)  # fmt: skip
 
 
-@events.command("show")
-@in_words
-def show_event(number: Number, config: ConfigFile = None) -> None:
-    """Write all of an event as JSON. It may name a customer."""
-    from bot.events import aside
+def _made(words: _Words) -> typer.Typer:
+    made = typer.Typer(help=words.help, no_args_is_help=True)
 
-    typer.echo(_json(_asked(config, lambda session: aside.event(session, number))))
+    @made.command("list", help=words.lists)
+    @in_words
+    def list_them(
+        status: Status = "",
+        source: Source = "",
+        name: Name = "",
+        since: Since = "",
+        before: Before = None,
+        count: Count = 50,
+        config: ConfigFile = None,
+    ) -> None:
+        from bot.events import aside
+
+        kind = aside.KINDS[words.kinds]
+        asked = aside.Asked(status, source, name, _when(since), before, count)
+
+        async def look(session: "AsyncSession") -> list[dict[str, Any]]:
+            found = await kind.list(session, asked)
+            if kind.beside and not status and before is None:
+                found += await kind.list(session, replace(asked, status=kind.beside))
+            return sorted(found, key=lambda row: row["received_at"], reverse=True)[:count]
+
+        _print(_asked(config, look), words.columns, words.nothing if not status else "there is none")
+
+    @made.command("show", help=words.shows)
+    @in_words
+    def show_it(number: Number, config: ConfigFile = None) -> None:
+        from bot.events import aside
+
+        typer.echo(_json(_asked(config, lambda session: aside.KINDS[words.kinds].show(session, number))))
+
+    return made
 
 
-@webhooks.command("show")
-@in_words
-def show_webhook(number: Number, config: ConfigFile = None) -> None:
-    """Write all of a webhook as JSON. It may name a customer."""
-    from bot.events import aside
-
-    typer.echo(_json(_asked(config, lambda session: aside.webhook(session, number))))
+events, webhooks = _made(_EVENTS), _made(_WEBHOOKS)
 
 
 @events.command("retry")
@@ -111,11 +109,12 @@ def retry_event(
     from bot.base import clock
     from bot.events import aside
 
-    async def again(session: "AsyncSession") -> None:
-        reason = as_shop.strip()
-        await aside.retry_event(session, number, clock.now(), actor="operator", as_shop_because=reason)
-
-    _asked(config, again, writes=True)
+    reason = as_shop.strip()
+    _asked(
+        config,
+        lambda session: aside.retry_event(session, number, clock.now(), actor="operator", as_shop_because=reason),
+        writes=True,
+    )
     typer.echo(f"event {number} is applied again as soon as the program runs")
 
 

@@ -1,7 +1,7 @@
 """Events and webhooks that nobody sees: refused, rejected, failed, ignored. They are listed, shown and tried again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -156,6 +156,35 @@ async def retry_webhook(session: AsyncSession, number: str, now: datetime) -> No
         raise FindingsError(Finding("nothing of it is kept, so there is nothing to read", f"webhook {number}"))
     await session.execute(sa.update(_webhooks).where(_webhooks.c.id == row["id"]).values({**_NEXT, "due_at": now}))
     work.kick(session, "webhooks")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of what nobody sees, for whoever lists, shows and retries: the commands and the API.
+
+    `beside` is a status of what stands in a table of its own, and belongs into a list of all that went wrong. `retry`
+    gets the session, the number, the time and the actor.
+    """
+
+    one: str
+    list: Callable[[AsyncSession, Asked], Awaitable[list[dict[str, Any]]]]
+    show: Callable[[AsyncSession, str], Awaitable[dict[str, Any]]]
+    retry: Callable[[AsyncSession, str, datetime, str], Awaitable[None]]
+    beside: str = ""
+
+
+async def _again(session: AsyncSession, number: str, now: datetime, actor: str) -> None:
+    await retry_event(session, number, now, actor=actor)
+
+
+async def _read_again(session: AsyncSession, number: str, now: datetime, _actor: str) -> None:
+    await retry_webhook(session, number, now)
+
+
+KINDS: Mapping[str, Kind] = {
+    "events": Kind("event", events, event, _again, beside=REJECTED),
+    "webhooks": Kind("webhook", webhooks, webhook, _read_again),
+}
 
 
 async def _one(session: AsyncSession, rows: sa.Table, number: str, what: str) -> dict[str, Any]:

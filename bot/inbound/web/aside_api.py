@@ -18,57 +18,42 @@ _Count = Annotated[int, Query(ge=1, le=aside.MOST)]
 _Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
 
 
+_TOLD = {
+    "events": "Refused and failed events without their content; `before` is the number of the last one of a page.",
+    "webhooks": "Ignored and failed webhooks; `source` is the shop system, `name` the topic.",
+}
+_RETRIED = {
+    "events": "Its rank stays: to say that it is the shop's word takes a person (`aftercart events retry`).",
+    "webhooks": "It is read once more, for example by a newer version.",
+}
+
+
 def routes(database: Database, ground: Ground) -> APIRouter:
     made = api.router(ground)
-    _events(made, database)
-    _webhooks(made, database)
+    for name, kind in aside.KINDS.items():
+        _add(made, database, name, kind)
     return made
 
 
-def _events(made: APIRouter, database: Database) -> None:
-    @made.get("/events")
-    async def list_events(
+def _add(made: APIRouter, database: Database, kinds: str, kind: aside.Kind) -> None:
+    @made.get(f"/{kinds}", name=f"list_{kinds}", description=_TOLD[kinds])
+    async def list_them(
         status: _Word = "", source: _Word = "", name: _Word = "", since: datetime | None = None,
         before: _Before = None, count: _Count = 50,
     ) -> Mapping[str, Any]:  # fmt: skip
-        """Refused and failed events without their content; `before` is the number of the last one of a page."""
         asked = aside.Asked(status, source, name, _aware(since), before, count)
         async with database.reading() as session:
-            return {"events": await aside.events(session, asked)}
+            return {kinds: await kind.list(session, asked)}
 
-    @made.get("/events/{number}")
-    async def show_event(number: str) -> Mapping[str, Any]:
+    @made.get(f"/{kinds}/{{number}}", name=f"show_{kind.one}")
+    async def show_it(number: str) -> Mapping[str, Any]:
         async with database.reading() as session:
-            return await _found(aside.event(session, number))
+            return await _found(kind.show(session, number))
 
-    @made.post("/events/{number}/retry")
-    async def retry_event(number: str) -> Mapping[str, Any]:
-        """Its rank stays: to say that it is the shop's word takes a person (`aftercart events retry`)."""
+    @made.post(f"/{kinds}/{{number}}/retry", name=f"retry_{kind.one}", description=_RETRIED[kinds])
+    async def retry_it(number: str) -> Mapping[str, Any]:
         async with database.transaction() as session:
-            await _done(aside.retry_event(session, number, clock.now(), actor="api"))
-        return {"retried": number}
-
-
-def _webhooks(made: APIRouter, database: Database) -> None:
-    @made.get("/webhooks")
-    async def list_webhooks(
-        status: _Word = "", source: _Word = "", name: _Word = "", since: datetime | None = None,
-        before: _Before = None, count: _Count = 50,
-    ) -> Mapping[str, Any]:  # fmt: skip
-        """Ignored and failed webhooks; `source` is the shop system, `name` the topic."""
-        asked = aside.Asked(status, source, name, _aware(since), before, count)
-        async with database.reading() as session:
-            return {"webhooks": await aside.webhooks(session, asked)}
-
-    @made.get("/webhooks/{number}")
-    async def show_webhook(number: str) -> Mapping[str, Any]:
-        async with database.reading() as session:
-            return await _found(aside.webhook(session, number))
-
-    @made.post("/webhooks/{number}/retry")
-    async def retry_webhook(number: str) -> Mapping[str, Any]:
-        async with database.transaction() as session:
-            await _done(aside.retry_webhook(session, number, clock.now()))
+            await _done(kind.retry(session, number, clock.now(), "api"))
         return {"retried": number}
 
 
