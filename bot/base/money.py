@@ -23,6 +23,8 @@ _NAMED = {
 _AROUND = re.compile(r"(\D*)\d(?:.*\d)?(\D*)", re.S)
 _SIGNS = str.maketrans("\u00a0\u202f\u2009\u2019\u2212\u2013\u2014￥．，", "   '---¥.,")
 """Spaces, apostrophes and dashes of typesetters."""
+_LONGEST = 100
+"""Signs of an amount in words: a page may send any number of them, and what reads them tries every way to part them."""
 
 
 def to_minor(amount: object, currency: str, *, by_people: bool = False) -> int:
@@ -46,7 +48,9 @@ def written(text: str, *, by_people: bool = False) -> Decimal:
     and `1234,567` has no group before it). A single point is always a decimal sign, as programs write it; `by_people`
     says that no program wrote this, and then `1.234` is 1234 too. `5.9万` is 59000. Raises ValueError.
     """
-    bare = text.translate(_SIGNS).strip()
+    bare = _plain(text)
+    if len(bare) > _LONGEST:
+        raise ValueError(f"{bare[:_LONGEST]!r}… is not an amount of money; write it like 19.90")
     if scaled := _SCALED.fullmatch(bare):
         return written(f"{scaled[1]}{scaled[3]}", by_people=by_people).scaleb(_MYRIADS[scaled[2].lower()])
     bare = f"0{bare}" if bare.startswith(",") else bare
@@ -62,12 +66,17 @@ def written(text: str, *, by_people: bool = False) -> Decimal:
             whole, _, part = number.partition(last)
         if _WHOLE.fullmatch(whole) and re.fullmatch(r"\d*", part):
             return Decimal(f"{found[1] or found[3]}{re.sub(r'[^0-9]', '', whole)}.{part or 0}")
-    raise ValueError(f"{text!r} is not an amount of money; write it like 19.90")
+    raise ValueError(f"{bare!r} is not an amount of money; write it like 19.90")
+
+
+def _plain(text: str) -> str:
+    """One blank for many, between which no amount differs."""
+    return " ".join(text.translate(_SIGNS).split())
 
 
 def named_currency(text: str, *, yen: str = "CNY") -> str | None:
     """The currency that an amount names: `19.90 USD`, `RMB 59`, `59元`. `¥` is what `yen` says. None: it names none."""
-    found = _AROUND.fullmatch(text.translate(_SIGNS).strip())
+    found = _AROUND.fullmatch(_plain(text)[:_LONGEST])
     for word in found.groups() if found else ():
         bare = word.strip(" -万萬千亿億").strip().rstrip(".").lower()
         if bare in _NAMED or bare == "¥":

@@ -29,8 +29,8 @@ _BLANK = dict.fromkeys(map(ord, "\u115f\u1160\u2800\u3164\uffa0"), " ")  # by th
 
 def title(value: object) -> str:
     """The words as one plain line of at most 120 characters; nothing if an address stands in them."""
-    words = _plain(value)
-    return "" if addresses.leads_somewhere(words) else words[:LONGEST_TITLE].strip()
+    words = _plain(value)[:LONGEST_TITLE].strip()  # what is not shown leads nowhere, and looking costs time
+    return "" if addresses.leads_somewhere(words) else words
 
 
 def first_name(value: object) -> str:

@@ -1,5 +1,7 @@
 """Amounts of money as programs and people write them."""
 
+import time
+
 import pytest
 
 from bot.base import money
@@ -40,3 +42,14 @@ def test_a_point_before_three_digits_is_for_thousands_only_where_no_program_wrot
 def test_a_currency_has_its_own_smallest_unit() -> None:
     assert money.to_minor("1,234", "JPY") == 1234
     assert money.to_minor("12,5", "KWD") == 12500
+
+
+def test_blanks_between_change_nothing_and_long_words_cost_nothing() -> None:
+    assert money.to_minor("  EUR" + " " * 5000 + "12,50  ", "EUR") == 1250
+    started = time.process_time()
+    for words in ("-" + " " * 5000 + "x", "x- " * 5000, "1 " * 5000 + "x", "1,22" * 5000, "9" * 32_000):
+        assert money.named_currency(words) is None
+        with pytest.raises(ValueError, match="is not an amount of money") as told:
+            money.to_minor(words, "EUR")
+        assert len(str(told.value)) < 400
+    assert time.process_time() - started < 1

@@ -154,3 +154,15 @@ def _shop(folder: Path, text: str) -> Path:
     (folder / "answers").mkdir()
     (folder / "answers" / "en.toml").write_text(text, "utf-8")
     return folder
+
+
+def test_a_message_made_to_be_slow_is_read_in_no_time(index: answers.Index) -> None:
+    started = time.process_time()
+    for words in ("!", "? ", ". ", "( ", "[ ", "😀", "\ufdfa", "@", "a. ", "qwzx "):
+        index.match((words * 12_000)[:12_000], "en")
+    assert time.process_time() - started < 4
+
+
+def test_many_marks_between_hide_no_wish() -> None:
+    assert guards.wants_human("!" * 400 + " can I talk to a human " + "?" * 400)
+    assert guards.wants_human("转" + "。" * 50 + "人工")

@@ -232,7 +232,14 @@ async def test_the_answer_to_a_survey_is_heard(stage: Stage) -> None:
             planned_at=seconds(0), created_at=seconds(0), status="sent",
         )  # fmt: skip
         asked = surveys.Asked(
-            await session.scalar(message.returning(table(Message).c.id)) or 0, contact, "review", "nps", "", "", None
+            await session.scalar(message.returning(table(Message).c.id)) or 0,
+            contact,
+            "review",
+            "nps",
+            "",
+            "",
+            "",
+            None,
         )
         await surveys.answered(session, stage.desk, asked, 10, DANGER, seconds(1))
     ticket = await stage.ticket()

@@ -23,6 +23,7 @@ _FOREIGN = 0.3  # assumed share of messages that no entry answers
 _PRECISION = 0.9  # of what is answered at once
 _WORTH = 0.6  # of three suggestions shown, how often the right one must be among them
 _JUDGED = 400  # phrasings looked at to learn the thresholds
+_READ, _COMPARED = 6000, 2000  # signs of a message that are looked at, and compared: questions are short, time is not
 _LOW, _HIGH = 0.08, 0.95
 
 __all__ = ["Entry", "Index", "Match", "lint", "load"]
@@ -73,7 +74,7 @@ class Index:
 
     def match(self, text: str, language: str, products: mentions.ProductNames | None = None) -> Match:
         """Answer, suggest or hand over. `language` is that of the shopper: entries without words in it are not used."""
-        asked = normalise(text)
+        asked = normalise(text)[:_READ]  # after it: one sign may stand for a sentence
         if guards.in_danger(text):
             return Match("hand_over", confidence=1.0, why="danger")
         if guards.wants_human(text):
@@ -99,7 +100,7 @@ class Index:
         return entry.request and guards.only_sounds_like_a_request(asked)
 
     def _hits(self, asked: str, products: mentions.ProductNames | None) -> list[Hit]:
-        asked = bare(asked)
+        asked = bare(asked[:_COMPARED])
         near = process.extractOne(asked, self._phrasings, scorer=fuzz.ratio, score_cutoff=95) if asked else None
         if near is not None:
             return [Hit(self._ranking.groups[near[2]], 1.0)]

@@ -14,16 +14,19 @@ _DRAWN = re.compile(r"([a-z])\1{2,}")
 _LETTERS = re.compile(r"(?<![\w'])(?:[a-z][ .\-_*]+){3,}[a-z](?![\w'])")
 _BETWEEN = re.compile(r"[ .\-_*]+")
 _WORD = re.compile(r"[a-z]{6,}")
+_RUN = re.compile(r"(?<=\W{12})\W+")  # marks in a row: more say no more, and each is a place where patterns begin anew
 _BEGINNING, _END = 4000, 2000  # signs of a long text that are looked at: whoever needs help says so early or last
 
 
 def plain(raw: str) -> str:
     """`raw` as `ranking.normalise` has it, without what parts or hides the letters of a word."""
-    if len(raw) > _BEGINNING + _END:
-        raw = f"{raw[:_BEGINNING]} {raw[-_END:]}"
-    seen = "".join(sign for sign in raw if unicodedata.category(sign) != "Cf")
-    text = _DRAWN.sub(r"\1", normalise(seen))
+    seen = "".join(sign for sign in _cut(raw) if unicodedata.category(sign) != "Cf")
+    text = _RUN.sub("", _cut(_DRAWN.sub(r"\1", normalise(seen))))  # one sign may stand for a sentence
     return _LETTERS.sub(lambda found: _BETWEEN.sub("", found[0]), text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _BEGINNING + _END else f"{text[:_BEGINNING]} {text[-_END:]}"
 
 
 def joined(text: str) -> str:
