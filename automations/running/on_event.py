@@ -32,6 +32,8 @@ from bot.tables.events import Event
 log = logs.get(__name__)
 
 _LOOK_AT_VERSIONS = timedelta(minutes=1)
+_CLAIMANTS = 100
+"""Browsers of one person that are looked at: strangers make any number, and the shop must not wait."""
 _rows = table(Enrolment)
 _events = table(Event)
 _LEAVES = {"Unsubscribed": "unsubscribed", "Email Marked As Spam": "complaint"}
@@ -116,7 +118,8 @@ class OnEvent:
     async def _stop_claimants(self, session: AsyncSession, happened: Happened, now: datetime) -> None:
         """The shop tells it of a person: reminders of browsers that say they are theirs end too."""
         assert happened.contact_id is not None
-        for browser in await contacts.claimants(session, happened.contact_id):
+        inside = sa.exists().where(_rows.c.contact_id == contacts.claimant, _rows.c.status == "active")
+        for browser in await contacts.claimants(session, happened.contact_id, inside, most=_CLAIMANTS):
             await self._stop(session, dataclasses.replace(happened, contact_id=browser), now)
 
     async def _stop(self, session: AsyncSession, happened: Happened, now: datetime) -> None:

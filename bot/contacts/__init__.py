@@ -1,7 +1,16 @@
 """Who is this, and what do they allow: find, create, merge, consent, forget. Start reading at resolve.py."""
 
 from bot.contacts.claims import addresses as claimed_addresses
-from bot.contacts.claims import claim, claimants, is_proven, last_claimed, nobody_proved, owners, who_claims
+from bot.contacts.claims import (
+    claim,
+    claimant,
+    claimants,
+    is_proven,
+    last_claimed,
+    nobody_proved,
+    owners,
+    who_claims,
+)
 from bot.contacts.consent import EVERY_TOPIC, allow, allowed, request, suppress, suppressed, withdraw
 from bot.contacts.forget import erase, erase_claimed, was_erased
 from bot.contacts.identity import (
@@ -25,6 +34,7 @@ __all__ = [
     "allow",
     "allowed",
     "claim",
+    "claimant",
     "claimants",
     "claimed_addresses",
     "current",

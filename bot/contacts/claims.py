@@ -21,6 +21,9 @@ _WEEK = timedelta(days=7)
 _AGAIN = timedelta(minutes=1)  # finer would write with every click
 _rows, _known = table(ClaimedIdentity), table(Identity)
 _other = _known.alias("proving")
+claimant = _rows.c.contact_id
+"""The browser of a claim, for those who ask about some of them."""
+
 Known = tuple[str, str]
 
 
@@ -97,11 +100,18 @@ def last_claimed(contact_id: sa.ColumnElement[int], kind: str) -> sa.ScalarSelec
     return said.order_by(_rows.c.at.desc(), _rows.c.id.desc()).limit(1).correlate_except(_rows).scalar_subquery()
 
 
-async def claimants(session: AsyncSession, contact_id: int) -> list[int]:
-    """The browsers that claim to be this person's. Good for saying less to them, never for telling them anything."""
+async def claimants(
+    session: AsyncSession, contact_id: int, *among: sa.ColumnElement[bool], most: int | None = None
+) -> list[int]:
+    """The browsers that claim to be this person's. Good for saying less to them, never for telling them anything.
+
+    Anybody can invent any number of them. `most` takes those that claimed it last, `among` those for which it holds
+    (of `claimant`).
+    """
     same = sa.and_(_known.c.kind == _rows.c.kind, _known.c.value == _rows.c.value)
-    theirs = sa.select(_rows.c.contact_id).distinct().join(_known, same).where(_known.c.contact_id == contact_id)
-    return sorted((await session.scalars(theirs.where(_rows.c.contact_id != contact_id, _UNPROVEN))).all())
+    theirs = sa.select(claimant).join(_known, same).where(_known.c.contact_id == contact_id)
+    newest = theirs.where(claimant != contact_id, _UNPROVEN, *among).group_by(claimant)
+    return sorted((await session.scalars(newest.order_by(sa.func.max(_rows.c.at).desc(), claimant).limit(most))).all())
 
 
 async def owners(session: AsyncSession, contact_ids: Collection[int]) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from babel.core import get_global
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from bot.base import clock
+from bot.base import clock, values
 from bot.contacts.identity import normalise
 from bot.tables.people import Contact, Identity
 
@@ -21,6 +21,7 @@ _LAST = ("lastName", "last_name", "lastname", "$last_name")
 _LANGUAGE = ("language", "locale", "preferredLanguage")
 _ZONE = ("timezone", "timeZone", "time_zone", "$timezone")
 _BIRTHDAY = ("birthday", "birthdate", "birth_date", "dateOfBirth", "date_of_birth")
+_MOST_TRAITS = 32_768  # signs of JSON
 _UNKNOWN_YEARS = (0, 4, 1604)  # what clients write for "no year" (vCard, Apple and Facebook contacts)
 
 
@@ -61,6 +62,24 @@ async def learn(
     )
     if traits.get("email"):
         await _newest_email(session, contact, traits["email"], now)
+
+
+def fitting(contact: Contact, traits: Mapping[str, Any]) -> dict[str, Any]:
+    """As many of the traits as a contact keeps of what others than the shop say: each event writes them all."""
+    kept = dict(contact.traits)
+    size = sum(_size(*pair) for pair in kept.items())
+    fits = {}
+    for name, value in traits.items():
+        before = _size(name, kept[name]) if name in kept else 0
+        after = size - before + _size(name, value)
+        if after <= max(size, _MOST_TRAITS):
+            fits[name] = kept[name] = value
+            size = after
+    return fits
+
+
+def _size(name: str, value: Any) -> int:
+    return len(name) + len(values.write_json(value))
 
 
 async def _newest_email(session: AsyncSession, contact: Contact, email: object, now: datetime) -> None:

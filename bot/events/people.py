@@ -12,6 +12,7 @@ from bot import contacts
 from bot.base import answers, logs, stores
 from bot.base.config.topics import BACK_IN_STOCK
 from bot.base.database import table
+from bot.contacts import profile
 from bot.events import permissions
 from bot.events.happened import OURS, Happened, NewEvent, record
 from bot.tables.events import Event
@@ -115,7 +116,8 @@ async def hear(
         await _hear_a_page(session, secret, contact, told, now, zone)
         return
     if told.kind == "identify" or told.source in SHOPS:
-        await contacts.learn(session, contact, told.traits, told.context, now, zone)
+        traits = told.traits if told.rank == "shop" else profile.fitting(contact, told.traits)
+        await contacts.learn(session, contact, traits, told.context, now, zone)
     elif told.context:
         await contacts.learn(session, contact, {}, told.context, now)
     if told.source not in (*SHOPS, OURS) and (
@@ -143,7 +145,8 @@ async def _hear_a_page(
     said = _claims(told)
     new = await contacts.claim(session, contact.id, said, told.ts) if told.anonymous_id is not None else set()
     if told.kind == "identify" or told.context:
-        await contacts.learn(session, contact, told.traits if told.kind == "identify" else {}, told.context, now, zone)
+        traits = profile.fitting(contact, told.traits) if told.kind == "identify" else {}
+        await contacts.learn(session, contact, traits, told.context, now, zone)
         contact.claimed = contact.claimed or bool(contact.traits or contact.language or contact.timezone)
     if told.kind == "identify":
         await _claimed_yes(session, secret, told, before, news=any(kind == "email" for kind, _ in new))

@@ -16,7 +16,12 @@ from bot.tables.shop import Cart, Order
 
 CART_EVENTS = ("Product Added", "Product Removed", "Cart Viewed", "Cart Updated", "Wishlist Product Added to Cart")
 _SKEW = timedelta(minutes=5)
+_AHEAD = timedelta(minutes=10)  # of our clock: what comes from later came now
+_MOST_LINES = 200
+"""Of a cart that is told line by line by somebody who is not the shop."""
 _OWN = "contact-"
+_CLAIMANTS = 100
+"""Browsers that say they are the buyer's, of which carts are closed: strangers can make as many as they like."""
 _rows = table(Cart)
 
 
@@ -30,11 +35,15 @@ async def apply(session: AsyncSession, happened: Happened, currency: str) -> boo
             return None
         cart_id = f"{_OWN}{happened.contact_id}"  # the shop gives its carts no id: one per person
     at = lines.moment(said.get("updated_at")) or happened.ts
+    if at > happened.received_at + _AHEAD:
+        at = happened.ts
     cart = await _row(session, kind, cart_id, at, happened)
     if not _owns(cart, happened):
         return None
     if cart.rank == "page" and happened.rank != "page":
         cart.rank = happened.rank
+        if happened.contact_id is not None and cart.contact_id not in (None, happened.contact_id):
+            _take_over(cart, at)
     if happened.contact_id is not None and (cart.contact_id is None or at >= cart.changed_at):
         cart.contact_id = happened.contact_id
     _begin_again(cart, at)
@@ -52,6 +61,13 @@ async def apply(session: AsyncSession, happened: Happened, currency: str) -> boo
     await _known_order(session, cart, lines.moment(said.get("completed_at")))
     await session.flush()
     return None
+
+
+def _take_over(cart: Cart, at: datetime) -> None:
+    """The shop tells whose it is: what another browser said of it before, who may have guessed its id, goes."""
+    cart.items, cart.total, cart.url = [], 0, ""
+    cart.stated_at = cart.emptied_at = cart.ordered_at = None
+    cart.changed_at = at
 
 
 def _owns(cart: Cart, happened: Happened) -> bool:
@@ -105,6 +121,8 @@ async def _change(session: AsyncSession, cart: Cart, happened: Happened, at: dat
             return False
         mine["quantity"] -= line["quantity"] if said.get("quantity") is not None else mine["quantity"]
     elif mine is None:
+        if happened.rank != "shop" and len(kept) >= _MOST_LINES:
+            return False
         kept.append(line)
     else:
         mine["quantity"] += line["quantity"]
@@ -169,7 +187,9 @@ async def ordered(session: AsyncSession, order: Order) -> None:
         open_ones = select(Cart).where(*where, col(Cart.ordered_at).is_(None), _fits(Cart.store, order.store))
         found += (await session.scalars(open_ones)).all()
     if order.contact_id is not None:
-        people = [order.contact_id, *await contacts.claimants(session, order.contact_id)]
+        shopping = sa.exists().where(_rows.c.contact_id == contacts.claimant, _rows.c.ordered_at.is_(None))
+        browsers = await contacts.claimants(session, order.contact_id, shopping, most=_CLAIMANTS)
+        people = [order.contact_id, *browsers]
         theirs = select(Cart).where(
             col(Cart.contact_id).in_(people),
             col(Cart.ordered_at).is_(None),
