@@ -10,7 +10,7 @@ import structlog
 
 _SECRET_KEYS = re.compile(r"token|secret|password|authorization|write_key|smtp_url", re.I)
 _PERSONAL_KEYS = frozenset({"email", "phone", "name", "text", "address", "body", "payload", "receiver"})
-_EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+")
+_EMAIL = re.compile(r"[^\s@<>\"']{1,128}@[^\s@<>\"']{1,255}\.[^\s@<>\"']+")  # bounded: for words of a megabyte
 _BOT_TOKEN = re.compile(r"\b\d{5,12}:[A-Za-z0-9_-]{20,}")
 _URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import trust_world
 from trust_world import ADA, MUG, TrustWorld, track
 
-from bot.base import clock
+from bot.base import clock, logs
 from bot.base.database import Database, table
 from bot.base.hosts import Hosts
 from bot.base.texts import Texts
@@ -115,6 +115,14 @@ async def test_others_have_their_turn_while_a_long_batch_is_read(
     await world.client.post("/v1/batch", json={"batch": batch, "writeKey": trust_world.PAGE})
     others.cancel()
     assert turns > 5
+
+
+def test_words_of_others_are_cleaned_for_the_log_in_no_time() -> None:
+    started = time.process_time()
+    for words in ("a" * 300_000, "a@" * 100_000, "@" + "a." * 100_000):
+        logs.clean(words)
+    assert time.process_time() - started < 8
+    assert logs.clean(f"550 <{ADA}>: no such user") == "550 <<address>>: no such user"
 
 
 def _soon() -> str:
