@@ -3,6 +3,7 @@
 Counted in rows that are locked while they change, so that several processes and many requests at once count as one.
 """
 
+import ipaddress
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from bot.base.ground import Ground
 from bot.tables.people import SignUpTally
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_IN_A_WIDER = 3
 _rows = table(SignUpTally)
 
 
@@ -40,7 +42,18 @@ def _scopes(ground: Ground, network: str, key: str) -> Iterator[tuple[str, str, 
     yield "all", "all in a day", _DAY, limits.all_per_day
     yield "all", "all in an hour", _HOUR, limits.all_per_hour
     yield "key", f"key {key}", _HOUR, limits.key_per_hour
+    if wider := _wider(network):
+        yield "network", f"network {mark(ground, wider)}", _HOUR, _IN_A_WIDER * limits.network_per_hour
     yield "network", f"network {mark(ground, network)}", _HOUR, limits.network_per_hour
+
+
+def _wider(network: str) -> str:
+    """The /48 of an IPv6 network: whoever rents one has 65,536 networks of the usual size."""
+    try:
+        known = ipaddress.ip_network(network)
+    except ValueError:
+        return ""
+    return str(known.supernet(new_prefix=48)) if known.version == 6 and known.prefixlen > 48 else ""
 
 
 def mark(ground: Ground, network: str) -> str:

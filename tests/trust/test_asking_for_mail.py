@@ -84,6 +84,16 @@ async def test_behind_a_trusted_proxy_the_one_that_it_saw_counts(database: Datab
         assert await _asking_mails(shop) == LIMITS.network_per_hour + 1
 
 
+async def test_a_whole_block_of_networks_asks_for_no_more_than_three(database: Database, texts: Texts) -> None:
+    shop = await shop_world.opened(database, texts, shop_world.only("welcome"), **CONFIG)
+    async with page_door.stranger(shop, "10.0.0.9", trusted_proxies=["10.0.0.0/8"]) as attacker:
+        for number in range(3 * LIMITS.network_per_hour + 5):
+            await attacker.sends(*_signs_up(number), **{"X-Forwarded-For": f"2001:db8:7:{number:x}::1"})
+        assert await _asking_mails(shop) == 3 * LIMITS.network_per_hour
+        await attacker.sends(*_signs_up(99), **{"X-Forwarded-For": "2001:db8:8::1"})
+        assert await _asking_mails(shop) == 3 * LIMITS.network_per_hour + 1
+
+
 async def test_many_networks_meet_the_limits_of_the_key_and_of_all(database: Database, texts: Texts) -> None:
     few = {**CONFIG, "automations": {"sign_up_limits": {"key_per_hour": 4, "all_per_hour": 6, "all_per_day": 8}}}
     shop = await shop_world.opened(database, texts, shop_world.only("welcome"), **few)

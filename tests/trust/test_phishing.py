@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import page_door
 import pytest
@@ -82,6 +83,25 @@ async def test_a_title_with_the_shops_link_is_shown_without_a_word_above_the_mai
     for message in attacker.shop.mails.sent:
         heads = page_door.raw(attacker.shop, message).partition("MIME-Version")[0]
         assert "Walnut" not in heads and "Mallory" not in heads
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("https://shop.example/checkouts/c/abc123", False),
+        ("https://shop.example/cart?session=abc", False),
+        ("https://shop.example/cart#abc", False),
+        ("https://shop.example/de/warenkorb", True),
+    ],
+)
+async def test_nobody_is_led_into_a_checkout_of_the_attacker(attacker: Stranger, told: str, kept: bool) -> None:
+    lamp = {"product_id": "lamp", "quantity": 1}
+    pay = {"checkout_id": "k1", "currency": "EUR", "checkout_url": told, "products": [lamp]}
+    await attacker.sends(identify("b1", email=VICTIM), track("b1", "Checkout Started", **pay))
+    await attacker.shop.passes(2 * DAY)
+    mails = _read(attacker.shop)
+    assert "Brass lamp" in mails and ("abc" not in mails)
+    assert (quote(told, safe="") in mails) is kept
 
 
 async def test_what_was_looked_at_is_told_in_the_catalogues_words(attacker: Stranger) -> None:

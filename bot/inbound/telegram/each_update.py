@@ -12,7 +12,7 @@ from aiogram import Bot, Dispatcher
 from aiogram.dispatcher.event.bases import UNHANDLED
 from aiogram.exceptions import AiogramError
 from aiogram.methods import AnswerCallbackQuery
-from aiogram.types import Message, Update
+from aiogram.types import Chat, Message, Update
 from aiogram.types.update import UpdateTypeLookupError
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -51,27 +51,32 @@ class EachUpdate:
     async def _is_member(self, update: Update) -> bool:
         """Whether who wrote, pressed a button or reacted in a group belongs to it: a public one is open to everybody.
 
-        Of messages that is asked in staff groups only: in others the bot may hear a thousand people.
+        That is asked in staff groups only: in others the bot may hear a thousand people, and each answer costs a call.
         """
         message = update.message or update.edited_message
         if message is not None:
             return await self._is_colleague(message)
         query, change = update.callback_query, update.message_reaction
-        if change is not None and change.user is not None and change.chat.type != "private":
-            return await self.members.include(change.chat.id, change.user.id)
-        if query is None or query.message is None or query.message.chat.type == "private":
+        if change is not None and change.user is not None:
+            return await self._is_in(change.chat, change.user.id)
+        if query is None or query.message is None:
             return False
-        return await self.members.include(query.message.chat.id, query.from_user.id)
+        return await self._is_in(query.message.chat, query.from_user.id)
 
     async def _is_colleague(self, message: Message) -> bool:
         for turned in (message.left_chat_member, *(message.new_chat_members or ())):
             if turned is not None:
                 self.members.forget(message.chat.id, turned.id)
-        if message.chat.type == "private" or message.from_user is None or not staff.counts(message):
+        if message.from_user is None or not staff.counts(message):
+            return False
+        return await self._is_in(message.chat, message.from_user.id)
+
+    async def _is_in(self, chat: Chat, user_id: int) -> bool:
+        if chat.type == "private":
             return False
         async with self.database.reading() as session:
             groups = await staff_group.every(session, self.desk.ground.config)
-        return message.chat.id in groups and await self.members.include(message.chat.id, message.from_user.id)
+        return chat.id in groups and await self.members.include(chat.id, user_id)
 
 
 @dataclass
