@@ -378,7 +378,7 @@ async def test_a_page_does_not_say_to_whom_an_order_opens(attack: Attack) -> Non
 
 
 async def test_the_newest_word_of_the_shop_says_to_whom_it_opens(attack: Attack) -> None:
-    said = {"order_id": "id-#1001", "order_number": "#1001", "status": "paid", "updated_at": "2026-12-01T00:00:00Z"}
+    said = {"order_id": "id-#1001", "order_number": "#1001", "status": "paid", "updated_at": "2026-03-04T12:05:00Z"}
     await attack.shop.tell("Order Updated", said, source="woocommerce", email="Ada.New@Example.com")
     old = {**said, "updated_at": "2020-01-01T00:00:00Z"}
     await attack.shop.tell("Order Updated", old, source="woocommerce", email=MALLORY)
