@@ -158,7 +158,8 @@ class TrustWorld:
         }
 
 
-_OURS = frozenset({"id", "last_seen_at", "created_at", "changed_at", "stale", "counted_at", "at"})
+_OURS = frozenset({"id", "last_seen_at", "created_at", "changed_at", "stale", "counted_at", "at", "facts"})
+"""Numbers and clocks; `facts` is full of clocks, and what the other columns say is worked out of it."""
 
 
 def _plain(row: Any, known: Mapping[int, Any]) -> dict[str, Any]:
