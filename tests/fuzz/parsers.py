@@ -24,7 +24,7 @@ from bot.base.config import Config
 from bot.base.errors import FindingsError
 from bot.events import NewEvent, happened
 from bot.inbound.files import csv_lines, values
-from bot.inbound.mailbox import html_text, kinds, parsing, quotes, reports
+from bot.inbound.mailbox import absence, html_text, machines, parsing, quotes, reports
 from bot.inbound.telegram import content, inbox
 from bot.inbound.web import forms, segment_calls
 from bot.outbound.chat_templates import ChatTemplates
@@ -143,13 +143,17 @@ def mail(data: bytes) -> None:
     except parsing.Unreadable:
         return
     said = quotes.split(read.text)
-    storable((read.sender, read.sender_name, read.reply_to, read.to, read.subject, read.message_id, read.thread))
+    storable(
+        (read.sender, read.sender_name, read.header("Reply-To"), read.to, read.subject, read.message_id, read.thread)
+    )
     storable((read.text, said.own, said.quoted, [(one.name, one.kind) for one in read.attachments]))
     assert len(read.text) <= 200_000
     assert len(said.own) + len(said.quoted) <= len(read.text) + 2
     bounce = reports.bounce(read)
     storable((bounce and vars(bounce), reports.complaint(read), reports.about(read, data, SECRET)))
-    kinds.is_automatic(read)
+    for asked in (machines.wants_no_answer, machines.was_passed_on, machines.is_daemon, machines.is_mailer):
+        asked(read)
+    absence.is_note(read.subject, answers=machines.is_reply(read))
 
 
 def mail_text(data: bytes) -> None:

@@ -109,7 +109,7 @@ async def test_what_the_shop_never_confirms_goes_after_a_month(intake: Intake) -
 async def test_an_order_out_of_a_file_takes_its_place_too(intake: Intake, texts: Texts) -> None:
     await page_tells(intake)
     written = {"number": "#77", "ordered_at": "2026-03-01", "total": "20"}
-    places = {name: at for at, name in enumerate(written)}
+    places = {name: (at,) for at, name in enumerate(written)}
     line = Cells(Line(2, "", list(written.values())), places, "import")
     async with intake.database.transaction() as session:
         assert await file_of_orders.take(session, make.ground(texts), [line], NOON) == []

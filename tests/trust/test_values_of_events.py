@@ -190,7 +190,11 @@ async def test_no_webhook_fails_for_a_value_wherever_it_stands(database: Databas
     while await intake.inbox.translate_due():
         pass
     await intake.apply()
-    wrong = [(row.system, row.topic, row.error) for row in await intake.rows(WebhookDelivery) if row.error]
+    wrong = [
+        (row.system, row.topic, row.error)
+        for row in await intake.rows(WebhookDelivery)
+        if row.status not in ("done", "ignored")
+    ]
     assert not wrong
     assert not [(row.name, row.error) for row in await intake.rows(Event) if row.error]
 

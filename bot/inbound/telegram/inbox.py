@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock, due, logs, values, work
 from bot.base.database import Database, insert, table
+from bot.inbound.telegram.members import NoAnswer
 from bot.tables.chat import TelegramChat, TelegramUpdate
 
 log = logs.get(__name__)
@@ -25,6 +26,7 @@ _KILLS = 20  # an update that so many claims in a row did not survive ends as fa
 _AT_ONCE = 50
 _FAIR = 50  # updates of a chat in one go; then others get their turn
 _LEASE = timedelta(minutes=2)
+_ASK_AGAIN = timedelta(seconds=5)
 _KEEP = timedelta(days=7)
 _rows = table(TelegramUpdate)
 _chats = table(TelegramChat)
@@ -131,6 +133,10 @@ class Inbox:
                 await self._one(dict(row))
             except Unreadable as error:
                 await self._fail(row["update_id"], row["attempts"], str(error), final=True)
+            except NoAnswer as error:
+                log.warning("telegram does not say who belongs to a group", update_id=row["update_id"], why=str(error))
+                await self._leave(chat_id, clock.now() + _ASK_AGAIN, untried=True)
+                return
             except Exception as error:  # one row of a loop: it alone moves away
                 log.exception("an update failed", update_id=row["update_id"])
                 attempts = row["attempts"] + 1
@@ -161,11 +167,14 @@ class Inbox:
         if final:
             log.error("an update was given up", update_id=update_id)
 
-    async def _leave(self, chat_id: int, until: datetime | None) -> None:
-        """Give the chat back: due again `until`, or at once if more updates came while we were at it."""
+    async def _leave(self, chat_id: int, until: datetime | None, *, untried: bool = False) -> None:
+        """Give the chat back: due again `until`, or at once if more updates came while we were at it. `untried`: it
+        does not count as a try."""
         async with self.database.transaction() as session:
             await session.execute(sa.select(_chats.c.chat_id).where(_chats.c.chat_id == chat_id).with_for_update())
             values: dict[str, Any] = {"due_at": until, "lease_until": None, "lease_by": None}
+            if untried:
+                values["attempts"] = 0
             if until is None:
                 more = sa.exists().where(_rows.c.chat_id == chat_id, _rows.c.status == "new")
                 values["due_at"] = clock.now() if await session.scalar(sa.select(more)) else None
