@@ -193,7 +193,7 @@ async def test_only_what_happened_in_the_time_after_the_exposure_counts(world: E
 
 async def test_money_is_what_is_left_of_it_in_the_currency_of_the_shop(world: Experimenting) -> None:
     await world.come(8)
-    await world.order([1], refunded=500)
+    await world.order([1], refunded=500, refunded_net=500)
     await world.order([3], currency="USD")
     await world.order([5], currency="USD", net=1800)
     new = (await world.verdict()).tallies["new"]
