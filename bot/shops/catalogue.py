@@ -42,7 +42,8 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
     known = await prices.told(session, happened.store, product_id)
     if "" in held:
         before = held[""]["updated_at"]
-        if at < before or (at == before and _is_less(said, known, currency)):
+        tie = at == before and lines.moment(said.get("updated_at")) is not None  # by the shop's clock, not by ours
+        if at < before or (tie and _is_less(said, known, currency)):
             return False
     stated = await _write(session, happened, at, currency)
     new = [one for one in stated if one not in held or one not in known]
