@@ -122,7 +122,7 @@ async def test_t14_a_new_address_that_is_suppressed_is_skipped_and_the_flow_goes
     [
         ("failed", "5.1.1", ("failed", "hard_bounce")),
         ("delivered", "2.0.0", ("sent", None)),
-        ("delayed", "4.4.1", ("sent", None)),
+        ("delayed", "4.4.1", ("unknown", "worker_lost")),  # on its way is not there
     ],
 )
 async def test_t43_a_report_settles_a_mail_whose_fate_nobody_knew(
