@@ -76,7 +76,7 @@ class Starter:
             if same is not None and same["contact_id"] != person.id:
                 if mark and person.is_claimed:
                     continue  # it came to that address, and what is another's stays as it is
-                if not mark or not await contacts.is_proven(session, same["contact_id"]):
+                if not mark or not await contacts.was_proven(session, same["contact_id"]):
                     key = f"{key}@{person.id}"  # ids are guessed, addresses claimed: what is another's stays theirs
                     same = await _find(session, flow.name, key)
             if same is not None:

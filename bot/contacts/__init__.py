@@ -9,6 +9,7 @@ from bot.contacts.claims import (
     last_claimed,
     nobody_proved,
     owners,
+    was_proven,
     who_claims,
 )
 from bot.contacts.consent import EVERY_TOPIC, allow, allowed, request, suppress, suppressed, withdraw
@@ -59,6 +60,7 @@ __all__ = [
     "suppress",
     "suppressed",
     "was_erased",
+    "was_proven",
     "who_claims",
     "withdraw",
 ]

@@ -19,7 +19,7 @@ BROWSER = ("anonymous_id", "claimed_user")
 _MOST = 5  # people of one browser in a week: with more of them it is a device that many share
 _WEEK = timedelta(days=7)
 _AGAIN = timedelta(minutes=1)  # finer would write with every click
-_rows, _known = table(ClaimedIdentity), table(Identity)
+_rows, _known, _contacts = table(ClaimedIdentity), table(Identity), table(Contact)
 _other = _known.alias("proving")
 claimant = _rows.c.contact_id
 """The browser of a claim, for those who ask about some of them."""
@@ -40,6 +40,12 @@ async def is_proven(session: AsyncSession, contact_id: int) -> bool:
     """Whether anybody but a page ever said who this is."""
     said = sa.select(_known.c.id).where(_known.c.contact_id == contact_id, _known.c.kind.not_in(BROWSER))
     return await session.scalar(said.limit(1)) is not None
+
+
+async def was_proven(session: AsyncSession, contact_id: int) -> bool:
+    """The same, or erased: of those nobody can tell any more, and what came once to an address comes no second time."""
+    erased = sa.select(_contacts.c.id).where(_contacts.c.id == contact_id, _contacts.c.status == "erased")
+    return await is_proven(session, contact_id) or await session.scalar(erased) is not None
 
 
 async def claim(session: AsyncSession, contact_id: int, said: Collection[Known], at: datetime) -> set[Known]:

@@ -162,6 +162,8 @@ class OptIn(SQLModel, table=True):
 
     __personal__ = Personal("sign-ups", (By("contact_id"), By("address", "addresses")), Delete())
 
+    __table_args__ = {"sqlite_autoincrement": True}  # the id stands in the link, which outlives the row
+
     id: int | None = row_id()
     address: str = Field(index=True)
     topics: list[str] = json_value(list)

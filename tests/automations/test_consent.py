@@ -263,6 +263,32 @@ async def test_a_welcome_comes_to_an_address_once_even_if_it_was_forgotten_in_be
     assert shop.templates().count("welcome") == 1
 
 
+async def test_the_link_of_a_sign_up_that_is_gone_is_never_anothers(shop: ShopWorld) -> None:
+    links = []
+    for address in (ADA, "bo@example.org"):
+        await shop.happens("Subscribed", address, email=address)
+        await shop.settle()
+        async with shop.database.transaction() as session:
+            (row,) = (await session.scalars(sa.select(OptIn))).all()
+            links.append(opt_in.link(shop.ground, row))
+            if address == ADA:
+                found = await contacts.find(session, "email", ADA)
+                assert found is not None and found.id is not None
+                await contacts.erase(session, shop.ground.secret, found.id, shop.now)
+    assert len(set(links)) == 2
+
+
+async def test_a_confirmation_is_heard_after_the_sign_ups_of_before_are_gone(shop: ShopWorld) -> None:
+    for address in (ADA, "bo@example.org"):
+        await shop.happens("Subscribed", address, email=address)
+        await shop.settle()
+        await _press(shop)
+        await shop.passes(40 * DAY)
+        async with shop.database.transaction() as session:
+            await opt_in.forget(session, shop.now)
+    assert shop.templates().count("welcome") == 2
+
+
 async def test_history_and_repeats_ask_nobody(shop: ShopWorld) -> None:
     await shop.happens("Subscribed", ADA, email=ADA, at=NOON - timedelta(days=700))
     await shop.happens("Subscribed", "bo@example.org", email="bo@example.org")
