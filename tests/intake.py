@@ -11,6 +11,7 @@ from conftest import NOON
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import events
+from bot.base import values
 from bot.base.database import Database, table
 from bot.base.ranks import Rank
 from bot.events import Applier, Happened, NewEvent
@@ -69,6 +70,8 @@ class Intake:
     ) -> None:
         """One event, written down and applied. `name` of another kind than track: "identify"."""
         self.count += 1
+        received_at = max(ts, NOON) if values.is_kept(ts) else NOON
+        self.now = max(self.now, received_at)
         kind = name if name in ("identify", "page", "alias") else "track"
         told = NewEvent(
             source,
@@ -76,7 +79,7 @@ class Intake:
             kind,
             "" if kind != "track" else name,
             ts,
-            NOON,
+            received_at,
             {**body, "properties": properties or {}},
             rank=rank,
             store=store,

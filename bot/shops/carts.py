@@ -16,7 +16,6 @@ from bot.tables.shop import Cart, Order
 
 CART_EVENTS = ("Product Added", "Product Removed", "Cart Viewed", "Cart Updated", "Wishlist Product Added to Cart")
 _SKEW = timedelta(minutes=5)
-_AHEAD = timedelta(minutes=10)  # of our clock: what comes from later came now
 _MOST_LINES = 200
 """Of a cart that is told line by line by somebody who is not the shop."""
 _OWN = "contact-"
@@ -34,9 +33,7 @@ async def apply(session: AsyncSession, happened: Happened, currency: str) -> boo
         if happened.contact_id is None:
             return None
         cart_id = f"{_OWN}{happened.contact_id}"  # the shop gives its carts no id: one per person
-    at = lines.moment(said.get("updated_at")) or happened.ts
-    if at > happened.received_at + _AHEAD:
-        at = happened.ts
+    at = lines.told_at(said, happened.ts, happened.received_at)
     cart = await _row(session, kind, cart_id, at, happened)
     if not _owns(cart, happened):
         return None

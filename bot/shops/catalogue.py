@@ -33,7 +33,7 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
     product_id = lines.text(said.get("product_id"))
     if not product_id:
         return None
-    at = lines.moment(said.get("updated_at")) or happened.ts
+    at = lines.told_at(said, happened.ts, happened.received_at)
     await _take_in(session, happened.store, product_id, said)
     held = await _held(session, happened.store, product_id)
     if happened.name == "Product Deleted":
@@ -62,7 +62,7 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
 
 async def put(session: AsyncSession, happened: Happened, currency: str) -> None:
     """The product as this event tells it, and its prices as the first ones that are known; nobody hears of it."""
-    at = lines.moment(happened.properties.get("updated_at")) or happened.ts
+    at = lines.told_at(happened.properties, happened.ts, happened.received_at)
     for values in (await _write(session, happened, at, currency)).values():
         if values["price"] is not None:
             first = {name: values[name] for name in ("store", "product_id", "variant_id", "price", "currency")}
@@ -91,7 +91,7 @@ async def _write(session: AsyncSession, happened: Happened, at: datetime, curren
 
 async def recount(session: AsyncSession, happened: Happened, now: datetime) -> bool | None:
     """An inventory item or level changed: so may how many there are to be had."""
-    at = min(happened.ts, happened.received_at)
+    at = lines.not_ahead(happened.ts, happened.received_at)
     product_id = await stock.take(session, happened.store, happened.name, happened.properties, at)
     if not product_id:
         return None

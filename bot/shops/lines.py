@@ -1,7 +1,7 @@
 """Numbers, moments and lines as shops and trackers write them, in our form."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -9,6 +9,8 @@ from bot.base import clock, money, values
 
 AMOUNTS = ("price", "total", "value", "revenue", "subtotal", "shipping", "tax")
 _MOST = 2**53 - 1  # of money in the smallest unit
+_AHEAD = timedelta(minutes=10)
+"""The clock of a source may be so much ahead of ours."""
 _TEXT = ("product_id", "variant_id", "sku", "name", "category", "url", "image_url")
 
 
@@ -68,6 +70,15 @@ def moment(value: object) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return found if values.is_kept(found) else None
+
+
+def told_at(properties: Mapping[str, Any], ts: datetime, received_at: datetime) -> datetime:
+    """Of when the words of an event are, by their source's clock; from a clock that is far ahead, when they came."""
+    return not_ahead(moment(properties.get("updated_at")) or ts, received_at)
+
+
+def not_ahead(at: datetime, received_at: datetime) -> datetime:
+    return received_at if at - received_at > _AHEAD else at
 
 
 def currency(properties: Mapping[str, Any], default: str) -> str:

@@ -21,8 +21,6 @@ from bot.tables.shop import Order
 
 _STATES = ("Order Completed", "Order Updated")
 _SECOND = timedelta(milliseconds=999)
-_AHEAD = timedelta(minutes=10)
-"""A source's clock may be so much ahead of ours."""
 _ONCE = ("Order Completed", "Order Paid", "Order Cancelled", "Order Delivered")
 
 
@@ -80,21 +78,16 @@ def count_as_told(order: Order) -> None:
     order.told = [*order.told, *shown]
 
 
-def _not_ahead(at: datetime, happened: Happened) -> datetime:
-    """When its source says that it was so; what would be in the future was when it came."""
-    return happened.received_at if at > happened.received_at + _AHEAD else at
-
-
 def _take(order: Order, happened: Happened) -> bool:
     """True if it is a state, and older than the one that is held."""
     standing.remember(order)
     said = happened.properties
     if happened.name not in _STATES:
-        standing.take_fact(order, happened.name, said, _not_ahead(happened.ts, happened))
+        standing.take_fact(order, happened.name, said, lines.not_ahead(happened.ts, happened.received_at))
         if happened.name == "Order Paid" and not order.items:
             _take_amounts(order, said)
         return False
-    at = _not_ahead(lines.moment(said.get("updated_at")) or happened.ts, happened)
+    at = lines.told_at(said, happened.ts, happened.received_at)
     first = happened.name == "Order Completed" and "Order Completed" not in order.told
     if not standing.take_state(order, said, at, unless_told="paid" if first else ""):
         return True

@@ -67,7 +67,7 @@ def take_fact(order: Order, name: str, said: Mapping[str, Any], at: datetime) ->
         key = lines.text(said.get("refund_id"))
         counted = _BEFORE in facts.get("refunds", {}) and f"refund:{key}" in order.told
         if not counted:
-            _keep(facts, "refunds", key, _refund(order, said, at))
+            _keep_refund(facts, key, _refund(order, said, at))
     elif name in ("Order Fulfilled", "Order Delivered", "Order Fulfillment Cancelled"):
         _keep_parcel(facts, name, said, at)
     order.facts = facts
@@ -131,12 +131,12 @@ def _loses(tie: list[Any], held: list[Any] | None) -> bool:
     return tie[1:] < held[1:]
 
 
-def _keep(facts: dict[str, Any], kind: str, key: str, new: Mapping[str, Any]) -> None:
-    known = {**facts.get(kind, {})}
+def _keep_refund(facts: dict[str, Any], key: str, new: Mapping[str, Any]) -> None:
+    known = {**facts.get("refunds", {})}
     held = known.get(key)
     if held is None or (new["at"], new["total"] or 0) >= (held["at"], held["total"] or 0):
         known[key] = dict(new)
-    facts[kind] = known
+    facts["refunds"] = known
 
 
 def _keep_parcel(facts: dict[str, Any], name: str, said: Mapping[str, Any], at: datetime) -> None:
@@ -223,7 +223,7 @@ def _settle_refunds(order: Order, facts: Mapping[str, Any]) -> None:
             loose += total
         else:
             goods += total if refund["goods"] is None else refund["goods"]
-    goods += max(0, loose - max(0, order.edited))
+    goods += max(0, loose - order.edited)
     gross = order.gross or order.revenue
     back = round(Fraction(min(goods, gross) * order.revenue, gross)) if gross > 0 else 0
     whole = order.status == "refunded" or any(refund.get("whole") for refund in refunds)

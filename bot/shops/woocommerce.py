@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any
-
-import msgspec
 
 from bot.events import NewEvent, names
 from bot.shops import lines
+from bot.shops.payloads import digest, listed, present
 
 SOURCE = "woocommerce"
 _PENDING = ("pending", "on-hold")
@@ -48,9 +46,9 @@ def _order(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent
     who = _who(order)
     if ours in ("pending", "paid"):
         yield _event(f"order:{order_id}:completed", "Order Completed", created, received_at, properties, who)
-    key = f"order:{order_id}:{updated.isoformat()}:{_digest(order)}"
+    key = f"order:{order_id}:{updated.isoformat()}:{digest(order)}"
     yield _event(key, "Order Updated", updated, received_at, properties, who)
-    for refund in _list(order.get("refunds")):
+    for refund in listed(order.get("refunds")):
         if refund_id := lines.text(refund.get("id")):
             back = {
                 "order_id": order_id,
@@ -83,17 +81,17 @@ def _status(order: Mapping[str, Any], status: str) -> str:
 
 
 def _state(order: Mapping[str, Any], status: str, completed: bool) -> dict[str, Any]:
-    items = [_line(item) for item in _list(order.get("line_items"))]
-    worth = [lines.decimal(item.get("total")) or Decimal(0) for item in _list(order.get("line_items"))]
+    items = [_line(item) for item in listed(order.get("line_items"))]
+    worth = [lines.decimal(item.get("total")) or Decimal(0) for item in listed(order.get("line_items"))]
     taxes = [lines.decimal(order.get(name)) for name in ("cart_tax", "total_tax", "shipping_tax")]
     tax = taxes[0] if taxes[0] is not None else (taxes[1] or Decimal(0)) - (taxes[2] or Decimal(0))
     refunds = order.get("refunds")
-    return _present(
+    return present(
         {
             "order_id": order.get("id"),
             "order_number": order.get("number"),
             "status": status,
-            "digest": _digest(order),
+            "digest": digest(order),
             "parcel": "shipped" if completed else "none",
             "shipped_at": _utc(order.get("date_completed_gmt")) if completed else None,
             "currency": order.get("currency"),
@@ -107,7 +105,7 @@ def _state(order: Mapping[str, Any], status: str, completed: bool) -> dict[str, 
             "updated_at": _utc(order.get("date_modified_gmt")),
             "paid_at": _utc(order.get("date_paid_gmt")),
             "products": items,
-            "refund_ids": [lines.text(one.get("id")) for one in _list(refunds)] if isinstance(refunds, list) else None,
+            "refund_ids": [lines.text(one.get("id")) for one in listed(refunds)] if isinstance(refunds, list) else None,
         }
     )
 
@@ -115,7 +113,7 @@ def _state(order: Mapping[str, Any], status: str, completed: bool) -> dict[str, 
 def _line(item: Mapping[str, Any]) -> dict[str, Any]:
     image = item.get("image")
     variation = lines.text(item.get("variation_id"))
-    return _present(
+    return present(
         {
             "product_id": lines.text(item.get("product_id")),
             "variant_id": "" if variation == "0" else variation,
@@ -135,7 +133,7 @@ def _customer(customer: Mapping[str, Any], received_at: datetime) -> Iterator[Ne
     at = lines.moment(customer.get("date_modified_gmt")) or lines.moment(customer.get("date_created_gmt"))
     at = at or received_at
     who = _who({**customer, "customer_id": customer_id})
-    key = f"customer:{customer_id}:{at.isoformat()}:{_digest(customer)}"
+    key = f"customer:{customer_id}:{at.isoformat()}:{digest(customer)}"
     yield NewEvent(SOURCE, key, "identify", "", at, received_at, who, rank="shop")
 
 
@@ -148,10 +146,10 @@ def _product(topic: str, product: Mapping[str, Any], received_at: datetime) -> I
         yield _event(f"product:{product_id}:deleted", "Product Deleted", received_at, received_at, gone, {})
         return
     at = lines.moment(product.get("date_modified_gmt")) or received_at
-    categories, images = _list(product.get("categories")), _list(product.get("images"))
+    categories, images = listed(product.get("categories")), listed(product.get("images"))
     counted = product.get("manage_stock") is True and product.get("backorders", "no") == "no"
     stock = product.get("stock_quantity") if counted else 0 if product.get("stock_status") == "outofstock" else None
-    properties = _present(
+    properties = present(
         {
             "product_id": product_id,
             "sku": product.get("sku"),
@@ -165,7 +163,7 @@ def _product(topic: str, product: Mapping[str, Any], received_at: datetime) -> I
             "updated_at": _utc(product.get("date_modified_gmt")),
         }
     )
-    key = f"product:{product_id}:{at.isoformat()}:{_digest(product)}"
+    key = f"product:{product_id}:{at.isoformat()}:{digest(product)}"
     yield _event(key, "Product Updated", at, received_at, properties, {})
 
 
@@ -182,7 +180,7 @@ def _who(given: Mapping[str, Any]) -> dict[str, Any]:
         "country": billing.get("country"),
     }
     customer_id = lines.text(given.get("customer_id"))
-    return _present({"userId": "" if customer_id == "0" else customer_id, "email": email, "traits": _present(traits)})
+    return present({"userId": "" if customer_id == "0" else customer_id, "email": email, "traits": present(traits)})
 
 
 def _event(
@@ -195,15 +193,3 @@ def _event(
 def _utc(given: object) -> str | None:
     at = lines.moment(given)
     return at.isoformat() if at else None
-
-
-def _present(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in given.items() if value not in (None, "", {})}
-
-
-def _list(given: object) -> list[Mapping[str, Any]]:
-    return [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
-
-
-def _digest(payload: Mapping[str, Any]) -> str:
-    return sha256(msgspec.json.encode(payload)).hexdigest()[:16]

@@ -10,6 +10,7 @@ from bot.base.database import Database
 from bot.shops import prices
 from bot.tables.catalogue import PriceChange, SeenPrice
 from bot.tables.events import Event
+from bot.tables.shop import Product
 
 DAY = timedelta(days=1)
 
@@ -130,3 +131,12 @@ async def test_a_product_webhook_tells_of_the_variant_that_changed(database: Dat
     assert {one.get("variant_id") for one in await _changes(intake, "Product Price Changed")} == {
         None, str(first["id"]),
     }  # fmt: skip
+
+
+async def test_a_price_out_of_the_future_does_not_keep_out_those_that_follow(database: Database) -> None:
+    intake = Intake(database)
+    said = {"product_id": "lamp", "name": "Lamp", "currency": "EUR"}
+    ahead = {**said, "price": 99, "updated_at": (NOON + 900 * DAY).isoformat()}
+    await intake.tell("Product Updated", ahead, source="shopify")
+    await intake.tell("Product Updated", {**said, "price": 20}, source="shopify", ts=NOON + DAY)
+    assert [row.price for row in await intake.rows(Product)] == [2000]
