@@ -70,7 +70,9 @@ async def test_the_debugger_list_keeps_the_newest(database: Database) -> None:
     ingest = Ingest(database)
     ingest.start()
     for part in range(13):
-        await ingest.add([], [Rejected("page", "no event", str(part * 100 + number), NOON) for number in range(100)])
+        await ingest.add(
+            [], [Rejected("page", "no event", str(part * 100 + number), NOON, rank="page") for number in range(100)]
+        )
     await ingest.close()
     async with database.reading() as session:
         bodies = (await session.scalars(sa.select(RejectedEvent.body).order_by(RejectedEvent.id))).all()

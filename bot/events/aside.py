@@ -74,12 +74,12 @@ async def webhooks(session: AsyncSession, asked: Asked) -> list[dict[str, Any]]:
 async def _turned_away(session: AsyncSession, asked: Asked) -> list[dict[str, Any]]:
     if asked.name:
         return []  # nobody knows what they are called
-    shown = ("id", "received_at", "source", "reason")
+    shown = ("id", "received_at", "source", "rank", "reason")
     anything = sa.true()
     found = await _listed(session, _rejected, shown, Asked(**{**vars(asked), "status": ""}), anything, source="source")
     return [
-        {"id": f"r{row['id']}", "received_at": row["received_at"], "source": row["source"], "rank": None, "kind": None,
-         "name": None, "status": REJECTED, "error": row["reason"], "contact_id": None, "attempts": 0}
+        {"id": f"r{row['id']}", "received_at": row["received_at"], "source": row["source"], "rank": row["rank"],
+         "kind": None, "name": None, "status": REJECTED, "error": row["reason"], "contact_id": None, "attempts": 0}
         for row in found
     ]  # fmt: skip
 

@@ -45,12 +45,14 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An event that we answered 200 and could not take, for the debugger list. `reason` is a sentence."""
+    """An event that we answered 200 and could not take, for the debugger list. `reason` is a sentence; `rank` is how
+    far whoever sent it would have been believed."""
 
     source: str
     reason: str
     body: str
     received_at: datetime
+    rank: Rank = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,13 @@ async def keep(session: AsyncSession, told: Sequence[Rejected]) -> None:
     if not told:
         return
     lines = [
-        {"source": one.source, "reason": one.reason, "body": one.body, "received_at": one.received_at}
+        {
+            "source": one.source,
+            "rank": one.rank,
+            "reason": one.reason,
+            "body": one.body,
+            "received_at": one.received_at,
+        }
         for one in told[-KEPT:]
     ]
     await session.execute(sa.insert(_rows), lines)

@@ -73,7 +73,7 @@ class Event(DueRow, table=True):
 
 
 class RejectedEvent(SQLModel, table=True):
-    """An event that we answered 200 and could not take: the debugger list."""
+    """An event that we answered 200 and could not take: the debugger list. `rank` is how far its sender is believed."""
 
     __personal__ = Personal(
         "events refused", (), Delete(), raw="body", keeps=(Keeps("events", Delete(), "received_at"),)
@@ -81,6 +81,7 @@ class RejectedEvent(SQLModel, table=True):
 
     id: int | None = row_id()
     source: str
+    rank: str = source_rank()
     reason: str
     body: str = long_text()
     received_at: datetime = moment()

@@ -89,7 +89,7 @@ def segment(data: bytes) -> None:
         try:
             event = segment_calls.event(call, item, "page", "page", NOW)
         except segment_calls.Refused as error:
-            refused = segment_calls.rejected(item, str(error), "page", NOW)
+            refused = segment_calls.rejected(item, str(error), "page", "page", NOW)
             storable((refused.reason, refused.body))
             continue
         event_fits(event)

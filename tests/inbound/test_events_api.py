@@ -23,7 +23,7 @@ from bot.base import clock
 from bot.base.config import Config
 from bot.base.config.events import EventKey
 from bot.base.database import Database
-from bot.events import Ingest, NewEvent, Rejected, happened, leaked
+from bot.events import Ingest, NewEvent, Rejected, aside, happened, leaked
 from bot.inbound.web import each_request, events_api, health
 from bot.inbound.web.pace import Pace, is_robot
 from bot.tables.events import Event, RejectedEvent
@@ -330,6 +330,19 @@ def test_the_pace_of_a_person_recovers() -> None:
 )
 def test_robots_say_so(agent: object, robot: bool) -> None:
     assert is_robot(agent) is robot
+
+
+async def test_what_is_rejected_is_kept_with_how_far_its_sender_is_believed(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await client.post("/v1/batch", json={"batch": [{"type": "dance"}], "writeKey": KEY})
+    await client.post("/v1/batch", json={"batch": [{"type": "dance"}], "writeKey": "sk_test"})
+    await client.post("/v1/track", json={**_track(), "writeKey": "sk_test"}, headers={"origin": "https://shop.example"})
+    async with database.reading() as session:
+        listed = await aside.events(session, aside.Asked(status=aside.REJECTED))
+    assert [(one["source"], one["rank"]) for one in reversed(listed)] == [
+        (f"page-{KEY}", "page"), ("server-sk_test", "shop"), ("server-sk_test", "page")
+    ]  # fmt: skip
 
 
 class _Down(Ingest):

@@ -198,7 +198,9 @@ async def test_a_number_that_is_an_order_of_theirs_and_the_price_of_another_is_n
         ada = await make.contact(session)
         await make.order(session, order_id="1234567", contact_id=ada.id)
         session.add(
-            RejectedEvent(source="page", reason="x", body='{"price": 1234567, "note": "of bob"}', received_at=NOON)
+            RejectedEvent(
+                source="shop", rank="shop", reason="x", body='{"price": 1234567, "note": "of bob"}', received_at=NOON
+            )
         )
         event: dict[str, Any] = {
             "source": "page",
@@ -213,6 +215,20 @@ async def test_a_number_that_is_an_order_of_theirs_and_the_price_of_another_is_n
         found = await export.collect(session, ada.id or 0, SECRET)
     assert found["events refused"] == []
     assert [row["body"]["note"] for row in found["events"]] == ["of ada"]
+
+
+async def test_what_a_page_said_of_an_address_and_was_rejected_is_in_no_copy_for_its_owner(database: Database) -> None:
+    async with database.transaction() as session:
+        ada = await contacts.find_or_create(session, [("email", "ada@example.org")], NOON, proven=True)
+        for rank in ("page", "shop"):
+            session.add(
+                RejectedEvent(
+                    source="key", rank=rank, reason="x", body='{"email": "ada@example.org"}', received_at=NOON
+                )
+            )
+    async with database.reading() as session:
+        found = await export.collect(session, ada.id or 0, SECRET)
+    assert [row["rank"] for row in found["events refused"]] == ["shop"]
 
 
 async def test_a_second_address_is_forgotten_with_the_first(database: Database) -> None:

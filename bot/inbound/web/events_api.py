@@ -92,7 +92,8 @@ class _Door:
                 await leaked.remember(session, sender.digest, clock.now())
             self.known_leaks.add(sender.digest)
         with suppress(Overloaded):  # the log has it
-            await self.ingest.add([], [Rejected(sender.name, LEAKED, "", clock.now())])
+            # Whoever has it is believed as far as anybody else.
+            await self.ingest.add([], [Rejected(sender.name, LEAKED, "", clock.now(), rank="page")])
         return _error(403, "server_key_in_a_browser", "this key is for servers only; a page needs a page key")
 
     async def _take(self, request: Request, call: segment_calls.Call, sender: Sender) -> Response:
@@ -105,14 +106,16 @@ class _Door:
             if time.monotonic() - since > _AT_A_STRETCH:  # a batch of words may take seconds, and packs into nothing
                 await asyncio.sleep(0)
                 since = time.monotonic()
+            rank = sender.rank
             try:
                 event = segment_calls.event(call, item, sender.name, sender.rank, received_at)
                 event = dataclasses.replace(event, store=sender.store)
                 event = signed_in.as_signed(event, self.identity_secret, received_at)
+                rank = event.rank
                 self._check(event, request)
                 events.append(event if event.rank == "shop" else self._of_a_page(event, request))
             except segment_calls.Refused as error:
-                refused.append(segment_calls.rejected(item, str(error), sender.name, received_at))
+                refused.append(segment_calls.rejected(item, str(error), sender.name, rank, received_at))
                 too_large = too_large or (str(error) if error.too_large else "")
         try:
             await self.ingest.add(events, refused)

@@ -270,10 +270,10 @@ def _object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def rejected(item: Item, reason: str, source: str, received_at: datetime) -> Rejected:
+def rejected(item: Item, reason: str, source: str, rank: Rank, received_at: datetime) -> Rejected:
     """A row for the debugger list, with as much of the event as helps to find the fault, and no signed identity."""
     value = item.value
     if isinstance(value, dict) and "identity" in _object(value.get("context")):
         value = {**value, "context": {**value["context"], "identity": None}}
     shown = msgspec.json.encode(value)[:2048].decode("utf-8", "ignore")
-    return Rejected(source, reason, shown, received_at)
+    return Rejected(source, reason, shown, received_at, rank=rank)

@@ -130,7 +130,7 @@ class _Door:
         log.warning("webhook of a store that is not declared in [[shops.stores]]", system=system, store=named)
         reason = f"a webhook of {named}, which is not declared in [[shops.stores]]"
         async with self.database.transaction() as session:
-            await rejected.keep(session, [Rejected(system, lines.text(reason), "", clock.now())])
+            await rejected.keep(session, [Rejected(system, lines.text(reason), "", clock.now(), rank="shop")])
         return each_request.answer(403, "undeclared_store", "this store is not one of ours")
 
     async def _store(self, request: Request, body: bytes, **columns: Any) -> Response:
