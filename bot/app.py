@@ -350,7 +350,7 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
     if config.telegram.token and config.telegram.webhook_secret and config.telegram.mode == "webhook":
         doors.append(webhook.routes(house.database, config.telegram.webhook_secret.get_secret_value()))
     secret = _value(config.events.identity_secret)
-    doors.append(events_api.routes(ingest, config.event_keys, config.shop.hosts, secret))
+    doors.append(events_api.routes(ingest, config.event_keys, config.shop.hosts, secret, config.web.public_url))
     return each_request.build(doors, trusted_proxies=config.web.trusted_proxies)
 
 

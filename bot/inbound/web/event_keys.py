@@ -34,10 +34,10 @@ class Keys:
         """Whose key was given, in the body, as Basic user or as Bearer."""
         given = [said] if isinstance(said, str) else []
         scheme, _, token = authorization.partition(" ")
-        if scheme.lower() == "basic":
-            given.append(_basic_user(token))
-        elif scheme.lower() == "bearer":
+        if scheme.lower() == "bearer":
             given.append(token.strip())
+        elif user := basic_user(authorization):
+            given.append(user)
         for key in given:
             said_digest = digest(key)
             # Every key is compared, so that the time tells nothing.
@@ -54,8 +54,11 @@ def from_a_browser(headers: Headers) -> bool:
     return _BROWSER.search(headers.get("user-agent", "")) is not None
 
 
-def _basic_user(token: str) -> str:
-    """The user of Basic credentials; some clients leave out the colon."""
+def basic_user(authorization: str) -> str:
+    """The user of Basic credentials, if they are; some clients leave out the colon."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
     try:
         return base64.b64decode(token.strip(), validate=False).decode().partition(":")[0]
     except ValueError:
