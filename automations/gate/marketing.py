@@ -154,6 +154,8 @@ class Marketing:
             if no is None:
                 verdicts[name] = True
                 continue
+            if name == "rendered":
+                batch.turns.put_back(asked)
             verdicts |= {name: {"reason": no.reason, **no.detail}, **no.keeps}
             if no.until is not None:
                 return _later(asked, no.reason, no.until, verdicts, moves=no.moves)

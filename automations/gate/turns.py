@@ -28,10 +28,13 @@ _turns = table(FlowTurn)
 
 @dataclass
 class Turns:
-    """The next free turn of each flow that has a throttle; `taken` are flows that gave one away."""
+    """The next free turn of each flow that has a throttle; `taken` are flows that gave one away, `used` the mails that
+    took one and may leave with it now.
+    """
 
     next: dict[str, datetime] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    used: set[int] = field(default_factory=set)
 
     def wait(self, asked: Asked) -> datetime | None:
         """When it is this mail's turn; None: now. A turn that it was given holds while it is about that time."""
@@ -45,7 +48,16 @@ class Turns:
         turn = max(self.next[name], now - _share(rate, _TOGETHER))
         self.next[name] = turn + rate.gap
         self.taken.add(name)
-        return turn if turn > now else None
+        if turn > now:
+            return turn
+        self.used.add(asked.row["id"])
+        return None
+
+    def put_back(self, asked: Asked) -> None:
+        """It does not leave after all: whoever comes next may."""
+        if asked.row["id"] in self.used and asked.flow.throttle is not None:
+            self.used.discard(asked.row["id"])
+            self.next[asked.flow.name] -= asked.flow.throttle.gap
 
 
 def _share(rate: Rate, at_most: timedelta) -> timedelta:

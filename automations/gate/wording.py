@@ -1,7 +1,7 @@
 """The words of the message as they leave: a mail with its way out, or a text for a chat."""
 
 from collections.abc import Hashable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from babel.dates import format_date
@@ -25,6 +25,9 @@ log = logs.get(__name__)
 
 _UNWRITTEN = (TemplateError, FindingsError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
 """What a template of the shop's own can make of values that its writer did not think of."""
+UNWRITTEN = "render_error"
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=15)
+"""Between two tries; a template that changes is tried at once."""
 
 
 def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
@@ -40,7 +43,7 @@ def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
         template = _template(means, asked, batch)
         version = _version(template), asked.step.subject
         if means.spending.is_given_up(version):
-            return No("render_error", detail={"error": "its template asked for too much of every reader before"})
+            return _unwritten(asked, "its template asked for too much of every reader before")
         values = shown.build(writing)
         if isinstance(template, ChatTemplate):
             asked.written = _chat(means, asked, template, writing, values)
@@ -50,11 +53,18 @@ def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
         words = logs.clean(f"{type(error).__name__}: {error}")[:300]
         if isinstance(error, TooMuchError):
             means.spending.exceeded(version, words)
-        log.error("a mail could not be rendered and was not sent", message_id=asked.row["id"], flow=asked.row["flow"],
-                  step=asked.row["step_id"], detail=words)  # fmt: skip
-        return No("render_error", detail={"error": words})
+        if not asked.times(UNWRITTEN):
+            log.error("a mail cannot be written and waits until its template is mended", message_id=asked.row["id"],
+                      flow=asked.row["flow"], step=asked.row["step_id"], detail=words)  # fmt: skip
+        return _unwritten(asked, words)
     means.spending.kept_within(version)
     return None
+
+
+def _unwritten(asked: Asked, words: str) -> No:
+    """It waits for the mend, as late as it is meanwhile: what is too late by then is not sent."""
+    wait = min(_FIRST_WAIT * 2 ** min(asked.times(UNWRITTEN), 8), _LONGEST_WAIT)
+    return No(UNWRITTEN, until=asked.now + wait, detail={"error": words})
 
 
 def _template(means: Means, asked: Asked, batch: Batch) -> MailTemplate | ChatTemplate:

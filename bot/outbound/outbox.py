@@ -34,6 +34,7 @@ _LINGER = 0.2  # seconds that a look waits for what it sent off: who must wait l
 ALONE = "alone"
 """Kept with a row that was refused together with others: it is not joined with any again."""
 
+_BEYOND = timedelta(days=366)  # nothing is put off for so long: it is held since a backup was restored
 UNCERTAIN = "answer_lost"
 HELD = "held_by_service"
 """Marketing that waits until customer service has made something good."""
@@ -110,11 +111,12 @@ def _planned(
     }
 
 
-async def ask_again(session: AsyncSession, contact_id: int, reason: str, now: datetime) -> None:
-    """What was put off for that reason is looked at now: its cause may be gone."""
+async def ask_again(session: AsyncSession, contact_id: int | None, reason: str, now: datetime) -> None:
+    """What was put off for that reason is looked at now: its cause may be gone. `contact_id` None: of everybody."""
+    mine = () if contact_id is None else (_rows.c.contact_id == contact_id,)
     again = sa.update(_rows).where(
-        _rows.c.contact_id == contact_id, _rows.c.status == "deferred", _rows.c.skip_reason == reason,
-        _rows.c.due_at > now,
+        *mine, _rows.c.status == "deferred", _rows.c.skip_reason == reason, _rows.c.due_at > now,
+        _rows.c.due_at < now + _BEYOND,
     )  # fmt: skip
     channels = (await session.scalars(again.values(due_at=now).returning(_rows.c.channel))).all()
     for channel in set(channels):

@@ -20,6 +20,7 @@ from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.events import NewEvent
 from bot.inbound.web.unsubscribe import Subject
+from bot.outbound import outbox
 from bot.outbound.email.mail_template import MailTemplate
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
@@ -279,17 +280,42 @@ async def test_t48_a_name_that_looks_like_a_template_is_printed_as_it_is(databas
     assert "49" not in mail["subject"] and "{{ 7*7 }}" in mail["subject"] and "<script>" not in mail["html"]
 
 
-async def test_t47_a_template_that_breaks_is_never_sent(shop: ShopWorld, tmp_path: Any) -> None:
-    broken = tmp_path / "email" / "abandoned_cart"
-    broken.mkdir(parents=True)
-    body = "<mjml><mj-body><mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"
-    (broken / "en.mjml").write_text('+++\nsubject = "Hi {{ customer.nick }}"\n+++\n' + body.format("x"))
-    shop.gate.mails = MailTemplates([paths.templates(), tmp_path])
+def _own_cart(folder: Any, subject: str) -> MailTemplates:
+    file = folder / "email" / "abandoned_cart" / "en.mjml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    body = "<mjml><mj-body><mj-section><mj-column><mj-text>x</mj-text></mj-column></mj-section></mj-body></mjml>"
+    file.write_text(f'+++\nsubject = "{subject}"\n+++\n{body}')
+    return MailTemplates([paths.templates(), folder])
+
+
+async def test_t47_a_mail_that_cannot_be_written_waits_and_leaves_once_after_the_mend(
+    shop: ShopWorld, tmp_path: Any
+) -> None:
+    shop.gate.mails = _own_cart(tmp_path, "Hi {{ customer.nick }}")
     await left_cart(shop)
     await shop.settle()
     row = (await shop.written())[0]
-    assert row["skip_reason"] == "render_error" and "nick" in row["verdicts"]["rendered"]["error"]
-    assert shop.templates() == [] and (await shop.enrolled())[0]["step_id"] == "next_day"
+    assert (row["status"], row["skip_reason"]) == ("deferred", "render_error")
+    assert "nick" in row["verdicts"]["rendered"]["error"] and shop.templates() == []
+    with capture_logs() as logged:
+        await shop.passes(HOUR)
+    assert not [one for one in logged if one["log_level"] == "error"], "it was told when it happened first"
+    shop.gate.mails = _own_cart(tmp_path, "Hi {{ customer.first_name }}")
+    async with shop.database.transaction() as session:
+        await outbox.ask_again(session, None, "render_error", shop.now)
+    await shop.settle()
+    assert shop.templates() == ["abandoned_cart"]
+    await shop.passes(HOUR)
+    assert shop.templates() == ["abandoned_cart"] and (await shop.enrolled())[0]["step_id"] == "next_day"
+
+
+async def test_a_mail_that_could_not_be_written_for_too_long_is_not_sent_late(shop: ShopWorld, tmp_path: Any) -> None:
+    shop.gate.mails = _own_cart(tmp_path, "Hi {{ customer.nick }}")
+    await left_cart(shop)
+    await shop.passes(30 * HOUR)
+    shop.gate.mails = _own_cart(tmp_path, "Hi {{ customer.first_name }}")
+    await shop.passes(HOUR)
+    assert (await shop.written())[0]["skip_reason"] == "stale" and "abandoned_cart" not in shop.templates()[:1]
 
 
 async def test_a_template_that_asks_too_much_of_every_reader_is_given_up_after_three(
@@ -326,13 +352,13 @@ async def test_a_template_that_asks_too_much_of_every_reader_is_given_up_after_t
         await left_by(number)
     with capture_logs() as logged:
         await shop.passes(HOUR)
-    assert await shop.skipped() == ["render_error"] * 5 and len(rendered) == 3
+    assert [row["skip_reason"] for row in await shop.written()] == ["render_error"] * 5 and len(rendered) == 3
     assert sum("until it is changed" in one["event"] for one in logged) == 1
     assert len([one for one in logged if one["log_level"] == "error"]) == 4
     written("Your cart")
     await left_by(5)
     await shop.passes(HOUR)
-    assert len(shop.mails.sent) == 1
+    assert len(shop.mails.sent) == 6
 
 
 async def test_t60_quiet_hours_defer_three_times_at_most(database: Database, texts: Texts) -> None:
