@@ -40,6 +40,12 @@ class MailOffice(Office):
 
     async def comes(self, raw: bytes, *, size: int | None = None) -> ReceivedMail:
         """A mail arrives, and everything that follows from it happens."""
+        await self.arrives(raw, size=size)
+        await self.settle()
+        return (await self.rows(ReceivedMail))[-1]  # type: ignore[no-any-return]
+
+    async def arrives(self, raw: bytes, *, size: int | None = None) -> None:
+        """A mail is taken; what it leads to waits to leave."""
         self.uid += 1
         now = clock.now()
         mail = store.Fetched(self.uid, raw, size or len(raw), now, cut=size is not None)
@@ -47,8 +53,6 @@ class MailOffice(Office):
             await store.keep(session, "INBOX", 1, mail, now)
         while await self.taking.take_due():
             pass
-        await self.settle()
-        return (await self.rows(ReceivedMail))[-1]  # type: ignore[no-any-return]
 
     async def settle(self) -> None:
         await super().settle()

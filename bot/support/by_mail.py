@@ -30,7 +30,10 @@ _OUTBOX = table(Message)
 
 @dataclass(frozen=True)
 class Letter:
-    """The envelope of what we write: `fields` go into the payload, `to` is the bare address."""
+    """The envelope of what we write: `fields` go into the payload, `to` is the bare address.
+
+    Of the fields `answers` is the mail that it answers, `proven` whether that one is shown to be its sender's.
+    """
 
     to: str
     fields: Mapping[str, Any]
@@ -76,6 +79,7 @@ async def letter(session: AsyncSession, contact_id: int, ticket_id: int | None) 
         fields["subject"] = await _number(session, ticket_id)
     else:
         fields["subject"] = await _subject(session, mail, ticket_id)
+        fields |= {"answers": mail.id, "proven": mail.proven_by}
         if mail.message_id:
             fields["in_reply_to"] = mail.message_id
             fields["references"] = [*mail.thread[-_LONGEST_THREAD:], mail.message_id]
@@ -120,21 +124,34 @@ async def is_theirs(session: AsyncSession, contact_id: int) -> bool:
     return mail is not None and mail.rank == "person"
 
 
-async def may_answer(session: AsyncSession, contact_id: int, most: int, now: datetime) -> bool:
-    """Whether a machine may answer their last mail: not to whoever takes no answer, nor too often in an hour."""
-    mail = await origin(session, contact_id, None)
+async def may_answer(session: AsyncSession, line: TicketMessage, most: int, now: datetime) -> bool:
+    """Whether a machine may answer this mail: not to whoever takes no answer, nor too often in an hour."""
+    mail = await of_line(session, line)
     if mail is not None and mail.kind != "person":
         return False
-    return await automatic_lately(session, contact_id, now) < most
+    return await automatic_lately(session, line.contact_id, mail.proven_by if mail else "", now) < most
 
 
-async def automatic_lately(session: AsyncSession, contact_id: int, now: datetime, before: int | None = None) -> int:
-    """How many automatic answers they were written within an hour; `before` counts those queued before that row."""
+async def takes_answer(session: AsyncSession, payload: Mapping[str, Any]) -> bool:
+    """Whether the mail that a letter answers takes one of a machine."""
+    mail = await session.get(ReceivedMail, payload["answers"]) if payload.get("answers") else None
+    return mail is None or mail.kind == "person"
+
+
+async def automatic_lately(
+    session: AsyncSession, contact_id: int, proven_by: str, now: datetime, before: int | None = None
+) -> int:
+    """How many automatic answers they were written within an hour; `before` counts those queued before that row.
+
+    Answers to mails that anybody may have written in their name use up nothing of those to mails that are theirs.
+    """
+    proven = sa.func.coalesce(_OUTBOX.c.payload["proven"].as_string(), "")
     lately = sa.select(sa.func.count()).where(
         _OUTBOX.c.contact_id == contact_id,
         _OUTBOX.c.channel == CHANNEL,
         _OUTBOX.c.purpose == AUTOMATIC,
         _OUTBOX.c.status != "skipped",
         _OUTBOX.c.created_at > now - timedelta(hours=1),
+        proven != "" if proven_by else proven == "",
     )
     return await session.scalar(lately if before is None else lately.where(_OUTBOX.c.id < before)) or 0

@@ -162,7 +162,7 @@ async def _reply(session: AsyncSession, desk: Desk, contact: Contact, line: Tick
         await opening.hand_over(session, desk, contact, line.channel, language, line, "thanks", now)
         return
     mailed = line.channel == by_mail.CHANNEL
-    if mailed and not await by_mail.may_answer(session, _id(contact), desk.ground.config.mailbox.answers_per_hour, now):
+    if mailed and not await by_mail.may_answer(session, line, desk.ground.config.mailbox.answers_per_hour, now):
         await opening.hand_over(session, desk, contact, line.channel, language, line, "unsure", now)
         return
     if order_status.is_only_a_number(line.text):
@@ -242,7 +242,7 @@ async def _answered_by_order(
 ) -> bool:
     """An answer to a mail of ours that only asks where an order is: told, as their answer shows whose mailbox it is."""
     most = desk.ground.config.mailbox.answers_per_hour
-    if line.channel != by_mail.CHANNEL or not await by_mail.may_answer(session, _id(contact), most, now):
+    if line.channel != by_mail.CHANNEL or not await by_mail.may_answer(session, line, most, now):
         return False
     language = await _language(session, desk, contact, line.text)
     match = desk.answers.match(line.text, language, await catalogue.names(session, desk.catalogue, now))

@@ -70,11 +70,10 @@ class ToCustomer:
         return {row["id"]: Skip("too_many") for row in mails if await self._is_one_too_many(session, row, now)}
 
     async def _is_one_too_many(self, session: AsyncSession, row: Row, now: datetime) -> bool:
-        mail = await by_mail.origin(session, row["contact_id"], row["ticket_id"])
-        if mail is not None and mail.kind != "person":
+        if not await by_mail.takes_answer(session, row["payload"]):
             return True
-        most = self.desk.ground.config.mailbox.answers_per_hour
-        return await by_mail.automatic_lately(session, row["contact_id"], now, before=row["id"]) >= most
+        most, proven_by = self.desk.ground.config.mailbox.answers_per_hour, row["payload"].get("proven", "")
+        return await by_mail.automatic_lately(session, row["contact_id"], proven_by, now, before=row["id"]) >= most
 
     async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
         if outcome.receipt is not None and row["said_id"]:

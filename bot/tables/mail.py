@@ -40,13 +40,15 @@ class ReceivedMail(DueRow, table=True):
     `sender` is the bare address of whoever wrote, `thread` the Message-IDs that it answers, the nearest last,
     `about_id` the message of ours that it answers or reports on, `said_id` the line that it became. `rank` is person if
     it answers a message that went to this very person, by a mark that we signed: the line From proves nothing.
+    `proven_by` is thread (so is the rank), domain (a mail server that the shop trusts says that it is of the domain in
+    From, which opens nothing) or empty.
     """
 
     __personal__ = Personal(
         "mails received",
         (By("contact_id"), By("sender", "addresses"), By("said_id", "lines"), By("about_id", "messages")),
         _NO_WORDS,
-        ours="folder message_id digest rank kind status", hidden="raw digest",
+        ours="folder message_id digest rank proven_by kind status", hidden="raw digest",
         keeps=(
             Keeps("conversations", _NO_WORDS, over=By("said_id", "lines")),
             Keeps("messages", _NO_WORDS, "stored_at", only={"said_id": None, "due_at": None}),
@@ -82,6 +84,7 @@ class ReceivedMail(DueRow, table=True):
     status: str = "new"
     error: str | None = None
     rank: str = source_rank()
+    proven_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
     sender: str = ""
     subject: str = Field(default="", sa_type=sa.Text)
     thread: list[str] = json_value(list)

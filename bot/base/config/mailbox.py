@@ -57,6 +57,7 @@ class Mailbox(Section):
     plus_addresses: bool = False
     relays: tuple[str, ...] = ()
     answers_per_hour: Annotated[int, Field(ge=0)] = 3
+    trusted_servers: tuple[Annotated[str, Field(pattern=r"^[^\s;()\"]{1,255}$")], ...] = ()
 
     @model_validator(mode="after")
     def _usable(self) -> "Mailbox":

@@ -58,6 +58,7 @@ async def wrote(
         "kind": found.kind, "sender": person, "subject": mail.subject, "thread": list(mail.thread),
         "contact_id": contact.id, "about_id": about["id"] if about else None, "rank": _rank(contact, person, about),
     }  # fmt: skip
+    known["proven_by"] = "thread" if known["rank"] == "person" else "domain" if understood.of_domain else ""
     # Before the conversation: what it answers at once goes to this address, in this thread.
     await session.execute(sa.update(_MAILS).where(_MAILS.c.id == mail_id).values(known))
     said = _said(mail_id, moment, understood, contact, about, silent=found.kind == "no_reply")

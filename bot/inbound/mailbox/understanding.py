@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.base import logs
 from bot.base.ground import Ground
-from bot.inbound.mailbox import kinds, parsing, quotes, senders
+from bot.inbound.mailbox import authentication, kinds, parsing, quotes, senders
 from bot.inbound.mailbox.kinds import Found
 from bot.inbound.mailbox.parsing import Mail
 from bot.inbound.mailbox.patience import OutOfPatience, Patience
@@ -20,12 +20,16 @@ _WITHIN = 10.0  # seconds for one mail; usual ones take a thousandth of one
 
 @dataclass(frozen=True)
 class Understood:
-    """`person` wrote it, `own` is what they wrote themselves."""
+    """`person` wrote it, `own` is what they wrote themselves.
+
+    `of_domain`: a mail server that the shop trusts says that the domain of `person` stands for it.
+    """
 
     mail: Mail
     person: Person
     found: Found
     own: str
+    of_domain: bool = False
 
 
 async def understand(raw: bytes, ground: Ground, within: float = _WITHIN) -> Understood:
@@ -43,12 +47,20 @@ def look(raw: bytes, ground: Ground, patience: Patience) -> Understood:
     patience.check()
     found = kinds.of(mail, raw, ground)
     patience.check()
-    return Understood(mail, senders.person(mail, ground), found, _own_words(mail))
+    person = senders.person(mail, ground)
+    return Understood(mail, person, found, _own_words(mail), _is_of_domain(mail, person, ground))
 
 
 def look_roughly(raw: bytes, ground: Ground) -> Understood:
     mail = parsing.read_roughly(raw)
-    return Understood(mail, senders.person(mail, ground), Found("no_reply"), mail.text.strip() or mail.subject)
+    person, words = senders.person(mail, ground), mail.text.strip() or mail.subject
+    return Understood(mail, person, Found("no_reply"), words, _is_of_domain(mail, person, ground))
+
+
+def _is_of_domain(mail: Mail, person: Person, ground: Ground) -> bool:
+    """A form may be proven, and says nothing about whoever filled it in."""
+    servers = ground.config.mailbox.trusted_servers
+    return person.address == mail.sender and authentication.proves_sender(mail, servers)
 
 
 def _own_words(mail: Mail) -> str:
