@@ -193,7 +193,9 @@ def _words(reason: str) -> str:
 
 
 def _goal(one: "Standing") -> tuple[Any, ...]:
-    words = f"{one.goal.channel} {_words(one.goal.metric)} within {seconds(one.goal.within.total_seconds())}"
+    within = one.goal.within.total_seconds()
+    time = f"{within / 86400:g} working days" if one.goal.in_days else seconds(within)
+    words = f"{one.goal.channel} {_words(one.goal.metric)} within {time}"
     share = "-" if one.share is None else f"{one.share * 100:.1f} %{'*' if one.few else ''}"
     left = f"{one.left} more this {one.goal.window}" if one.left >= 0 else f"{-one.left} missed too many"
     return words, f"{one.since:%Y-%m-%d}", f"{one.goal.share * 100:g} %", share, one.counted, left

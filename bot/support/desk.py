@@ -80,6 +80,11 @@ class Desk:
         """A text for the staff group."""
         return self.ground.texts.say(self.staff_language, name, **values)
 
+    def target(self, seconds: float, *, in_days: bool) -> str:
+        """What a promise gives, for staff: open time as h:mm:ss, or working days."""
+        days = seconds / 86400
+        return self.staff("staff.sla.days", count=1 if days == 1 else 2, days=f"{days:g}") if in_days else span(seconds)
+
     def language(self, contact: Contact) -> str:
         return contact.language or self.ground.config.shop.language
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ Window = tuple[int, int]
 
 _WHOLE_DAY: Window = (0, 1440)
 _YEAR = timedelta(days=366)
+_DAY = timedelta(days=1)
+_TICK = timedelta.resolution
+_MILLISECOND = timedelta(milliseconds=1)
 _MOST_DAYS = 2000
 
 
@@ -91,7 +95,7 @@ def calendar(
     week = hours.week if any(hours.week) else ((_WHOLE_DAY,),) * 7
     special: dict[date, SpecialDay] = {}
     for file in reversed(hours.ical):  # of two names for one day the first file's stays
-        special |= holidays.read(file, now, folder or Path.cwd())
+        special |= holidays.read(file, now, folder or Path.cwd(), tz)
     special |= {day.date: day for day in hours.special}
     made = Calendar(tz, week, special)
     if next(open_windows(made, now, now + _YEAR), None) is None:
@@ -130,16 +134,24 @@ def calendars(config: Config, now: datetime) -> dict[str, Calendar]:
 
 def open_windows(cal: Calendar, start: datetime, end: datetime | None = None) -> Iterator[Interval]:
     """The open pieces from `start` on, in order and without overlap, cut at `end`. Without `end` they go on."""
+    for opening, closing, _ in _pieces(cal, start, end):
+        yield opening, closing
+
+
+def _pieces(cal: Calendar, start: datetime, end: datetime | None) -> Iterator[tuple[datetime, datetime, timedelta]]:
+    """The open pieces, each with how long the desk is open on the date that it belongs to."""
     if cal.always_open:
-        yield start, end or datetime.max.replace(tzinfo=UTC)
+        yield start, end or datetime.max.replace(tzinfo=UTC), _DAY
         return
     covered = start
     day = start.astimezone(cal.tz).date() - timedelta(days=2)  # a window may reach two dates further (24:00-06:00)
     while end is None or covered < end:
-        for window in _windows(cal, day):
+        windows = _windows(cal, day)
+        whole = sum((closing - opening for opening, closing in windows), timedelta())
+        for window in windows:
             opening, closing = max(window[0], covered), min(window[1], end or window[1])
             if opening < closing:
-                yield opening, closing
+                yield opening, closing, whole
                 covered = closing
         day += timedelta(days=1)
         if end is not None and clock.instant(day, time(), cal.tz) >= end:
@@ -167,7 +179,7 @@ def _day(cal: Calendar, day: date) -> list[Interval]:
         closing = min(closing, clip) if clip else closing
         if opening < closing:
             found.append((opening, closing))
-    return sorted(found)
+    return _union(found)
 
 
 def _instant(cal: Calendar, day: date, minutes: int, *, last: bool) -> datetime:
@@ -183,6 +195,25 @@ def elapsed(cal: Calendar, start: datetime, end: datetime, pauses: Iterable[Inte
     return sum((closing - opening for opening, closing in pieces), timedelta())
 
 
+def working_days(cal: Calendar, start: datetime, end: datetime, pauses: Iterable[Interval] = ()) -> timedelta:
+    """Working days in [start, end) outside the pauses, a day as 24 hours: each date on which the desk opens is one,
+    passed evenly while it is open. Where it never closes a day is 24 hours."""
+    if end <= start:
+        return timedelta()
+    pieces = _outside(_pieces(cal, start, end), pauses)
+    passed = sum((_ticks(closing - opening) * _pace(whole) for opening, closing, whole in pieces), Fraction())
+    return _TICK * round(passed)
+
+
+def _ticks(span: timedelta) -> int:
+    return span // _TICK
+
+
+def _pace(whole: timedelta) -> Fraction:
+    """How much faster than the clock a day passes while it is open. Exact, so that a budget ends where it was left."""
+    return Fraction(_ticks(_DAY), _ticks(whole))
+
+
 def due(cal: Calendar, start: datetime, target: timedelta, pauses: Iterable[Interval] = ()) -> datetime:
     """The first instant at which `target` of open time has passed since `start`.
 
@@ -196,6 +227,19 @@ def due(cal: Calendar, start: datetime, target: timedelta, pauses: Iterable[Inte
             return opening + left
         left -= closing - opening
     raise AssertionError("open windows never end")  # calendars that never open are refused
+
+
+def due_in_days(cal: Calendar, start: datetime, target: timedelta, pauses: Iterable[Interval] = ()) -> datetime:
+    """The instant at which `target`, as `working_days` counts it, has passed since `start`; to the millisecond."""
+    left = Fraction(_ticks(target))
+    if left <= 0:
+        return start
+    for opening, closing, whole in _outside(_pieces(cal, start, None), pauses):
+        passes = _ticks(closing - opening) * _pace(whole)
+        if passes >= left:
+            return opening + _MILLISECOND * round(left / _pace(whole) / _ticks(_MILLISECOND))
+        left -= passes
+    raise AssertionError("open windows never end")
 
 
 def is_open(cal: Calendar, at: datetime) -> bool:
@@ -228,3 +272,12 @@ def _without(pieces: Iterator[Interval], pauses: Sequence[Interval]) -> Iterator
             rest = end
         if rest < closing:
             yield rest, closing
+
+
+def _outside(
+    pieces: Iterator[tuple[datetime, datetime, timedelta]], pauses: Iterable[Interval]
+) -> Iterator[tuple[datetime, datetime, timedelta]]:
+    merged = _union(pauses)
+    for opening, closing, whole in pieces:
+        for start, end in _without(iter([(opening, closing)]), merged):
+            yield start, end, whole

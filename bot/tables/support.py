@@ -193,6 +193,7 @@ class CalendarVersion(SQLModel, table=True):
 class SlaTimer(DueRow, table=True):
     """One measured promise. `metric` is first_response, next_response, resolution or fixed.
 
+    With `in_days` 86,400 seconds of the target are a working day, else they are open time.
     `state` is running, paused, met, breached or cancelled; `reason` says why cancelled. `due_at` (of DueRow) is when
     somebody must look next (a warning, the breach, a step of the ladder); `target_at` is when the promise runs out.
     `cause` names a breach that is not the staff's (`delivery_delay`, `queue_delay`, `retarget`). `pauses` are pairs of
@@ -221,6 +222,7 @@ class SlaTimer(DueRow, table=True):
     policy: str
     channel: str
     target_seconds: int
+    in_days: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     always_open: bool = False
     calendar: str = Field(default="", sa_column_kwargs={"server_default": ""})
     calendar_version: str = Field(default="", sa_column_kwargs={"server_default": ""})

@@ -1,6 +1,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from bot.base import config, paths
 from bot.base.config import Cap, Config
+from bot.base.config.types import WorkingDays
 from bot.base.errors import FindingsError
 
 EXAMPLE = paths.example_config().read_text("utf-8")
@@ -268,6 +270,19 @@ def test_a_file_that_cannot_be_read_is_one_line(content: bytes | None, words: st
 def test_secrets_do_not_show_in_the_configuration() -> None:
     loaded = config.load(None, {"AFTERCART_MAIL__SMTP_URL": "smtp://me:hunter2@relay.example"})
     assert "hunter2" not in repr(loaded)
+
+
+def test_a_promise_in_days_means_working_days() -> None:
+    support = {"sla": [{"name": "slow", "first_response": "24h", "resolution": "1.5d"}]}
+    (policy,) = Config.model_validate({"support": support}).support.sla
+    assert policy.first_response == timedelta(hours=24) and not isinstance(policy.first_response, WorkingDays)
+    assert policy.resolution == timedelta(hours=36) and isinstance(policy.resolution, WorkingDays)
+
+
+@pytest.mark.parametrize("written", ["1d 4h", "2w", "1w 1d"])
+def test_a_promise_that_mixes_days_and_hours_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="working days, such as"):
+        Config.model_validate({"support": {"sla": [{"name": "slow", "resolution": written}]}})
 
 
 def test_without_any_file_everything_has_a_default_and_says_what_is_off() -> None:

@@ -76,6 +76,35 @@ def test_a_promise_runs_out_when_the_worked_examples_say(
     assert hours.due(cal, _local(cal, start), target) == _local(cal, due)
 
 
+@pytest.mark.parametrize(
+    ("cal", "start", "days", "due"),
+    [
+        (B, "2026-03-03T10:00", 3, "2026-03-06T10:00"),
+        (B, "2026-03-05T16:00", 3, "2026-03-10T16:00"),  # over a weekend
+        (B, "2026-03-07T12:00", 1, "2026-03-09T17:00"),  # on a Saturday: all of Monday
+        (B, "2026-03-04T17:00", 1, "2026-03-05T17:00"),
+        (B, "2026-03-04T09:00", 0.5, "2026-03-04T13:00"),
+        (H, "2026-12-23T13:00", 1, "2026-12-24T10:30"),  # half of a short day, which is a day all the same
+        (H, "2026-12-23T09:00", 3, "2026-12-28T17:00"),
+        (S, "2026-03-04T09:00", 1, "2026-03-05T09:00"),
+        (N, "2026-06-11T23:00", 1, "2026-06-12T23:00"),
+        (D, "2026-03-28T10:00", 1, "2026-03-29T11:00"),  # it never closes: 24 hours
+        (A, "2026-03-04T10:00", 3, "2026-03-07T10:00Z"),
+    ],
+)
+def test_days_are_working_days_however_long_they_are(cal: hours.Calendar, start: str, days: float, due: str) -> None:
+    found = hours.due_in_days(cal, _local(cal, start), timedelta(days=days))
+    assert found == _local(cal, due)
+    assert abs(hours.working_days(cal, _local(cal, start), found) - timedelta(days=days)) < timedelta(seconds=1)
+
+
+def test_a_pause_of_a_working_day_moves_the_promise_by_one() -> None:
+    pause = (_local(B, "2026-03-03T12:00"), _local(B, "2026-03-04T12:00"))
+    start, three = _local(B, "2026-03-03T10:00"), timedelta(days=3)
+    assert hours.due_in_days(B, start, three, [pause]) == _local(B, "2026-03-09T10:00")
+    assert hours.working_days(B, start, _local(B, "2026-03-09T10:00"), [pause]) == three
+
+
 def test_time_while_resolved_is_a_pause() -> None:
     pause = (_local(B, "2026-03-02T12:00"), _local(B, "2026-03-04T10:00"))
     assert hours.due(B, _local(B, "2026-03-02T09:00"), timedelta(hours=8), [pause]) == _local(B, "2026-03-04T15:00")
@@ -160,6 +189,19 @@ def test_later_starts_and_longer_targets_are_never_due_earlier(
     early, late = sorted((one, two))
     assert hours.due(cal, early, short) <= hours.due(cal, late, short)
     assert hours.due(cal, early, short) <= hours.due(cal, early, short + more)
+
+
+@given(calendars(), instants, st.integers(1, 20), st.tuples(instants, targets))
+@settings(max_examples=100, deadline=None)
+def test_a_promise_in_days_has_passed_when_it_runs_out(
+    cal: hours.Calendar, start: datetime, quarters: int, pause: tuple[datetime, timedelta]
+) -> None:
+    target, pauses = timedelta(hours=6 * quarters), [(pause[0], pause[0] + pause[1])]
+    due = hours.due_in_days(cal, start, target, pauses)
+    assert due >= hours.due_in_days(cal, start, target)
+    second = timedelta(seconds=1)  # a short day passes many times faster than the clock
+    early, late = (hours.working_days(cal, start, due + step, pauses) for step in (-second, second))
+    assert early <= target <= late
 
 
 @given(calendars(), instants, targets, targets)

@@ -14,7 +14,7 @@ from bot.base.config.privacy import Privacy, Retention
 from bot.base.config.routing import Department
 from bot.base.config.routing import check as check_departments
 from bot.base.config.tickets import DurationOrOff, Flood, Reopen
-from bot.base.config.types import Duration, Language, Section, Timezone
+from bot.base.config.types import Duration, Language, Section, Target, Timezone, WorkingDays
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -84,10 +84,10 @@ class SlaPolicy(Section):
     language: Language | None = None
     kind: Literal["question", "complaint"] | None = None
     start_on: Literal["handoff", "first_message"] = "handoff"
-    first_response: Duration | None = None
-    next_response: Duration | None = None
-    resolution: Duration | None = None
-    fixed: Duration | None = None
+    first_response: Target | None = None
+    next_response: Target | None = None
+    resolution: Target | None = None
+    fixed: Target | None = None
     calendar: str = ""
     always_open: bool = False
     warn_at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] | None = None
@@ -105,9 +105,13 @@ class SlaGoal(Section):
 
     metric: Literal["first_response", "next_response", "resolution", "fixed"] = "first_response"
     channel: Literal["chat", "email"]
-    within: Duration
+    within: Target
     share: Annotated[float, Field(gt=0, le=1)]
     window: Literal["day", "week", "month"] = "week"
+
+    @property
+    def in_days(self) -> bool:
+        return isinstance(self.within, WorkingDays)
 
 
 _HOUSE_POLICIES = (

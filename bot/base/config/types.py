@@ -1,13 +1,14 @@
 """The kinds of values that a configuration has, with their checks."""
 
 import ipaddress
+import re
 from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from babel.core import Locale, UnknownLocaleError
 from babel.numbers import is_currency
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
 
 from bot.base import clock, hosts
 
@@ -20,6 +21,19 @@ def _duration(value: object) -> timedelta:
     if not isinstance(value, str):
         raise ValueError('write a duration in quotes, such as "30s", "4h" or "7d"')
     return clock.duration(value)
+
+
+class WorkingDays(timedelta):
+    """A promise in working days: each 24 hours of it are one date on which the desk opens, however long it is open."""
+
+
+def _target(value: object) -> timedelta:
+    found = _duration(value)
+    if not isinstance(value, str) or not re.search("[dw]", value.lower()):
+        return found
+    if re.search("[hmsw]", value.lower()):
+        raise ValueError('write working days, such as "3d", or opening hours, such as "24h"; not both, and no weeks')
+    return WorkingDays(seconds=found.total_seconds())
 
 
 def _timezone(value: str) -> str:
@@ -71,6 +85,8 @@ def _network(value: str) -> str:
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Target = Annotated[timedelta, PlainValidator(_target)]
+"""What is promised: hours are opening hours, days are working days."""
 Language = Annotated[str, AfterValidator(_language)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Host = Annotated[str, AfterValidator(_host)]

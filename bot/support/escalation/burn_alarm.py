@@ -17,7 +17,7 @@ from bot.base.config import SlaGoal
 from bot.base.database import table
 from bot.outbound import staff_group
 from bot.support import hours, post
-from bot.support.desk import Desk, span
+from bot.support.desk import Desk
 from bot.support.escalation import paging
 from bot.support.sla import goals
 from bot.support.sla.goals import Standing, Verdict
@@ -120,7 +120,7 @@ def name(desk: Desk, goal: SlaGoal) -> str:
         "staff.goal.name",
         channel=desk.staff(f"staff.goal.channel.{goal.channel}"),
         metric=desk.staff(f"story.metric.{goal.metric}"),
-        within=span(goal.within.total_seconds()),
+        within=desk.target(goal.within.total_seconds(), in_days=goal.in_days),
         share=f"{goal.share * 100:g}",
     )
 
@@ -132,4 +132,5 @@ def left(desk: Desk, standing: Standing) -> str:
 
 
 def _key(goal: SlaGoal, since: datetime) -> str:
-    return f"burn:{goal.metric}:{goal.channel}:{goal.within.total_seconds():g}:{goal.window}:{since.isoformat()}"
+    within = f"{goal.within.total_seconds():g}{'d' if goal.in_days else ''}"
+    return f"burn:{goal.metric}:{goal.channel}:{within}:{goal.window}:{since.isoformat()}"

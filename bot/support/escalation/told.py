@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base.database import table
-from bot.support.desk import Desk, span
+from bot.support.desk import Desk
 from bot.support.sla.values import REPLIES, Clock
 from bot.tables.outbox import Message
 from bot.tables.support import Ticket, TicketEvent
@@ -23,7 +23,7 @@ def promise(desk: Desk, ticket: Ticket, promised: Clock, now: datetime) -> str:
     """Plain text: what was promised, and until when; that it was missed, if it was."""
     what = "breached" if promised.state == "breached" or promised.target_at < now else "warning"
     kind = "" if promised.metric in REPLIES else f".{promised.metric}"
-    target = span(promised.target_seconds)
+    target = desk.target(promised.target_seconds, in_days=promised.in_days)
     which = desk.staff(f"staff.sla.promise.{promised.metric}", target=target, policy=promised.policy)
     due_at = desk.when(promised.target_at, now)
     return desk.staff(f"staff.sla.{what}{kind}", number=ticket.number, due=due_at, promise=which)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from bot.base.config.types import WorkingDays
 from bot.base.database import table
 from bot.outbound import outbox
 from bot.support import history
@@ -34,7 +35,7 @@ _NO_MATTER = frozenset(
 )  # fmt: skip
 _RELEASING = frozenset({"kind_changed", "merged", "priority_changed", "rated", "spam", "status_changed"})
 """After these, marketing that waits for the customer's tickets is asked again whether it may leave."""
-_REVIEWED = ("metric", "policy", "target_seconds", "always_open", "calendar", "calendar_version")
+_REVIEWED = ("metric", "policy", "target_seconds", "in_days", "always_open", "calendar", "calendar_version")
 
 
 def counted_at(at: datetime, received_at: datetime) -> datetime:
@@ -153,5 +154,6 @@ def _given(desk: Desk) -> Iterator[tuple[Any, ...]]:
         names = {policy.calendar} if policy.calendar else {"", *(one.calendar for one in support.departments)}
         for name in {""} if policy.always_open else names:
             version = "" if policy.always_open else desk.calendar_of(name).version
-            for metric, seconds in policies.seconds(policy).items():
-                yield metric, policy.name, seconds, policy.always_open, name, version
+            for metric, target in policies.targets(policy).items():
+                in_days = isinstance(target, WorkingDays)
+                yield metric, policy.name, int(target.total_seconds()), in_days, policy.always_open, name, version

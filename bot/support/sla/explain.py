@@ -37,7 +37,9 @@ def _explained(desk: Desk, ticket: Ticket, timer: SlaTimer, calendar: hours.Cale
     state = "overdue" if timer.state == "running" and now > timer.target_at else timer.state
     until = timer.answered_at or timer.settled_at or now
     pauses = [(start, min(end or until, until)) for start, end in rows.instants(timer.pauses)]
-    used = hours.elapsed(calendar, timer.start_at, until, pauses)
+    count = hours.working_days if timer.in_days else hours.elapsed
+    used = count(calendar, timer.start_at, until, pauses).total_seconds()
+    target = desk.target(timer.target_seconds, in_days=timer.in_days)
     where = desk.staff("staff.sla.always_open") if timer.always_open else timer.calendar
     lines = [
         desk.staff(f"staff.sla.metric.{timer.metric}", number=ticket.number, policy=timer.policy)
@@ -45,7 +47,9 @@ def _explained(desk: Desk, ticket: Ticket, timer: SlaTimer, calendar: hours.Cale
         + (f" · {timer.cycle}" if timer.cycle > 1 else ""),
         desk.staff(f"staff.sla.state.{state}"),
         desk.staff("staff.sla.start", at=desk.when(timer.start_at, now)),
-        desk.staff("staff.sla.used", used=span(used.total_seconds()), target=span(timer.target_seconds)),
+        desk.staff("staff.sla.used_days", used=f"{used / 86400:.2f}", target=target)
+        if timer.in_days
+        else desk.staff("staff.sla.used", used=span(used), target=target),
         *_paused(desk, calendar, timer, pauses, now),
     ]
     if timer.state != "paused":

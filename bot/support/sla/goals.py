@@ -69,6 +69,7 @@ class Standing:
             "window": self.goal.window,
             "since": self.since.isoformat(),
             "within_seconds": self.goal.within.total_seconds(),
+            "in_days": self.goal.in_days,
             "promised": self.goal.share,
             "share": self.share,
             "counted": self.counted,
@@ -132,7 +133,7 @@ async def verdicts(
 
 def _verdict(goal: SlaGoal, row: Mapping[str, Any], calendars: Calendars, now: datetime) -> Verdict | None:
     """None while it may still be kept, and for what does not count."""
-    if row["target_seconds"] == goal.within.total_seconds():
+    if (row["target_seconds"], row["in_days"]) == (goal.within.total_seconds(), goal.in_days):
         ended = measured.ended(row, now)
         if ended in ("running", "left_out"):
             return None
@@ -157,7 +158,8 @@ def _by_its_own_time(goal: SlaGoal, row: Mapping[str, Any], calendars: Calendars
 def _runs_out(goal: SlaGoal, row: Mapping[str, Any], calendars: Calendars) -> datetime:
     calendar = hours.ALWAYS if row["always_open"] else calendars[row["calendar_version"]]
     pauses = [(start, end) for start, end in rows.instants(row["pauses"]) if end is not None]
-    return hours.due(calendar, row["start_at"], goal.within, pauses)
+    count = hours.due_in_days if goal.in_days else hours.due
+    return count(calendar, row["start_at"], goal.within, pauses)
 
 
 def burn(goal: SlaGoal, found: Sequence[Verdict]) -> float:

@@ -23,8 +23,7 @@ def fractions(desk: Desk, clock: Clock) -> Sequence[float]:
 
 def warn_at(clock: Clock, fraction: float, calendar: hours.Calendar) -> datetime:
     """When that part of the open time without pauses has passed."""
-    pauses = [(start, end) for start, end in clock.pauses if end is not None]
-    return hours.due(calendar, clock.start_at, timedelta(seconds=clock.target_seconds * fraction), pauses)
+    return measuring.gone_at(clock, fraction, calendar, clock.pauses)
 
 
 def next_look(

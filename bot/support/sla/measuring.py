@@ -18,28 +18,30 @@ def made(
     metric: str, cycle: int, start: datetime, promise: Promise, pauses: Sequence[Pause], calendars: Calendars
 ) -> Clock:
     """A clock of `metric` that has run since `start` by what the promise says."""
-    fresh = Clock(metric, cycle, start, start, promise.policy or "", 0, False, "", "")
+    fresh = Clock(metric, cycle, start, start, promise.policy or "", 0, False, False, "", "")
     return by(fresh, promise, pauses, calendars)
 
 
 def by(clock: Clock, promise: Promise, pauses: Sequence[Pause], calendars: Calendars) -> Clock:
     """The clock with another promise: start and pauses stay, it runs out when the new one says."""
-    changed = replace(
+    return paused(_promised(clock, promise), pauses, calendars)
+
+
+def _promised(clock: Clock, promise: Promise) -> Clock:
+    return replace(
         clock,
         policy=promise.policy or "",
         target_seconds=promise.seconds[clock.metric],
+        in_days=clock.metric in promise.in_days,
         always_open=promise.always_open,
         calendar=promise.calendar,
         calendar_version=promise.version,
     )
-    return paused(changed, pauses, calendars)
 
 
 def promises(clock: Clock, promise: Promise) -> bool:
     """The clock is measured by this promise already."""
-    theirs = (clock.policy, clock.target_seconds, clock.always_open, clock.calendar, clock.calendar_version)
-    ours = (promise.policy, promise.seconds.get(clock.metric), promise.always_open, promise.calendar, promise.version)
-    return theirs == ours
+    return clock == _promised(clock, promise)
 
 
 def paused(clock: Clock, pauses: Sequence[Pause], calendars: Calendars) -> Clock:
@@ -65,14 +67,22 @@ def resumed(clock: Clock, at: datetime, calendars: Calendars) -> Clock:
     since = max(clock.pauses[-1][0], clock.start_at)
     earlier, calendar = clock.pauses[:-1], calendar_of(clock, calendars)
     pauses = (*earlier, (clock.pauses[-1][0], at)) if since < at else earlier
+    if clock.in_days:
+        return paused(clock, pauses, calendars)
     left = hours.elapsed(calendar, since, clock.target_at)
     target_at = hours.due(calendar, at, left) if left and since < at else clock.target_at
     return replace(clock, state="running", pauses=pauses, target_at=target_at)
 
 
 def runs_out(clock: Clock, pauses: Sequence[Pause], calendars: Calendars) -> datetime:
+    return gone_at(clock, 1.0, calendar_of(clock, calendars), pauses)
+
+
+def gone_at(clock: Clock, fraction: float, calendar: hours.Calendar, pauses: Sequence[Pause]) -> datetime:
+    """When that part of the budget, without the pauses that ended, is used up."""
     ended = [(start, end) for start, end in pauses if end is not None]
-    return hours.due(calendar_of(clock, calendars), clock.start_at, timedelta(seconds=clock.target_seconds), ended)
+    count = hours.due_in_days if clock.in_days else hours.due
+    return count(calendar, clock.start_at, timedelta(seconds=clock.target_seconds * fraction), ended)
 
 
 def breach(clock: Clock, at: datetime | None = None, cause: str | None = None) -> Clock:

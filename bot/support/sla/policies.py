@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from bot.base.config import SlaPolicy
+from bot.base.config.types import WorkingDays
 from bot.support.desk import Desk
 from bot.support.sla.values import METRICS, Promise
 from bot.tables.support import Ticket
@@ -31,19 +32,20 @@ def promise_for(desk: Desk, ticket: Ticket, at: datetime) -> Promise:
     return Promise(
         at,
         policy.name,
-        seconds(policy),
+        {metric: int(target.total_seconds()) for metric, target in targets(policy).items()},
         name,
         "" if policy.always_open else desk.calendar_of(name).version,
         policy.always_open,
         pausing,
         policy.start_on == "first_message",
+        tuple(metric for metric, target in targets(policy).items() if isinstance(target, WorkingDays)),
     )
 
 
-def seconds(policy: SlaPolicy) -> dict[str, int]:
-    """Its targets by metric."""
-    targets: dict[str, timedelta | None] = {metric: getattr(policy, metric) for metric in METRICS}
-    return {metric: int(target.total_seconds()) for metric, target in targets.items() if target is not None}
+def targets(policy: SlaPolicy) -> dict[str, timedelta]:
+    """What it promises, by metric."""
+    named: dict[str, timedelta | None] = {metric: getattr(policy, metric) for metric in METRICS}
+    return {metric: target for metric, target in named.items() if target is not None}
 
 
 def _of_department(desk: Desk, ticket: Ticket) -> str:

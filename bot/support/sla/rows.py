@@ -21,9 +21,9 @@ _KNOWN: dict[str, hours.Calendar] = {"": hours.ALWAYS}
 """Calendars by version: what a version means never changes."""
 
 _PLAIN = (
-    "policy", "target_seconds", "always_open", "calendar", "calendar_version", "start_at", "target_at", "state",
-    "reason", "cause", "answered_at", "agent_at", "auto_answered_at", "settled_at", "breached_at", "detected_at",
-    "staff_id",
+    "policy", "target_seconds", "in_days", "always_open", "calendar", "calendar_version", "start_at", "target_at",
+    "state", "reason", "cause", "answered_at", "agent_at", "auto_answered_at", "settled_at", "breached_at",
+    "detected_at", "staff_id",
 )  # fmt: skip
 
 

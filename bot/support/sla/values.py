@@ -43,7 +43,8 @@ class Event:
 
 @dataclass(frozen=True)
 class Promise:
-    """What a policy promised from `at` on: seconds by metric, measured by a version of a calendar.
+    """What a policy promised from `at` on: seconds by metric, measured by a version of a calendar. Of the metrics in
+    `in_days` 86,400 seconds are a working day.
 
     `policy` is None when nothing is promised; `pausing` are the statuses that stop the clock of the resolution.
     """
@@ -56,6 +57,7 @@ class Promise:
     always_open: bool = False
     pausing: tuple[str, ...] = ()
     from_first: bool = False
+    in_days: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, event: Event) -> "Promise":
@@ -69,6 +71,7 @@ class Promise:
             data["always_open"],
             tuple(data["pausing"]),
             data["start_on"] == "first_message",
+            tuple(data.get("in_days", ())),
         )
 
     @property
@@ -82,6 +85,7 @@ class Promise:
             "always_open": self.always_open,
             "pausing": list(self.pausing),
             "start_on": "first_message" if self.from_first else "handoff",
+            **({"in_days": list(self.in_days)} if self.in_days else {}),
         }
 
     def same(self, other: "Promise | None") -> bool:
@@ -102,6 +106,7 @@ class Clock:
     target_at: datetime
     policy: str
     target_seconds: int
+    in_days: bool
     always_open: bool
     calendar: str
     calendar_version: str

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import make
 import pytest
@@ -79,6 +80,83 @@ def test_whole_days_of_the_next_years_are_closed(feed: Path) -> None:
     assert {day.year for day in found} == set(range(2025, 2030))
     assert date(2025, 5, 2) in found and date(2027, 5, 2) in found
     assert found[date(2026, 12, 26)].name == "Christmas" and found[date(2026, 12, 26)].open == ()
+
+
+def _days(tmp_path: Path, *events: str, zone: str = "Europe/Berlin") -> set[date]:
+    file = tmp_path / "feed.ics"
+    lines = [f"BEGIN:VEVENT\nUID:{number}\n{event}\nEND:VEVENT" for number, event in enumerate(events)]
+    file.write_text("\n".join(["BEGIN:VCALENDAR", "VERSION:2.0", *lines, "END:VCALENDAR", ""]), "utf-8")
+    return set(holidays.read(file, NOW, tz=ZoneInfo(zone)))
+
+
+_ON = "DTSTART;VALUE=DATE:202605{day:02}\nSUMMARY:{name}\n{more}"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "DESCRIPTION:Observance\\nTo hide observances\\, go to Google Calendar Settings > Holidays in Germany",
+        "DESCRIPTION:Gedenktag\\nDu kannst sie in den Einstellungen von Google Kalender ausblenden",
+        "DESCRIPTION:祭日\\n祭日を非表示にするには、Google カレンダーの [設定] > [日本の祝日] に移動してください",
+        "DESCRIPTION:纪念日", "DESCRIPTION:Journée commémorative", "DESCRIPTION:Mother's Day is not a public holiday",
+        "CATEGORIES:Observance", "CATEGORIES:Family,Local observance", "CATEGORIES:Season",
+    ],
+)  # fmt: skip
+def test_what_a_feed_only_remembers_is_no_day_off(more: str, tmp_path: Path) -> None:
+    mothers = _ON.format(day=10, name="Mother's Day", more=more)
+    labour = _ON.format(day=1, name="Labour Day", more="DESCRIPTION:Public holiday")
+    assert _days(tmp_path, mothers, labour) == {date(2026, 5, 1)}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "DESCRIPTION:Public holiday", "DESCRIPTION:Public holiday in Bavaria\\, Saxony",
+        "DESCRIPTION:Gesetzlicher Feiertag", "DESCRIPTION:Public holiday\\nThis is a half-day holiday.",
+        "DESCRIPTION:国定假日", "CATEGORIES:Holidays", "CLASS:PUBLIC",
+        "DESCRIPTION:We are closed in observance of the founder's birthday",
+    ],
+)  # fmt: skip
+def test_a_day_off_stays_one(more: str, tmp_path: Path) -> None:
+    assert _days(tmp_path, _ON.format(day=1, name="Labour Day", more=more)) == {date(2026, 5, 1)}
+
+
+def test_a_day_that_is_worked_to_make_up_for_a_holiday_is_not_closed(tmp_path: Path) -> None:
+    named = (("劳动节（休）", 1), ("劳动节（班）", 9), ("国庆节补班", 16))
+    assert _days(tmp_path, *(_ON.format(day=day, name=name, more="") for name, day in named)) == {date(2026, 5, 1)}
+    apple = [
+        _ON.format(day=1, name="劳动节", more="X-APPLE-SPECIAL-DAY:WORK-HOLIDAY"),
+        _ON.format(day=9, name="劳动节", more="X-APPLE-SPECIAL-DAY:ALTERNATE-WORKDAY"),
+        _ON.format(day=10, name="母亲节", more="X-APPLE-UNIVERSAL-ID:4f3a"),
+    ]
+    assert _days(tmp_path, *apple) == {date(2026, 5, 1)}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "zone", "days"),
+    [
+        ("20261224T230000Z", "20261225T230000Z", "Europe/Berlin", ["2026-12-25"]),
+        ("20261224T230000Z", "20261226T230000Z", "Europe/Berlin", ["2026-12-25", "2026-12-26"]),
+        ("20260930T160000Z", "20261001T160000Z", "Asia/Shanghai", ["2026-10-01"]),
+        ("20261225T050000Z", "20261226T050000Z", "America/New_York", ["2026-12-25"]),
+        ("20261225T000000Z", "20261226T000000Z", "America/New_York", ["2026-12-25"]),
+        ("20261225T000000Z", "20261226T000000Z", "Asia/Shanghai", ["2026-12-25"]),
+        ("20261225T000000", "20261226T000000", "Asia/Shanghai", ["2026-12-25"]),
+        ("20261025T220000Z", "20261026T230000Z", "Europe/Berlin", []),
+        ("20261024T220000Z", "20261025T230000Z", "Europe/Berlin", ["2026-10-25"]),
+        ("20261225T090000Z", "20261226T090000Z", "Europe/Berlin", []),
+    ],
+)
+def test_a_midnight_written_in_utc_begins_a_day_of_the_desk(
+    start: str, end: str, zone: str, days: list[str], tmp_path: Path
+) -> None:
+    found = _days(tmp_path, f"DTSTART:{start}\nDTEND:{end}\nSUMMARY:Closed", zone=zone)
+    assert found == {date.fromisoformat(day) for day in days}
+
+
+def test_a_series_of_midnights_in_utc_stays_on_its_days(tmp_path: Path) -> None:
+    event = "DTSTART:20251224T230000Z\nDTEND:20251225T230000Z\nRRULE:FREQ=YEARLY;COUNT=3\nEXDATE:20261224T230000Z"
+    assert _days(tmp_path, event) == {date(2025, 12, 25), date(2027, 12, 25)}
 
 
 def test_a_day_of_the_configuration_stands_over_the_file(feed: Path) -> None:

@@ -33,7 +33,7 @@ _POLICIES = [
     {"name": "urgent", "priority": "urgent", "first_response": "20s", "next_response": "20s", "resolution": "10m"},
     {"name": "chat", "first_response": "1m", "next_response": "90s", "resolution": "30m"},
 ]
-_OTHER_POLICIES = [{"name": "chat", "first_response": "5m", "resolution": "4h", "warn_at": [0.9]}]
+_OTHER_POLICIES = [{"name": "chat", "first_response": "5m", "resolution": "2d", "fixed": "1d", "warn_at": [0.9]}]
 
 
 def _support(week: dict[str, Any], policies: list[dict[str, Any]]) -> dict[str, Any]:

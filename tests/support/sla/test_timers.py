@@ -91,6 +91,40 @@ async def test_edited_hours_are_followed_after_a_restart_and_the_old_ones_kept(
         assert len((await session.scalars(select(CalendarVersion))).all()) == 2
 
 
+async def test_a_promise_in_days_runs_over_working_days(database: Database, texts: Texts) -> None:
+    policy = {"name": "chat", "resolution": "3d"}
+    stage = await _stage(database, texts, hours=OFFICE, sla=[policy])
+    thursday = datetime(2026, 3, 5, 9, tzinfo=UTC)  # 10:00 in Berlin
+    await stage.customer_says(PROBLEM, thursday)
+    timer = await _timer(stage, "resolution")
+    assert (timer.target_at, timer.in_days) == (datetime(2026, 3, 10, 9, tzinfo=UTC), True)
+    assert timer.due_at == datetime(2026, 3, 6, 13, tzinfo=UTC)  # half of them are gone
+    async with stage.database.transaction() as session:
+        ticket = await stage.ticket()
+        text = await explain.explain(session, stage.desk, ticket, datetime(2026, 3, 6, 13, tzinfo=UTC))
+        assert "1.50 of 3 working days" in text
+        ticket = await session.merge(ticket)
+        ticket.status = "snoozed"
+        at = datetime(2026, 3, 6, 9, tzinfo=UTC)
+        await clocks.happened(session, stage.desk, ticket, "bot", "status_changed", at, old="open", new="snoozed")
+        ticket.status = "open"
+        at = datetime(2026, 3, 9, 9, tzinfo=UTC)
+        await clocks.happened(session, stage.desk, ticket, "bot", "status_changed", at, old="snoozed", new="open")
+    assert (await _timer(stage, "resolution")).target_at == datetime(2026, 3, 11, 9, tzinfo=UTC)
+
+
+async def test_days_that_became_working_days_are_followed_after_a_restart(database: Database, texts: Texts) -> None:
+    policy = {"name": "chat", "resolution": "72h"}
+    stage = await _stage(database, texts, hours=OFFICE, sla=[policy])
+    thursday = datetime(2026, 3, 5, 9, tzinfo=UTC)
+    await stage.customer_says(PROBLEM, thursday)
+    assert (await _timer(stage, "resolution")).target_at == datetime(2026, 3, 18, 9, tzinfo=UTC)  # nine days of 8 hours
+    support = {"undo": "0s", "sla": [{"name": "chat", "resolution": "3d"}], "hours": OFFICE}
+    edited = replace(stage.desk, ground=make.ground(texts, telegram={"staff_chat_id": GROUP}, support=support))
+    await Timers(stage.database, edited, 1).run(thursday + timedelta(hours=1))
+    assert (await _timer(stage, "resolution")).target_at == datetime(2026, 3, 10, 9, tzinfo=UTC)
+
+
 async def test_a_department_brings_its_hours(database: Database, texts: Texts) -> None:
     night = {"name": "night", "timezone": "UTC", **{day: ["22:00-06:00"] for day in WORKDAYS}}
     departments = [{"name": "late", "calendar": "night"}]
