@@ -51,6 +51,7 @@ from bot.inbound.web import (
     health,
     links,
     metrics,
+    page_scripts,
     preferences,
     privacy_api,
     ratings,
@@ -340,6 +341,7 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
         sign_up.routes(house.database, house.ground, house.mails, pages),
         ratings.routes(house.database, house.desk, pages),
         surveys.routes(house.database, house.desk, pages),
+        page_scripts.routes(),
         shop_webhooks.routes(
             house.database,
             shopify=config.shops.shopify.secrets,
