@@ -52,6 +52,8 @@ def welcomes(happened: Happened, *, double_opt_in: bool) -> bool:
     if happened.name != "Subscribed":
         return False
     said: Any = happened.properties
+    if said.get("channel", "email") != "email":
+        return False  # it is a mail
     if happened.source == _OURS:
         return said.get("confirmed") is True or said.get("trigger_flows") is True
     if happened.rank == "page":

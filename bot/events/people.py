@@ -13,7 +13,7 @@ from bot.base import answers, logs, stores
 from bot.base.config.topics import BACK_IN_STOCK
 from bot.base.database import table
 from bot.contacts import profile
-from bot.events import permissions
+from bot.events import consent_bases, permissions
 from bot.events.happened import OURS, Happened, NewEvent, record
 from bot.tables.events import Event
 from bot.tables.people import Contact, Identity
@@ -24,6 +24,7 @@ SHOPS = ("shopify", "woocommerce")
 
 _CONSENT_TRAITS = ("marketing_consent", "email_marketing_consent", "accepts_marketing", "acceptsMarketing")
 _OUR_SOURCES = frozenset({"double_opt_in", "preference_page", "one_click", "stop_word", "start_word"})
+_BY_PHONE = ("sms", "whatsapp")
 _SEEN_EVERY = timedelta(minutes=1)  # finer would write the contact with every click
 _LOOKED_AT = 200  # of the newest identify events: each page sends one
 _identities = table(Identity)
@@ -259,19 +260,37 @@ async def ask_back(session: AsyncSession, secret: str, told: Happened, about: st
 
 
 async def _said(session: AsyncSession, secret: str, told: Happened) -> None:
-    """`Subscribed` and `Unsubscribed`: properties email, topic (default marketing), channel (default email)."""
-    where = await address(session, told)
-    if where is None or told.properties.get("channel", "email") != "email":
+    """`Subscribed` and `Unsubscribed`: properties email, topic (default marketing), channel (default email), and of a
+    shop system `basis`: what the word rests on, see `consent_bases`."""
+    channel = str(told.properties.get("channel") or "email")
+    if channel in _BY_PHONE:
+        where = await _number(session, told) if told.rank == "shop" else None
+    else:
+        where = await address(session, told) if channel == "email" else None
+    if where is None:
         return
     about, wanted = topic(told), told.name == "Subscribed"
-    last = await contacts.allowed(session, secret, "email", where, about)
-    if last is None or (told.ts > last.at and (last.action == "granted") is not wanted):
-        await _write(session, secret, told, where, about, wanted)
+    last = await contacts.allowed(session, secret, channel, where, about)
+    if last is not None and (told.ts <= last.at or (last.action == "granted") is wanted):
+        return
+    said = await consent_bases.before(session, secret, channel, where, about)
+    if told.source in SHOPS and not consent_bases.counts(told.properties.get("basis"), wanted, said):
+        return
+    await _write(session, secret, told, where, about, wanted, channel)
 
 
-async def _write(session: AsyncSession, secret: str, told: Happened, where: str, about: str, wanted: bool) -> None:
+async def _number(session: AsyncSession, told: Happened) -> str | None:
+    """The telephone number that is named, if it is this contact's."""
+    named = contacts.normalise("phone", told.properties.get("phone"))
+    owner = await contacts.find(session, "phone", named) if named else None
+    return named if owner is not None and owner.id == told.contact_id else None
+
+
+async def _write(
+    session: AsyncSession, secret: str, told: Happened, where: str, about: str, wanted: bool, channel: str = "email"
+) -> None:
     say = contacts.allow if wanted else contacts.withdraw
-    await say(session, secret, told.contact_id, "email", where, about, source(told), told.ts, **proof(told))
+    await say(session, secret, told.contact_id, channel, where, about, source(told), told.ts, **proof(told))
 
 
 def topic(told: Happened) -> str:

@@ -10,13 +10,17 @@ from hashlib import sha256
 from typing import Any
 
 from bot.events import NewEvent, names
-from bot.shops import lines, shopify_lines
+from bot.shops import consents, lines, shopify_lines
 from bot.shops.payloads import digest, listed, present
 
 SOURCE = "shopify"
 _ORDER_TOPICS = frozenset(
     f"orders/{word}" for word in ("create", "paid", "updated", "cancelled", "fulfilled", "partially_fulfilled")
 )
+_CONSENT_TOPICS = (
+    "customers_email_marketing_consent/update", "customers_marketing_consent/update",
+    "customers_whats_app_marketing_consent/update",
+)  # fmt: skip
 _WAS_PAID = ("paid", "partially_refunded", "refunded")
 _NO_PARCEL = ("cancelled", "error", "failure")
 _OPEN = ("pending", "authorized", "partially_paid", "paid", "partially_refunded", "")
@@ -46,9 +50,8 @@ def translate(
         return list(_parcel(payload, received_at))
     if topic in ("customers/create", "customers/update"):
         return list(_customer(payload, received_at))
-    if topic == "customers_email_marketing_consent/update":
-        consent = payload.get("email_marketing_consent")
-        return list(_consent(payload.get("customer_id"), payload.get("email_address"), consent, received_at))
+    if topic in _CONSENT_TOPICS:
+        return list(_consent_changed(payload, received_at, version))
     if topic in ("inventory_items/create", "inventory_items/update", "inventory_levels/update"):
         return list(_inventory(topic, payload, received_at))
     if topic in ("products/create", "products/update", "products/delete"):
@@ -81,15 +84,20 @@ def _ticked(
 ) -> Iterator[NewEvent]:
     """The box at the checkout. What the shop keeps of the customer goes before it: that has its own date, and the
     shop may be waiting for their second yes."""
-    email = who.get("email")
     customer = order.get("customer")
-    known = customer.get("email_marketing_consent") if isinstance(customer, Mapping) else None
-    if isinstance(known, Mapping) and known.get("state"):
-        yield from _consent(who.get("userId"), email, known, received_at)
-    elif order.get("buyer_accepts_marketing") is True and email:
-        said = {"email": email, "source": "checkout"}
-        key = f"consent:order:{lines.text(order.get('id'))}"
-        yield _event(key, "Subscribed", created, received_at, said, {**who, **_seen(order)})
+    known = customer if isinstance(customer, Mapping) else {}
+    yield from _consent(known, who, received_at)
+    if order.get("buyer_accepts_marketing") is True and not consents.has_state(known):
+        key = f"order:{lines.text(order.get('id'))}"
+        yield from _flag(key, {**who, **_seen(order)}, created, received_at)
+
+
+def _flag(key: str, who: Mapping[str, Any], at: datetime, received_at: datetime) -> Iterator[NewEvent]:
+    """It is ticked as well where the shop took them for a subscriber all the time."""
+    said = consents.Said("email", True)
+    told = consents.event(SOURCE, key, said, who, at, received_at, where="checkout", basis="flag")
+    if told is not None:
+        yield told
 
 
 def _state(order: Mapping[str, Any], version: str) -> dict[str, Any]:
@@ -190,9 +198,8 @@ def _checkout(checkout: Mapping[str, Any], received_at: datetime) -> Iterator[Ne
     key = f"checkout:{token}:{updated.isoformat()}:{digest(checkout)}"
     yield _event(key, "Checkout Updated", updated, received_at, properties, who)
     if checkout.get("buyer_accepts_marketing") is True and who.get("email"):
-        said = {"email": who["email"], "source": "checkout"}
-        key = f"consent:checkout:{token}:{sha256(who['email'].encode()).hexdigest()[:12]}"
-        yield _event(key, "Subscribed", updated, received_at, said, {**who, **_seen(checkout)})
+        key = f"checkout:{token}:{sha256(who['email'].encode()).hexdigest()[:12]}"
+        yield from _flag(key, {**who, **_seen(checkout)}, created, received_at)
 
 
 def _cart(cart: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
@@ -238,27 +245,35 @@ def _customer(customer: Mapping[str, Any], received_at: datetime) -> Iterator[Ne
     who = _who({"customer": customer, "email": customer.get("email")})
     key = f"customer:{customer_id}:{at.isoformat()}:{digest(customer)}"
     yield NewEvent(SOURCE, key, "identify", "", at, received_at, who, rank="shop")
-    consent = customer.get("email_marketing_consent")
-    if not isinstance(consent, Mapping) and isinstance(customer.get("accepts_marketing"), bool):
-        consent = {  # API versions before 2022-04
+    if not isinstance(customer.get("email_marketing_consent"), Mapping) and isinstance(
+        customer.get("accepts_marketing"), bool
+    ):  # API versions before 2022-04
+        customer = {**customer, "email_marketing_consent": {
             "state": "subscribed" if customer["accepts_marketing"] else "unsubscribed",
             "consent_updated_at": customer.get("accepts_marketing_updated_at"),
-        }
-    yield from _consent(customer_id, customer.get("email"), consent, received_at)
+        }}  # fmt: skip
+    yield from _consent(customer, who, received_at)
 
 
-def _consent(customer_id: object, email: object, consent: object, received_at: datetime) -> Iterator[NewEvent]:
-    """Only `subscribed` and `unsubscribed` are an answer; pending is not confirmed, not_subscribed was never asked."""
-    if not isinstance(consent, Mapping) or not isinstance(email, str):
-        return
-    name = {"subscribed": "Subscribed", "unsubscribed": "Unsubscribed"}.get(lines.text(consent.get("state")).lower())
-    at = lines.moment(consent.get("consent_updated_at"))
-    if name is None or at is None:  # a state without the moment it was chosen may be older than what we know
-        return
-    said = {"email": email, "source": "shop", "opt_in": lines.text(consent.get("opt_in_level"))}
-    who = present({"userId": lines.text(customer_id), "email": email})
-    key = f"consent:{lines.text(customer_id)}:{name.lower()}:{at.isoformat()}"
-    yield _event(key, name, at, received_at, said, who)
+def _consent(customer: Mapping[str, Any], who: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+    """A state without the moment when it was chosen may be older than what we know."""
+    for said in consents.stated(customer):
+        if said.at is not None:
+            told = consents.event(SOURCE, lines.text(who.get("userId")), said, who, said.at, received_at)
+            if told is not None:
+                yield told
+
+
+def _consent_changed(changed: Mapping[str, Any], received_at: datetime, version: str) -> Iterator[NewEvent]:
+    """Told when it changes: a no without its moment is of now, a yes needs one."""
+    customer_id = lines.text(changed.get("customer_id") or changed.get("id"))
+    phone = changed.get("phone_number") or changed.get("phone")
+    traits = present({"phone": phone})
+    who = present({"userId": customer_id, "email": changed.get("email_address"), "traits": traits})
+    for said in consents.stated(changed):
+        at = said.at or (None if said.wanted else lines.moment(version) or received_at)
+        if at is not None and (told := consents.event(SOURCE, customer_id, said, who, at, received_at)) is not None:
+            yield told
 
 
 def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: datetime) -> Iterator[NewEvent]:

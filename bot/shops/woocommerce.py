@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.events import NewEvent, names
-from bot.shops import lines
+from bot.shops import consents, lines
 from bot.shops.payloads import digest, listed, present
 
 SOURCE = "woocommerce"
@@ -57,6 +57,25 @@ def _order(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent
                 "currency": order.get("currency"),
             }
             yield _event(f"refund:{refund_id}:{back['total']}", "Order Refunded", updated, received_at, back, who)
+    yield from _ticked(order, order_id, created, received_at, who)
+
+
+def _ticked(
+    order: Mapping[str, Any], order_id: str, created: datetime, received_at: datetime, who: Mapping[str, Any]
+) -> Iterator[NewEvent]:
+    """What a guest ticked is their word of that day. A customer who is signed in is ticked as the plug-in has them,
+    often without seeing a box."""
+    seen = present({"ip": order.get("customer_ip_address"), "userAgent": order.get("customer_user_agent")})
+    body = {**who, **({"context": seen} if seen else {})}
+    for said in consents.ticked(order):
+        if said.off:
+            continue
+        basis = "flag" if said.wanted and who.get("userId") else ""
+        told = consents.event(
+            SOURCE, f"order:{order_id}", said, body, created, received_at, where="checkout", basis=basis
+        )
+        if told is not None:
+            yield told
 
 
 def _deleted(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
@@ -135,6 +154,11 @@ def _customer(customer: Mapping[str, Any], received_at: datetime) -> Iterator[Ne
     who = _who({**customer, "customer_id": customer_id})
     key = f"customer:{customer_id}:{at.isoformat()}:{digest(customer)}"
     yield NewEvent(SOURCE, key, "identify", "", at, received_at, who, rank="shop")
+    for said in consents.ticked(customer):
+        basis = "off" if said.off else "state"
+        told = consents.event(SOURCE, customer_id, said, who, at, received_at, basis=basis)
+        if told is not None:
+            yield told
 
 
 def _product(topic: str, product: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
