@@ -240,7 +240,13 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
     stack.push_async_callback(outbox.landed, _LANDING)
     secret, double_opt_in = house.ground.secret, house.config.automations.double_opt_in
     kinds = [
-        webhooks.Inbox(house.database, house.worker, shops=house.config.shops, zone=house.desk.timezone).kind(),
+        webhooks.Inbox(
+            house.database,
+            house.worker,
+            shops=house.config.shops,
+            zone=house.desk.timezone,
+            country=house.config.shop.own_country,
+        ).kind(),
         Applier(
             house.database,
             handlers,

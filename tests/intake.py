@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from conftest import NOON
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import events
+from bot import contacts, events
 from bot.base import values
 from bot.base.database import Database, table
 from bot.base.ranks import Rank
@@ -132,6 +132,12 @@ class Intake:
     async def one(self, model: type[Any], **where: Any) -> Any:
         (row,) = await self.rows(model, **where)
         return row
+
+    async def consent(self, address: str, channel: str = "email") -> str | None:
+        """The last word on marketing: granted, withdrawn or none."""
+        async with self.database.reading() as session:
+            last = await contacts.allowed(session, SECRET, channel, address, "marketing")
+        return last.action if last else None
 
     async def statuses(self) -> list[str]:
         return [event.status for event in await self.rows(Event)]

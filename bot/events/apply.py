@@ -172,7 +172,9 @@ class Applier:
             # At once, so that a handler which asks for the events of the contact finds this one too.
             await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(contact_id=contact_id))
             # With the store that its source named: so are the ids of its people kept.
-            await people.hear(session, self.secret, said, now, double_opt_in=self.double_opt_in, zone=self.zone)
+            news = await people.hear(session, self.secret, said, now, double_opt_in=self.double_opt_in, zone=self.zone)
+            if news is False:
+                return {**found, "status": "known"}
         for handler in self.handlers if word == "allowed" else self.hints:
             if await handler(session, told, now) is False:
                 return {**found, "status": "known"}

@@ -12,7 +12,7 @@ from bot import contacts
 from bot.base import answers, logs, stores
 from bot.base.config.topics import BACK_IN_STOCK
 from bot.base.database import table
-from bot.contacts import profile
+from bot.contacts import joined_customers, profile
 from bot.events import consent_bases, permissions
 from bot.events.happened import OURS, Happened, NewEvent, record
 from bot.tables.events import Event
@@ -47,6 +47,11 @@ async def whose(session: AsyncSession, secret: str, row: Mapping[str, Any], now:
         (kind, await contacts.of_store(session, kind, row["store"], value) if kind == user and not page else value)
         for kind, value in plain
     ]
+    if row["source"] in SHOPS:
+        known = [
+            (kind, await joined_customers.now_called(session, kind, value) if kind == user else value)
+            for kind, value in known
+        ]
     if row["kind"] == "alias" and permissions.may(row["rank"], "previousId"):
         known += await _alias(session, row["store"], body.get("previousId"))
     if not known:
@@ -104,8 +109,8 @@ async def hear(
     *,
     double_opt_in: bool = False,
     zone: tzinfo | None = None,
-) -> None:
-    """Take over what the event tells about its contact.
+) -> bool | None:
+    """Take over what the event tells about its contact. False: a shop only tells again how they stand.
 
     With `double_opt_in` a `Subscribed` that needs a second yes is left to whoever asks for it, and a trait that says
     yes again after a no becomes such a `Subscribed`. `zone` is the shop's.
@@ -115,7 +120,7 @@ async def hear(
     before = dict(contact.traits)
     if told.rank == "page":
         await _hear_a_page(session, secret, contact, told, now, zone)
-        return
+        return None
     if told.kind == "identify" or told.source in SHOPS:
         traits = told.traits if told.rank == "shop" else profile.fitting(contact, told.traits)
         await contacts.learn(session, contact, traits, told.context, now, zone)
@@ -130,7 +135,9 @@ async def hear(
     elif told.source != OURS and (
         told.name == "Unsubscribed" or (told.name == "Subscribed" and not (double_opt_in and needs_a_second_yes(told)))
     ):
-        await _said(session, secret, told)
+        written = await _said(session, secret, told)
+        return False if told.source in SHOPS and told.properties.get("basis") and not written else None
+    return None
 
 
 async def _hear_a_page(
@@ -259,24 +266,25 @@ async def ask_back(session: AsyncSession, secret: str, told: Happened, about: st
         await _as_subscribed(session, told, where, about)
 
 
-async def _said(session: AsyncSession, secret: str, told: Happened) -> None:
+async def _said(session: AsyncSession, secret: str, told: Happened) -> bool:
     """`Subscribed` and `Unsubscribed`: properties email, topic (default marketing), channel (default email), and of a
-    shop system `basis`: what the word rests on, see `consent_bases`."""
+    shop system `basis`: what the word rests on, see `consent_bases`. True if it was news."""
     channel = str(told.properties.get("channel") or "email")
     if channel in _BY_PHONE:
         where = await _number(session, told) if told.rank == "shop" else None
     else:
         where = await address(session, told) if channel == "email" else None
     if where is None:
-        return
+        return False
     about, wanted = topic(told), told.name == "Subscribed"
     last = await contacts.allowed(session, secret, channel, where, about)
     if last is not None and (told.ts <= last.at or (last.action == "granted") is wanted):
-        return
+        return False
     said = await consent_bases.before(session, secret, channel, where, about)
     if told.source in SHOPS and not consent_bases.counts(told.properties.get("basis"), wanted, said):
-        return
+        return False
     await _write(session, secret, told, where, about, wanted, channel)
+    return True
 
 
 async def _number(session: AsyncSession, told: Happened) -> str | None:

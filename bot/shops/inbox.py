@@ -16,7 +16,7 @@ from bot.base.config import Shops
 from bot.base.database import Database, table
 from bot.contacts import requests
 from bot.events import NewEvent
-from bot.shops import lines, shopify, woocommerce
+from bot.shops import lines, phone_numbers, shopify, woocommerce
 from bot.shops.stores import know
 from bot.tables.events import WebhookDelivery
 from bot.tables.shop import Cart, Order
@@ -40,14 +40,23 @@ _REQUESTS: Mapping[str, requests.What] = {
 
 class Inbox:
     """Works off `WebhookDelivery` rows. `shops` says which of several shops are one store; in `zone` requests about
-    personal data are due.
+    personal data are due; a telephone number without its country is one of the address, else of `country`.
     """
 
-    def __init__(self, database: Database, worker: int, *, shops: Shops = _NONE, zone: ZoneInfo = _UTC) -> None:
+    def __init__(
+        self,
+        database: Database,
+        worker: int,
+        *,
+        shops: Shops = _NONE,
+        zone: ZoneInfo = _UTC,
+        country: str | None = None,
+    ) -> None:
         self.database = database
         self.worker = worker
         self.shops = shops
         self.zone = zone
+        self.country = country
 
     def kind(self) -> work.Kind:
         async def next_due() -> datetime | None:
@@ -98,7 +107,8 @@ class Inbox:
         if told:
             await know(session, store, now)
         for event in told:
-            scoped = dataclasses.replace(event, store=store, message_id=f"{store}:{event.message_id}")
+            read = phone_numbers.readable(event, self.country)
+            scoped = dataclasses.replace(read, store=store, message_id=f"{store}:{event.message_id}")
             await events.record(session, await _whose(session, scoped))
         return {"status": "done" if told else "ignored"}
 
@@ -113,15 +123,18 @@ class Inbox:
         asked = {"orders": [lines.text(one) for one in orders]} if isinstance(orders, list) and orders else {}
         await requests.ask(
             session, what, source=row["system"], key=f"{row['system']}:{row['delivery_key']}", now=row["received_at"],
-            zone=self.zone, known=_known(customer, store) if isinstance(customer, Mapping) else (),
+            zone=self.zone, known=_known(customer, store, self.country) if isinstance(customer, Mapping) else (),
             asked={**asked, "shop": lines.text(payload.get("shop_domain"))}, store=store,
         )  # fmt: skip
 
 
-def _known(customer: Mapping[str, Any], store: str) -> list[tuple[str, str]]:
+def _known(customer: Mapping[str, Any], store: str, country: str | None) -> list[tuple[str, str]]:
     number = contacts.normalise("shopify", customer.get("id"))
     found = [("shopify", stores.person(store, number))] if number else []
-    found += [(kind, value) for kind in ("email", "phone") if (value := contacts.normalise(kind, customer.get(kind)))]
+    if email := contacts.normalise("email", customer.get("email")):
+        found.append(("email", email))
+    if phone := phone_numbers.known_as(customer.get("phone"), country):
+        found.append(("phone", phone))
     return found
 
 

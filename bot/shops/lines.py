@@ -130,6 +130,13 @@ def _sum(lines: list[dict[str, Any]]) -> int:
     return sum(int(line["price"]) * int(line["quantity"]) for line in lines if line["price"] is not None)
 
 
+def words(value: object, most: int = 250) -> list[str]:
+    """A list of short words, told as a list or with commas between them (tags)."""
+    given = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
+    found = (text(one).strip()[:255] for one in given)
+    return list(dict.fromkeys(one for one in found if one))[:most]
+
+
 def text(value: object) -> str:
     """A short text; numbers are written out, everything else is nothing."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):

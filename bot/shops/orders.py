@@ -88,6 +88,8 @@ def _take(order: Order, happened: Happened) -> bool:
             _take_amounts(order, said)
         return False
     at = lines.told_at(said, happened.ts, happened.received_at)
+    if said.get("restored") is True:
+        standing.take_restored(order, happened.received_at)
     first = happened.name == "Order Completed" and "Order Completed" not in order.told
     if not standing.take_state(order, said, at, unless_told="paid" if first else ""):
         return True

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import logs
 from bot.events import Happened
-from bot.shops import carts, catalogue, lines, orders, prices, stock, unconfirmed
+from bot.shops import carts, catalogue, customers, lines, orders, prices, stock, unconfirmed
 from bot.shops.worth import Rates
 
 log = logs.get(__name__)
@@ -39,6 +39,10 @@ async def apply(
     if happened.source != "aftercart" and name.startswith(("Order ", "Checkout ", "Product ", "Cart ", "Wishlist ")):
         for key in lines.unreadable(happened.properties):
             log.warning("an amount of money cannot be read", event_name=name, key=key, event_id=happened.id)
+    if name in customers.EVENTS:
+        return await customers.apply(session, happened, now)
+    if name == "Order Edited":
+        return None  # its state comes with the order
     if name.startswith("Order "):
         return await orders.apply(session, happened, now, currency, rates)
     if name in prices.LOOKS:

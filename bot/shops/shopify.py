@@ -22,6 +22,7 @@ _CONSENT_TOPICS = (
     "customers_whats_app_marketing_consent/update",
 )  # fmt: skip
 _WAS_PAID = ("paid", "partially_refunded", "refunded")
+_MERGED = ("completed", "succeeded")
 _NO_PARCEL = ("cancelled", "error", "failure")
 _OPEN = ("pending", "authorized", "partially_paid", "paid", "partially_refunded", "")
 
@@ -38,8 +39,14 @@ def translate(
         return list(_order(payload, received_at, version))
     if topic == "orders/delete":
         return list(_deleted(payload, received_at))
-    if topic == "fulfillment_events/create":
-        return list(_underway(payload, received_at))
+    if topic in ("fulfillment_events/create", "fulfillment_events/delete"):
+        return list(_underway(topic, payload, received_at, version))
+    if topic == "orders/edited":
+        return list(_edited(payload, received_at))
+    if topic in ("customers/merge", "customers/delete"):
+        return list(_customer_gone(topic, payload, received_at, version))
+    if topic in ("customer.tags_added", "customer.tags_removed"):
+        return list(_tagged(topic, payload, received_at))
     if topic == "refunds/create":
         return list(_refund(payload, received_at))
     if topic in ("checkouts/create", "checkouts/update"):
@@ -163,13 +170,65 @@ def _deleted(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEve
         yield _event(f"order:{order_id}:deleted", "Order Cancelled", received_at, received_at, said, {})
 
 
-def _underway(event: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
-    """What the carrier says of a parcel; only that it came is of use here."""
+def _underway(topic: str, event: Mapping[str, Any], received_at: datetime, version: str) -> Iterator[NewEvent]:
+    """What the carrier says of a parcel; only that it came is of use here, and that this was taken back."""
     parcel_id, order_id = lines.text(event.get("fulfillment_id")), lines.text(event.get("order_id"))
-    if parcel_id and order_id and event.get("status") == "delivered":
-        at = lines.moment(event.get("happened_at")) or lines.moment(event.get("created_at")) or received_at
-        said = {"order_id": order_id, "fulfillment_id": parcel_id}
-        yield _event(f"fulfillment:{parcel_id}:delivered", "Order Delivered", at, received_at, said, {})
+    if not parcel_id or not order_id or event.get("status") != "delivered":
+        return
+    said = {"order_id": order_id, "fulfillment_id": parcel_id}
+    if topic == "fulfillment_events/delete":
+        at = lines.moment(version) or received_at
+        key = f"fulfillment:{parcel_id}:not delivered:{lines.text(event.get('id'))}"
+        yield _event(key, "Order Not Delivered", at, received_at, said, {})
+        return
+    at = lines.moment(event.get("happened_at")) or lines.moment(event.get("created_at")) or received_at
+    key = f"fulfillment:{parcel_id}:delivered:{lines.text(event.get('id'))}"
+    yield _event(key, "Order Delivered", at, received_at, said, {})
+
+
+def _edited(payload: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+    """That it was edited; how it stands since is told by `orders/updated`."""
+    found = payload.get("order_edit")
+    edit: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    if not (order_id := lines.text(edit.get("order_id"))):
+        return
+    given = edit.get("line_items")
+    changes: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+    said = {"order_id": order_id, "edit_id": lines.text(edit.get("id")),
+            **{name: len(listed(changes.get(name))) for name in ("additions", "removals")}}  # fmt: skip
+    at = lines.moment(edit.get("committed_at")) or lines.moment(edit.get("created_at")) or received_at
+    yield _event(f"order:{order_id}:edited:{said['edit_id']}", "Order Edited", at, received_at, said, {})
+
+
+def _customer_gone(topic: str, payload: Mapping[str, Any], received_at: datetime, version: str) -> Iterator[NewEvent]:
+    at = lines.moment(version) or received_at
+    if topic == "customers/delete":
+        if customer_id := lines.text(payload.get("id")):
+            said = {"customer_id": customer_id}
+            yield _event(f"customer:{customer_id}:deleted", "Customer Deleted", at, received_at, said, {})
+        return
+    kept, gone = (_number(payload.get(f"admin_graphql_api_customer_{one}_id")) for one in ("kept", "deleted"))
+    if kept and gone and kept != gone and lines.text(payload.get("status")).lower() in _MERGED:
+        said = {"customer_id": kept, "joined_id": gone}
+        key = f"customer:{kept}:merged:{gone}"
+        yield _event(key, "Customer Merged", at, received_at, said, {"userId": kept})
+
+
+def _tagged(topic: str, payload: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+    """Since 2025 a customer's own webhooks have no tags."""
+    customer_id, tags = _number(payload.get("customerId")), lines.words(payload.get("tags"))
+    if not customer_id or not tags:
+        return
+    what = "added" if topic == "customer.tags_added" else "removed"
+    at = lines.moment(payload.get("occurredAt")) or received_at
+    key = f"customer:{customer_id}:tags {what}:{at.isoformat()}:{digest(payload)}"
+    said = {"customer_id": customer_id, what: tags}
+    yield _event(key, "Customer Tags Changed", at, received_at, said, {"userId": customer_id})
+
+
+def _number(gid: object) -> str:
+    """`gid://shopify/Customer/7` as the other webhooks write it: 7."""
+    return lines.text(gid).rpartition("/")[2]
 
 
 def _checkout(checkout: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:

@@ -3,10 +3,15 @@
 A state wins by its source's own clock, at the same second by the source's version, else by `_RANK`. What is told one
 by one (paid, cancelled, parcels, refunds) is kept by id in `Order.facts`, and the columns that people and flows read
 are worked out of both each time: nothing that came late or twice is added up.
+
+That an order was put into the bin is told without a time (WooCommerce: an id is all there is), so its arrival stands
+for it, and it may come after the "restored" that answers it. Who is restored was deleted before: each "restored"
+answers the first "deleted" that came before it or within `_LATE` after it. One that none answers counts, until a newer
+state comes.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -26,8 +31,14 @@ _RANK = {"failed": 0, "pending": 1, "paid": 2, "cancelled": 3, "refunded": 4}
 """Of two states of one second, the later in the life of an order: an attempt that failed may be made good at once."""
 _PARCEL = {"none": 0, "shipped": 1, "delivered": 2}
 _DATES = ("paid_at", "cancelled_at", "shipped_at", "delivered_at")
+_LATE = timedelta(days=1)
 _BEFORE = "before"
 """Of a row that had columns only: all that had gone back until then."""
+_MOMENTS = {
+    "Order Fulfilled": "shipped_at", "Order Delivered": "delivered_at", "Order Fulfillment Cancelled": "gone_at",
+    "Order Not Delivered": "undelivered_at",
+}  # fmt: skip
+"""Of a parcel, by the event that tells it."""
 _TRACKING = ("carrier", "tracking_number", "tracking_url")
 
 
@@ -59,7 +70,9 @@ def take_state(order: Order, said: Mapping[str, Any], at: datetime, *, unless_to
 def take_fact(order: Order, name: str, said: Mapping[str, Any], at: datetime) -> None:
     """One thing that happened to it. Told again, the later or larger word of it stays."""
     facts = dict(order.facts)
-    if name in ("Order Paid", "Order Cancelled"):
+    if name == "Order Cancelled" and said.get("reason") == "deleted":
+        _keep_bin(facts, "gone", at)
+    elif name in ("Order Paid", "Order Cancelled"):
         known = {**facts.get("said", {})}
         known[name] = max(at.isoformat(), known.get(name, ""))
         facts["said"] = known
@@ -68,8 +81,15 @@ def take_fact(order: Order, name: str, said: Mapping[str, Any], at: datetime) ->
         counted = _BEFORE in facts.get("refunds", {}) and f"refund:{key}" in order.told
         if not counted:
             _keep_refund(facts, key, _refund(order, said, at))
-    elif name in ("Order Fulfilled", "Order Delivered", "Order Fulfillment Cancelled"):
+    elif name in _MOMENTS:
         _keep_parcel(facts, name, said, at)
+    order.facts = facts
+
+
+def take_restored(order: Order, at: datetime) -> None:
+    """It came out of the bin; that was heard `at`, whether or not the state with it is news."""
+    facts = dict(order.facts)
+    _keep_bin(facts, "back", at)
     order.facts = facts
 
 
@@ -143,8 +163,7 @@ def _keep_parcel(facts: dict[str, Any], name: str, said: Mapping[str, Any], at: 
     known = {**facts.get("parcels", {})}
     key = lines.text(said.get("fulfillment_id"))
     parcel = {**known.get(key, {})}
-    moments = {"Order Fulfilled": "shipped_at", "Order Delivered": "delivered_at"}
-    kind = moments.get(name, "gone_at")
+    kind = _MOMENTS[name]
     parcel[kind] = max(at.isoformat(), parcel.get(kind, ""))
     for one in _TRACKING:
         if told := lines.text(said.get(one)):
@@ -167,7 +186,7 @@ def _refund(order: Order, said: Mapping[str, Any], at: datetime) -> dict[str, An
 
 def _settle_status(order: Order, facts: Mapping[str, Any]) -> None:
     order.status = facts.get("status") or "pending"
-    later = sorted((at, name) for name, at in facts.get("said", {}).items() if clock.parse(at) >= order.changed_at)
+    later = sorted((at, name) for name, at in _all_said(facts).items() if clock.parse(at) >= order.changed_at)
     for _, name in later:
         if name == "Order Cancelled":
             order.status = "cancelled"
@@ -180,9 +199,9 @@ def _settle_parcel(order: Order, facts: Mapping[str, Any]) -> None:
     listed = facts.get("parcel_ids")
     parcels = [
         one
-        for key, one in facts.get("parcels", {}).items()
+        for key, one in ((key, _as_it_is(one)) for key, one in facts.get("parcels", {}).items())
         if (listed is None or key in listed or _newest(one) >= order.changed_at.isoformat())
-        and one.get("gone_at", "") < max(one.get("shipped_at", "0"), one.get("delivered_at", "0"))
+        and one.get("gone_at", "") < max(one.get("shipped_at", ""), one.get("delivered_at", ""))
     ]
     words = [facts.get("parcel") or "none", *("delivered" if one.get("delivered_at") else "shipped" for one in parcels)]
     order.parcel = max(words, key=_PARCEL.__getitem__)
@@ -194,6 +213,14 @@ def _settle_parcel(order: Order, facts: Mapping[str, Any]) -> None:
     order.delivered_at = (_first(delivered) or order.changed_at) if order.parcel == "delivered" else None
     for name in _TRACKING:
         setattr(order, name, (newest.get(name) or facts.get(name) or "") if on_its_way else "")
+
+
+def _as_it_is(parcel: Mapping[str, str]) -> Mapping[str, str]:
+    """Without the delivery that was taken back; then it is under way."""
+    if parcel.get("undelivered_at", "") < parcel.get("delivered_at", ""):
+        return parcel
+    left = {name: value for name, value in parcel.items() if name != "delivered_at"}
+    return {"shipped_at": parcel["delivered_at"], **left} if "delivered_at" in parcel else left
 
 
 def _newest(parcel: Mapping[str, Any]) -> str:
@@ -252,7 +279,33 @@ def _moment(told: str | None) -> datetime | None:
 
 
 def _said(facts: Mapping[str, Any], name: str) -> datetime | None:
-    return _moment(facts.get("said", {}).get(name))
+    return _moment(_all_said(facts).get(name))
+
+
+def _all_said(facts: Mapping[str, Any]) -> dict[str, str]:
+    """What was told one by one, by its name; that it is in the bin is a cancellation."""
+    said = dict(facts.get("said", {}))
+    if gone := _in_the_bin(facts):
+        said["Order Cancelled"] = max(gone, said.get("Order Cancelled", ""))
+    return said
+
+
+def _keep_bin(facts: dict[str, Any], kind: str, at: datetime) -> None:
+    held = {"gone": [], "back": [], **facts.get("bin", {})}
+    held[kind] = sorted({*held[kind], at.isoformat()})
+    facts["bin"] = held
+
+
+def _in_the_bin(facts: Mapping[str, Any]) -> str:
+    """When it was last deleted and not restored since; nothing if it is not in the bin."""
+    held = facts.get("bin", {})
+    left = list(held.get("gone", ()))
+    for back in held.get("back", ()):
+        until = (clock.parse(back) + _LATE).isoformat()
+        answered = next((one for one in left if one <= until), None)
+        if answered is not None:
+            left.remove(answered)
+    return left[-1] if left else ""
 
 
 def _first(told: Sequence[str | None]) -> datetime | None:

@@ -18,7 +18,7 @@ def translate(
 ) -> list[NewEvent]:
     """The events of one delivery; none for a topic that tells nothing we keep. `shop` is its address."""
     if topic in ("order.created", "order.updated", "order.restored"):
-        return list(_order(payload, received_at))
+        return list(_order(payload, received_at, restored=topic == "order.restored"))
     if topic == "order.deleted":
         return list(_deleted(payload, received_at))
     if topic in ("customer.created", "customer.updated"):
@@ -34,7 +34,7 @@ def resource(payload: Mapping[str, Any]) -> tuple[str, str]:
     return lines.text(payload.get("id")), lines.text(changed)
 
 
-def _order(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+def _order(order: Mapping[str, Any], received_at: datetime, *, restored: bool = False) -> Iterator[NewEvent]:
     order_id = lines.text(order.get("id"))
     status = lines.text(order.get("status")).removeprefix("wc-")
     if not order_id or status in ("checkout-draft", "auto-draft"):
@@ -47,6 +47,8 @@ def _order(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent
     if ours in ("pending", "paid"):
         yield _event(f"order:{order_id}:completed", "Order Completed", created, received_at, properties, who)
     key = f"order:{order_id}:{updated.isoformat()}:{digest(order)}"
+    if restored:
+        key, properties = f"{key}:restored", {**properties, "restored": True}
     yield _event(key, "Order Updated", updated, received_at, properties, who)
     for refund in listed(order.get("refunds")):
         if refund_id := lines.text(refund.get("id")):
@@ -167,7 +169,8 @@ def _product(topic: str, product: Mapping[str, Any], received_at: datetime) -> I
         return
     if topic == "product.deleted":
         gone = {"product_id": product_id}
-        yield _event(f"product:{product_id}:deleted", "Product Deleted", received_at, received_at, gone, {})
+        key = f"product:{product_id}:deleted:{received_at.isoformat()}"
+        yield _event(key, "Product Deleted", received_at, received_at, gone, {})
         return
     at = lines.moment(product.get("date_modified_gmt")) or received_at
     categories, images = listed(product.get("categories")), listed(product.get("images"))

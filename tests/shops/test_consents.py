@@ -50,12 +50,6 @@ def woo_customer(days: float, value: object) -> dict[str, Any]:
     return payload("woocommerce_customer", date_modified_gmt=at(days)[:19], meta_data=data)
 
 
-async def word(database: Database, channel: str = "email", address: str = ADA) -> str | None:
-    async with database.reading() as session:
-        last = await contacts.allowed(session, SECRET, channel, address, "marketing")
-    return last.action if last else None
-
-
 async def leaves(intake: Intake, days: float) -> None:
     """By the link in one of our mails."""
     async with intake.database.transaction() as session:
@@ -71,13 +65,13 @@ async def leaves(intake: Intake, days: float) -> None:
 async def test_a_box_of_an_order_takes_back_no_no(database: Database, topic: str, since: float | None) -> None:
     intake = Intake(database)
     await intake.deliver("shopify", "orders/create", order(-20))
-    assert await word(database) == "granted"
+    assert await intake.consent(ADA) == "granted"
     await leaves(intake, 0)
     later: dict[str, Any] = order(2, since=since, number=2)
     if topic == "checkouts/update":
         later = payload("shopify_checkout", buyer_accepts_marketing=True, created_at=at(2), updated_at=at(2))
     await intake.deliver("shopify", topic, later)
-    assert await word(database) == "withdrawn"
+    assert await intake.consent(ADA) == "withdrawn"
 
 
 async def test_a_yes_that_the_shop_dates_after_the_no_counts(database: Database) -> None:
@@ -86,7 +80,7 @@ async def test_a_yes_that_the_shop_dates_after_the_no_counts(database: Database)
     await leaves(intake, 0)
     topic = "customers_email_marketing_consent/update"
     await intake.deliver("shopify", topic, changed("SUBSCRIBED", 2, "CONFIRMED_OPT_IN"))
-    assert await word(database) == "granted"
+    assert await intake.consent(ADA) == "granted"
     [told] = [one for one in intake.heard if one.properties.get("opt_in")]
     assert welcomes(told, double_opt_in=False)
     await intake.deliver("shopify", "orders/create", order(3, since=1, number=3))
@@ -103,7 +97,7 @@ async def test_states_of_shopify(database: Database, state: str, days: float | N
     intake = Intake(database)
     await intake.deliver("shopify", "orders/create", order(-20))
     await intake.deliver("shopify", "customers_email_marketing_consent/update", changed(state, days))
-    assert await word(database) == expected
+    assert await intake.consent(ADA) == expected
 
 
 @pytest.mark.parametrize("state", ["pending", "not_subscribed", "invalid"])
@@ -112,7 +106,7 @@ async def test_what_is_no_answer_allows_nothing(database: Database, state: str) 
     await intake.deliver("shopify", "customers/update", payload("shopify_customer", email_marketing_consent={}))
     await intake.deliver("shopify", "customers_email_marketing_consent/update", changed(state, 1))
     await intake.deliver("shopify", "customers_email_marketing_consent/update", changed("subscribed", None))
-    assert await word(database) is None
+    assert await intake.consent(ADA) is None
 
 
 async def test_other_channels_have_their_own_word(database: Database) -> None:
@@ -121,16 +115,16 @@ async def test_other_channels_have_their_own_word(database: Database) -> None:
            "consent_collected_from": "SHOPIFY"}  # fmt: skip
     customer = payload("shopify_customer", phone=PHONE, sms_marketing_consent=sms, email_marketing_consent=None)
     await intake.deliver("shopify", "customers/create", customer)
-    assert (await word(database, "sms", PHONE), await word(database)) == ("granted", None)
+    assert (await intake.consent(PHONE, "sms"), await intake.consent(ADA)) == ("granted", None)
     assert not any(welcomes(one, double_opt_in=False) for one in intake.heard)
     left = {"id": 207119551, "phone": PHONE, "sms_marketing_consent": {**sms, "state": "unsubscribed",
                                                                        "consent_updated_at": at(1)}}  # fmt: skip
     await intake.deliver("shopify", "customers_marketing_consent/update", left)
-    assert await word(database, "sms", PHONE) == "withdrawn"
+    assert await intake.consent(PHONE, "sms") == "withdrawn"
     asked = {"state": "subscribed", "opt_in_level": "single_opt_in", "updated_at": at(2)}
     told = {"customer_id": 207119551, "phone_number": PHONE, "whats_app_marketing_consent": asked}
     await intake.deliver("shopify", "customers_whats_app_marketing_consent/update", told)
-    assert (await word(database, "whatsapp", PHONE), await word(database)) == ("granted", None)
+    assert (await intake.consent(PHONE, "whatsapp"), await intake.consent(ADA)) == ("granted", None)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +150,7 @@ async def test_what_plug_ins_of_woocommerce_keep_with_an_order(
 ) -> None:
     intake = Intake(database)
     await intake.deliver("woocommerce", "order.created", woo_order(-5, meta))
-    assert await word(database) == expected
+    assert await intake.consent(ADA) == expected
     if expected:
         [row] = await intake.rows(Consent)
         said = (row.at, row.source, row.ip, row.user_agent)
@@ -169,11 +163,11 @@ async def test_a_guest_says_yes_again_and_a_customer_of_long_ago_does_not(databa
     await intake.deliver("woocommerce", "order.created", woo_order(-5, yes))
     await leaves(intake, 0)
     await intake.deliver("woocommerce", "order.updated", {**woo_order(-5, yes), "date_modified_gmt": at(1)[:19]})
-    assert await word(database) == "withdrawn"
+    assert await intake.consent(ADA) == "withdrawn"
     await intake.deliver("woocommerce", "order.created", woo_order(2, yes, customer=25, number=728))
-    assert await word(database) == "withdrawn"
+    assert await intake.consent(ADA) == "withdrawn"
     await intake.deliver("woocommerce", "order.created", woo_order(3, yes, number=729))
-    assert await word(database) == "granted"
+    assert await intake.consent(ADA) == "granted"
 
 
 async def test_how_a_customer_of_woocommerce_stands_counts_when_it_changes(database: Database) -> None:
@@ -181,21 +175,21 @@ async def test_how_a_customer_of_woocommerce_stands_counts_when_it_changes(datab
     heard = []
     for days, value in ((-9, "0"), (-8, "1"), (-7, "0"), (-6, "1"), (-5, "unsubscribed"), (-4, "1")):
         await intake.deliver("woocommerce", "customer.updated", woo_customer(days, value))
-        heard.append(await word(database))
+        heard.append(await intake.consent(ADA))
     assert heard == [None, "granted", "withdrawn", "granted", "withdrawn", "granted"]
     await leaves(intake, -3)
     await intake.deliver("woocommerce", "customer.updated", woo_customer(-2, "1"))
-    assert await word(database) == "withdrawn"  # it says yes as it did before they left
+    assert await intake.consent(ADA) == "withdrawn"  # it says yes as it did before they left
 
 
 async def test_a_no_that_was_heard_before_takes_back_no_yes_of_later(database: Database) -> None:
     intake = Intake(database)
     await intake.deliver("woocommerce", "customer.updated", woo_customer(-9, "unsubscribed"))
     await intake.tell("Subscribed", {"email": ADA}, source="crm", ts=NOON - timedelta(days=8), email=ADA)
-    assert await word(database) == "granted"
+    assert await intake.consent(ADA) == "granted"
     for days, value in ((-7, "unsubscribed"), (-6, "0")):
         await intake.deliver("woocommerce", "customer.updated", woo_customer(days, value))
-        assert await word(database) == "granted"
+        assert await intake.consent(ADA) == "granted"
 
 
 def test_nothing_but_a_shop_s_word_is_weighed() -> None:

@@ -209,6 +209,63 @@ async def test_an_order_in_the_bin_is_cancelled_until_it_is_restored(database: D
     assert (await only(intake)).status == "paid" and intake.names[-1] == "Order Paid"
 
 
+def _bin_and_back(minutes: float) -> Told:
+    return "order.restored", woo(minutes, "processing")[1]
+
+
+GONE: Told = ("order.deleted", {"id": 7001})
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ([(12, woo(12)), (20, GONE), (30, _bin_and_back(30))], "paid"),
+        ([(12, woo(12)), (30, _bin_and_back(30)), (31, GONE)], "paid"),  # late: the restored one answers it
+        ([(12, woo(12)), (30, _bin_and_back(30)), (40, woo(40)), (60 * 20, GONE)], "paid"),
+        ([(30, _bin_and_back(30)), (31, GONE), (32, woo(12))], "paid"),
+        ([(20, GONE), (30, _bin_and_back(30)), (40, GONE)], "cancelled"),  # and again
+        ([(30, _bin_and_back(30)), (40, GONE), (41, GONE)], "cancelled"),  # the first of them came late
+        ([(30, _bin_and_back(30)), (60 * 25, GONE)], "cancelled"),  # nothing is a day late
+        ([(20, GONE), (21, GONE), (30, _bin_and_back(30)), (50, woo(50))], "paid"),  # a newer state says that it is
+    ],
+)  # fmt: skip
+async def test_a_late_deleted_undoes_no_newer_restored(
+    database: Database, told: Sequence[tuple[float, Told]], status: str
+) -> None:
+    intake = Intake(database)
+    for minutes, (topic, body) in told:
+        await intake.deliver("woocommerce", topic, body, at=moment(minutes))
+    assert (await only(intake)).status == status
+
+
+async def test_a_delivery_that_the_carrier_takes_back_is_under_way_again(database: Database) -> None:
+    intake = Intake(database)
+    await intake.deliver("shopify", "orders/create", shopify(0))
+    await intake.deliver("shopify", "fulfillments/create", parcel(40, 40))
+    seen = {"id": 5, "fulfillment_id": 40, "order_id": 7001, "status": "delivered", "happened_at": at(50)}
+    for topic, event, minutes, expected in (
+        ("create", {**seen, "id": 4, "status": "in_transit"}, 45, "shipped"), ("create", seen, 51, "delivered"),
+        ("delete", {**seen, "id": 4, "status": "in_transit"}, 52, "delivered"), ("delete", seen, 55, "shipped"),
+        ("create", {**seen, "id": 6, "happened_at": at(90)}, 91, "delivered"),
+    ):  # fmt: skip
+        await intake.deliver("shopify", f"fulfillment_events/{topic}", event, at=moment(minutes))
+        assert (await only(intake)).parcel == expected
+    assert intake.names.count("Order Delivered") == 2
+    assert (await only(intake)).delivered_at == moment(90)
+
+
+async def test_that_an_order_was_edited_is_heard_and_how_it_stands_comes_with_it(database: Database) -> None:
+    intake = Intake(database)
+    edit = {"id": 78, "order_id": 7001, "created_at": at(20), "committed_at": at(21), "notify_customer": False,
+            "line_items": {"additions": [], "removals": [{"id": 2, "delta": 1}]}}  # fmt: skip
+    await intake.deliver("shopify", "orders/edited", {"order_edit": edit}, at=moment(22))
+    assert await intake.rows(Order) == []
+    await intake.deliver("shopify", "orders/updated", shopify(0))
+    assert (await only(intake)).status == "paid"
+    told = next(one for one in intake.heard if one.name == "Order Edited")
+    assert (told.properties["removals"], told.ts) == (1, moment(21))
+
+
 async def test_shopify_deletes_an_order(database: Database) -> None:
     intake = Intake(database)
     await intake.deliver("shopify", "orders/create", shopify(0))

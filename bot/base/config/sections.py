@@ -39,6 +39,11 @@ class Shop(Section):
     exchange_rates: Rates = ()
 
     @property
+    def own_country(self) -> str | None:
+        """Only if somebody said so: a telephone number read by a mere default would be a stranger's."""
+        return self.country if "country" in self.model_fields_set else None
+
+    @property
     def hosts(self) -> hosts.Hosts:
         """Where links and pictures in mails may come from that somebody else named."""
         return hosts.of_shop(self.url, self.domains, self.image_hosts, named="url" in self.model_fields_set)

@@ -118,7 +118,9 @@ class _Door:
         site = of_woocommerce(headers.get("x-wc-webhook-source", ""))
         if self._is_foreign("woocommerce", site):
             return await self._refuse("woocommerce", site)
-        key = f"{site}:{topic}:{identity}:{changed}:{sha256(body).hexdigest()[:32]}"
+        # What is deleted tells no time: the same order may go into the bin again.
+        delivery = "" if changed else headers.get("x-wc-webhook-delivery-id", "")
+        key = f"{site}:{topic}:{identity}:{changed or delivery}:{sha256(body).hexdigest()[:32]}"
         return await self._store(request, body, system="woocommerce", topic=topic, delivery_key=key, event_key=None)
 
     def _is_foreign(self, system: str, source: str) -> bool:
