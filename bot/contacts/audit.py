@@ -18,7 +18,8 @@ async def write(session: AsyncSession, actor: str, action: str, subject: str, no
     """`actor` is `staff:ID`, `operator` (the command line), `customer` or `clock`; `subject` such as `contact:7`.
 
     No names. An order that was shown (`order_shown`) says which row, on which channel, to which contact (`seen_by`) and
-    by which proof: `code:7` (a row of the codes), `chat` or `mail` (what the shop itself says of whose they are).
+    by which proof: `code:7` (a row of the codes), `chat` or `mail` (what the shop itself says of whose they are), or
+    `staff` (a colleague sent a macro or a proposed answer with it).
     """
     session.add(AuditEntry(at=now, actor=actor, action=action, subject=subject, data=data))
     await session.flush()

@@ -41,6 +41,7 @@ class Draft(SQLModel, table=True):
     """Words that were shown to a colleague, to be sent as they stand or not at all.
 
     `source` is `macro:NAME`, `faq:ID` or `past:LINE`. `actions` run when the customer has the words (`said_id`).
+    `orders` are the rows of which they tell: noted when they are sent.
     `warned`: the colleague was told that somebody else is answering.
     """
 
@@ -55,6 +56,7 @@ class Draft(SQLModel, table=True):
     source: str
     text: str = long_text()
     actions: list[str] = json_value(list)
+    orders: list[int] = json_value(list, empty="[]")
     warned: bool = False
     made_at: datetime = moment()
     ended_at: datetime | None = moment(null=True)

@@ -27,6 +27,17 @@ async def orders(session: AsyncSession, chat: Chat, limit: int = _MOST) -> Seque
     return await disclosure.named(session, mail.sender, limit)
 
 
+async def write_down_by_staff(
+    session: AsyncSession, by: str, contact_id: int, channel: str, told: Sequence[Order], now: datetime
+) -> None:
+    """One row for each order that a colleague told of with words that the room filled in."""
+    for order in told:
+        await audit.write(
+            session, by, "order_shown", f"contact:{order.contact_id or contact_id}", now,
+            order=order.id, by="staff", channel=channel, seen_by=contact_id,
+        )  # fmt: skip
+
+
 async def write_down(session: AsyncSession, chat: Chat, told: Sequence[Order], now: datetime) -> None:
     """One row for each order: whose, seen by whom, where, by which proof."""
     if not told:

@@ -1,7 +1,7 @@
 """What the bot says by itself: ready answers, suggestions, greetings. None of it counts as an answer of ours."""
 
 from _collections_abc import dict_items, dict_values
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -23,9 +23,13 @@ _MONDAY = date(2024, 1, 1)
 
 
 class Facts(dict[str, Any]):
-    """An order as an answer template sees it. It knows whether the template looked: what it decides by is told, too."""
+    """What a template sees of an order. It knows whether the template looked: what it decides by is told, too."""
 
     seen = False
+
+    def __init__(self, facts: Mapping[str, Any], order: Order) -> None:
+        super().__init__(facts)
+        self.order = order
 
     def __getitem__(self, name: str) -> Any:
         self.seen = True
@@ -53,12 +57,17 @@ def values(desk: Desk, contact: Contact, orders: Sequence[Order], language: str,
         "Ask": ask[:1].upper() + ask[1:],
         "first_name": contact.first_name,
         "shop": {"name": shop.name, "url": shop.url},
-        "orders": [Facts(order_status.facts_of(order)) for order in orders[:_MOST]],
+        "orders": [Facts(order_status.facts_of(order), order) for order in orders[:_MOST]],
         "hours": opening_lines(desk, language),
         "language": language,
         "timezone": contact.timezone or shop.timezone,
         "product": "",
     }
+
+
+def told_of(facts: Iterable[Facts]) -> list[Order]:
+    """The orders that a template told of, each once."""
+    return list({one.order.id: one.order for one in facts if one.seen}.values())
 
 
 def opening_lines(desk: Desk, language: str) -> list[str]:
@@ -110,8 +119,7 @@ async def answer(
     except render.TemplateError as error:
         log.error("ready answer cannot be rendered", entry=entry.id, reason=logs.clean(str(error)))
         return False
-    told = [order for order, facts in zip(orders, known["orders"], strict=False) if facts.seen]
-    await disclosing.write_down(session, chat, told, now)
+    await disclosing.write_down(session, chat, told_of(known["orders"]), now)
     if channel == by_mail.CHANNEL:
         await say(session, contact, channel, with_a_person(desk, text, language), key, now)
         return True

@@ -13,9 +13,11 @@ from sqlmodel import col, select
 from bot.base import ids
 from bot.support import post, typed
 from bot.support.desk import Desk
+from bot.support.self_service import disclosing
 from bot.support.staff_room import macro_use
 from bot.support.tickets import answering
 from bot.tables.chat import StaffMember
+from bot.tables.shop import Order
 from bot.tables.staff_room import Draft
 from bot.tables.support import Ticket, TicketMessage
 
@@ -37,13 +39,14 @@ async def show(
     title: str = "",
     actions: Sequence[str] = (),
     edit: int | None = None,
+    orders: Sequence[Order] = (),
 ) -> Draft:
-    """Post the preview with its buttons, or put it in place of the message `edit`."""
+    """Post the preview with its buttons, or put it in place of the message `edit`. The words tell of these `orders`."""
     why = await answering.doubt(session, desk, ticket, staff, now) if ticket.assignee_id is not None else None
     assert ticket.id is not None and staff.id is not None
     draft = Draft(
         ticket_id=ticket.id, staff_id=staff.id, source=source, text=text, actions=list(actions), warned=bool(why),
-        made_at=now,
+        orders=[one.id for one in orders if one.id is not None], made_at=now,
     )  # fmt: skip
     session.add(draft)
     await session.flush()
@@ -88,6 +91,8 @@ async def _send(session: AsyncSession, ticket: Ticket, draft: Draft, press: type
     if line is None:
         return desk.staff("staff.sent_already")
     draft.ended_at, draft.said_id = now, line.id
+    told = (await session.scalars(select(Order).where(col(Order.id).in_(draft.orders)))).all() if draft.orders else ()
+    await disclosing.write_down_by_staff(session, press.by, ticket.contact_id, ticket.channel, told, now)
     source, _, name = draft.source.partition(":")
     if source == "macro":
         await macro_use.count(session, name, now)

@@ -43,13 +43,15 @@ async def preview(
     session: AsyncSession, desk: Desk, ticket: Ticket, staff: StaffMember, macro: macros.Macro, now: datetime
 ) -> str | None:
     """Show it as this customer would get it; what it lacks is said instead."""
-    filled = macros.fill(macro, ticket.language, await macro_use.values(session, desk, ticket, staff))
+    values = await macro_use.values(session, desk, ticket, staff)
+    filled = macros.fill(macro, ticket.language, values)
     title = macro.title(desk.staff_language)
     if filled.missing is not None or not filled.text:
         return desk.staff("staff.macro.missing", title=title, what=filled.missing or "text")
     await drafts.show(
-        session, desk, ticket, staff, f"macro:{macro.name}", filled.text, now, title=title, actions=macro.actions
-    )
+        session, desk, ticket, staff, f"macro:{macro.name}", filled.text, now, title=title, actions=macro.actions,
+        orders=macro_use.orders_told(values),
+    )  # fmt: skip
     return None
 
 

@@ -13,7 +13,7 @@ from bot.shops import facts
 from bot.support import macros
 from bot.support.answers import mentions
 from bot.support.desk import Desk
-from bot.support.self_service import order_status
+from bot.support.self_service import order_status, ready
 from bot.tables.chat import StaffMember
 from bot.tables.people import Contact
 from bot.tables.shop import Order
@@ -21,6 +21,7 @@ from bot.tables.staff_room import MacroUse
 from bot.tables.support import Ticket, TicketMessage
 
 _MOST = 6
+_OF_ORDER = ("order", "parcel")
 _USES = table(MacroUse)
 
 
@@ -38,15 +39,23 @@ async def values(session: AsyncSession, desk: Desk, ticket: Ticket, staff: Staff
             "country": contact.country,
         },
         "order": _order_values(order) if order else {},
-        "parcel": {"carrier": order.carrier, "number": order.tracking_number, "url": order.tracking_url}
-        if order
-        else {},
+        "parcel": _parcel_values(order) if order else {},
         "agent": {"name": staff.name if staff else ""},
         "ticket": {"number": ticket.number},
         "shop": {"name": shop.name, "url": shop.url},
     }
     known = {name: {key: value for key, value in fields.items() if value} for name, fields in found.items()}
-    return {**known, "language": ticket.language, "timezone": contact.timezone or shop.timezone}
+    of_order = {name: ready.Facts(known[name], order) for name in _OF_ORDER} if order else {}
+    return {**known, **of_order, "language": ticket.language, "timezone": contact.timezone or shop.timezone}
+
+
+def orders_told(values: Mapping[str, Any]) -> list[Order]:
+    """The order that a text filled with these values told of, if it did."""
+    return ready.told_of(one for one in values.values() if isinstance(one, ready.Facts))
+
+
+def _parcel_values(order: Order) -> dict[str, Any]:
+    return {"carrier": order.carrier, "number": order.tracking_number, "url": order.tracking_url}
 
 
 def _order_values(order: Order) -> dict[str, Any]:

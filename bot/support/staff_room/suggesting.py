@@ -14,6 +14,7 @@ from bot.support.self_service import chats, disclosing, ready
 from bot.support.staff_room import drafts, past_answers
 from bot.support.tickets import keyboard
 from bot.tables.people import Contact
+from bot.tables.shop import Order
 from bot.tables.support import Ticket, TicketMessage
 
 _MOST = 3
@@ -99,7 +100,7 @@ async def _propose(session: AsyncSession, press: typed.Pressed) -> str | None:
         found = await _past(session, ticket, contact, int(name))
     if found is None:
         return desk.staff("staff.suggest.gone")
-    title, text = found
+    title, text, orders = found
     if past_answers.GAP in text:  # somebody must fill it in: there is nothing to send as it stands
         content = {"edit": press.message_id, "text": f"{desk.staff('staff.suggest.gap')}\n\n{text}"}
         key = ids.stable("gap", press.message_id, press.extra, press.now.isoformat())
@@ -107,13 +108,15 @@ async def _propose(session: AsyncSession, press: typed.Pressed) -> str | None:
         return None
     source = f"{kind}:{name}"
     title = title or desk.staff("staff.suggest.past")
-    await drafts.show(session, desk, ticket, press.staff, source, text, press.now, title=title, edit=press.message_id)
+    await drafts.show(
+        session, desk, ticket, press.staff, source, text, press.now, title=title, edit=press.message_id, orders=orders
+    )
     return None
 
 
 async def _ready(
     session: AsyncSession, desk: Desk, ticket: Ticket, contact: Contact, entry_id: str
-) -> tuple[str, str] | None:
+) -> tuple[str, str, list[Order]] | None:
     entry = desk.answers.by_id.get(entry_id)
     if entry is None or entry.action is not None:
         return None
@@ -123,16 +126,18 @@ async def _ready(
         text = answers.say(entry, ticket.language, known)
     except render.TemplateError:
         return None
-    return entry.title(desk.staff_language), text
+    return entry.title(desk.staff_language), text, ready.told_of(known["orders"])
 
 
-async def _past(session: AsyncSession, ticket: Ticket, contact: Contact, line_id: int) -> tuple[str, str] | None:
+async def _past(
+    session: AsyncSession, ticket: Ticket, contact: Contact, line_id: int
+) -> tuple[str, str, list[Order]] | None:
     """The words again, masked again: nothing of another customer is carried in a button."""
     line = await session.get(TicketMessage, line_id)
     other = await session.get(Contact, line.contact_id) if line else None
     if line is None or other is None or line.author != "staff" or other.status != "active" or line.deleted_at:
         return None
-    return "", past_answers.masked(line.text, (other.first_name, other.last_name), contact.first_name)
+    return "", past_answers.masked(line.text, (other.first_name, other.last_name), contact.first_name), []
 
 
 COMMANDS = (typed.Command("suggest", _typed),)

@@ -6,6 +6,7 @@ import make
 import pytest
 import sqlalchemy as sa
 from deskwork import Stage, seconds
+from sqlmodel import select
 
 from bot.base import paths
 from bot.base.database import Database, table
@@ -13,7 +14,7 @@ from bot.base.errors import FindingsError
 from bot.base.texts import Texts
 from bot.support import macros
 from bot.support.staff_room import picking
-from bot.tables.staff_room import MacroUse
+from bot.tables.staff_room import AuditEntry, MacroUse
 
 
 @pytest.fixture
@@ -53,6 +54,31 @@ async def test_a_macro_is_looked_at_before_it_goes_out_and_counts_as_the_colleag
     assert (await stage.ticket()).answered_at == seconds(18)
     async with stage.database.reading() as session:
         assert await session.scalar(sa.select(table(MacroUse).c.used)) == 1
+
+
+async def _shown(stage: Stage) -> list[AuditEntry]:
+    async with stage.database.reading() as session:
+        return list((await session.scalars(select(AuditEntry).where(AuditEntry.action == "order_shown"))).all())
+
+
+async def test_an_order_that_a_macro_tells_of_is_noted_once_when_it_is_sent(stage: Stage) -> None:
+    await _order(stage, parcel="shipped", carrier="DHL", tracking_url="https://dhl.example/77")
+    await stage.staff_writes("/m parcel", seconds(10))
+    assert await _shown(stage) == []
+    data = _button((await stage.queued("notice"))[-1], "Send")
+    await stage.staff_presses(data, seconds(12))
+    await stage.staff_presses(data, seconds(13))
+    await stage.arrive(seconds(18))
+    (noted,) = await _shown(stage)
+    assert (noted.actor, noted.subject) == (f"staff:{stage.anna.id}", f"contact:{stage.contact.id}")
+    assert (noted.data["by"], noted.data["channel"], noted.data["seen_by"]) == ("staff", "telegram", stage.contact.id)
+
+
+async def test_a_macro_that_tells_of_no_order_is_not_noted(stage: Stage) -> None:
+    await _order(stage)
+    await stage.staff_writes("/m photo")
+    await stage.staff_presses(_button((await stage.queued("notice"))[-1], "Send"))
+    assert await _shown(stage) == []
 
 
 async def test_the_same_preview_is_sent_once_however_often_it_is_pressed(stage: Stage) -> None:

@@ -1,5 +1,7 @@
 """What the room proposes: ready answers, and what colleagues answered to the like before, masked."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import make
@@ -7,11 +9,14 @@ import pytest
 from conftest import NOON
 from deskwork import Stage, seconds
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import select
 
 from bot.base.database import Database
 from bot.base.texts import Texts
+from bot.support import answers
 from bot.support.staff_room import past_answers
 from bot.tables.feedback import Rating
+from bot.tables.staff_room import AuditEntry
 from bot.tables.support import TicketMessage
 
 ASKED = "the hinge of my lamp squeaks terribly"
@@ -97,6 +102,36 @@ async def test_a_ready_answer_is_proposed_and_rendered_for_this_customer(stage: 
     chosen = next(one for one in await _offer(stage, "How long does delivery take?") if "📄" in one["text"])
     await stage.staff_presses(chosen["data"], seconds(11))
     assert "How long a parcel takes" in (await stage.queued("notice"))[-1]["payload"]["text"]
+
+
+OWN = """
+[[answer]]
+id = "leaflet"
+title = "Leaflets"
+phrasings = [
+  "do you have the leaflet with the drawings", "where is the leaflet with drawings", "leaflet with the drawings",
+  "I lost the leaflet with the drawings", "send me the leaflet with drawings",
+]
+answer = "It is in the box{% for one in orders %} of {{ one.number }}{% endfor %}."
+"""
+
+
+async def test_orders_that_a_proposed_answer_tells_of_are_noted_when_it_is_sent(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers" / "en.toml").write_text(OWN)
+    stage.desk = replace(stage.desk, answers=answers.load([tmp_path]))
+    async with stage.database.transaction() as session:
+        await make.order(session, contact_id=stage.contact.id, number="#7001")
+    chosen = next(
+        one for one in await _offer(stage, "do you have the leaflet with the drawings") if "📄" in one["text"]
+    )
+    await stage.staff_presses(chosen["data"], seconds(11))
+    preview = (await stage.queued("notice"))[-1]["payload"]
+    assert "#7001" in preview["text"]
+    await stage.staff_presses(preview["buttons"][0][0]["data"], seconds(12))
+    async with stage.database.reading() as session:
+        found = await session.scalars(select(AuditEntry).where(AuditEntry.action == "order_shown"))
+        assert [(one.actor, one.data["by"]) for one in found] == [(f"staff:{stage.anna.id}", "staff")]
 
 
 @pytest.mark.parametrize(
