@@ -3,13 +3,17 @@
 import asyncio
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.base.day_orders import DayOrder
 from bot.base.errors import Finding, FindingsError
 from bot.commands.ending import in_words
 from bot.commands.options import ConfigFile
+
+if TYPE_CHECKING:
+    from bot.inbound.files import first_look
 
 _APART = ", apart from what webhooks tell; --store NAME says that it is one of [[shops.stores]]"
 
@@ -21,6 +25,11 @@ class Subject(StrEnum):
     suppressions = "suppressions"
 
 
+class DateOrder(StrEnum):
+    day_first = DayOrder.DAY_FIRST.value
+    month_first = DayOrder.MONTH_FIRST.value
+
+
 @in_words
 def import_file(
     subject: Annotated[Subject, typer.Argument(help="What the file holds.")],
@@ -30,6 +39,9 @@ def import_file(
     store: Annotated[str, typer.Option(help="Whose the ids are: a name of [[shops.stores]].")] = "",
     mapped: Annotated[
         list[str] | None, typer.Option("--map", metavar="COLUMN=FIELD", help="What a column holds; - for nothing.")
+    ] = None,
+    dates: Annotated[
+        DateOrder | None, typer.Option(help="What 03/04/2025 means, in columns where no date can only be the one.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it, and keep nothing.")] = False,
 ) -> None:
@@ -56,7 +68,7 @@ def import_file(
                 task = bar.add_task(f"{subject}", total=sheet.size)
                 return await taking.take(
                     database, ground, subject.value, sheet, lambda done: bar.update(task, completed=done), dry=dry_run,
-                    store=whose, mapped=mapped or (),
+                    store=whose, mapped=mapped or (), dates=DayOrder(dates) if dates else None,
                 )  # fmt: skip
 
     report = asyncio.run(take())
@@ -70,6 +82,8 @@ def import_file(
         typer.echo(f"their ids are of the store {report.store}{'' if report.store != 'import' else _APART}")
     typer.echo("columns used: " + ", ".join(_as(column, field) for column, field in report.used))
     typer.echo("columns left out: " + (", ".join(report.left_out) or "none"))
+    for column in report.dates:
+        typer.echo(_dates(column, dates))
     if subject is Subject.customers:
         said = ", ".join(f"{count} x {answer}" for answer, count in sorted(report.consents.items(), reverse=True))
         typer.echo(f"marketing consents: {said or 'the file says nothing'}")
@@ -84,6 +98,17 @@ def import_file(
         for note, count in sorted(report.notes.items(), key=lambda one: -one[1])[:10]:
             seen = report.examples.get(note)
             typer.echo(f"  {count} x {note}{' (' + ', '.join(seen) + ')' if seen else ''}")
+
+
+def _dates(column: "first_look.DateColumn", said: DateOrder | None) -> str:
+    begins = f"dates in {column.name}: {column.unclear} may be two days; "
+    seen = " and ".join(f"{order} ({where})" for order, where in column.shown.items())
+    if len(column.shown) == 1:
+        return f"{begins}they are read {seen}, as others of the column can only be"
+    if said is not None:
+        return f"{begins}they are read {said}, as you say"
+    why = f"others are {seen}" if seen else "no other date of the column shows which day is meant"
+    return f"{begins}they are not taken: {why}; --dates {DayOrder.DAY_FIRST} or --dates {DayOrder.MONTH_FIRST} says it"
 
 
 def _as(column: str, field: str) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot.base import clock, values
+from bot.base.day_orders import DayOrder
 from bot.contacts.identity import normalise
 from bot.tables.people import Contact, Identity
 
@@ -167,12 +168,15 @@ def country(value: object) -> str | None:
     return _countries().get(text.lower().replace("’", "'"))
 
 
-def birthday(value: object, now: datetime, zone: tzinfo | None = None) -> str | None:
+def birthday(
+    value: object, now: datetime, zone: tzinfo | None = None, order: DayOrder = DayOrder.UNKNOWN
+) -> str | None:
     """`YYYY-MM-DD`, or `--MM-DD` if the year is unknown; None for what is no past date.
 
     Taken: ISO dates and instants, `--MM-DD`, `MM-DD`, `DD.MM.YYYY`, `YYYY/M/D`, `1990年5月1日`, `5月1日`, and `a/b`,
-    `a/b/YYYY`, `a-b-YYYY` where only one order can be meant (a wrong birthday is worse than none). An instant is the
-    day of `zone`, the shop's; midnight in UTC only where that is the same day, as many write a plain date so.
+    `a/b/YYYY`, `a-b-YYYY` where only one day can be meant, by itself or by the `order` of others of its source (a wrong
+    birthday is worse than none). An instant is the day of `zone`, the shop's; midnight in UTC only where that is the
+    same day, as many write a plain date so.
     """
     if not isinstance(value, str):
         return None
@@ -191,6 +195,10 @@ def birthday(value: object, now: datetime, zone: tzinfo | None = None) -> str | 
         return _day(int(match[3] or 0), int(match[2]), int(match[1]), now)
     if match := re.fullmatch(r"(\d{1,2})([/-])(\d{1,2})(?:\2(\d{4}))?", text):
         one, two, year = int(match[1]), int(match[3]), int(match[4] or 0)
+        if order is DayOrder.DAY_FIRST and two <= 12:
+            return _day(year, two, one, now)
+        if order is DayOrder.MONTH_FIRST and one <= 12:
+            return _day(year, one, two, now)
         found = {_day(year, one, two, now), _day(year, two, one, now)} - {None}
         return found.pop() if len(found) == 1 else None
     return None

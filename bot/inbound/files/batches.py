@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bot.base.day_orders import DayOrder
 from bot.inbound.files.csv_lines import Line
 
 _KEPT_AS_TEXT = re.compile(r'="(.*)"', re.S)
@@ -28,6 +29,8 @@ class Cells:
     file_name: str = ""
     about: Mapping[str, str] = field(default_factory=dict)
     """What the subject found out about the whole file before (`prepare`)."""
+    orders: Mapping[int, DayOrder] = field(default_factory=dict)
+    """Whether the dates of a column have the day first."""
 
     def __getitem__(self, name: str) -> str:
         """Of several columns for the same the first that is filled here."""
@@ -35,6 +38,11 @@ class Cells:
 
     def all(self, name: str) -> list[str]:
         return [plain(self.line.values[at]) for at in self.places.get(name, ())]
+
+    def day_order(self, name: str) -> DayOrder:
+        """Of the column that the value is taken from."""
+        filled = (at for at in self.places.get(name, ()) if plain(self.line.values[at]))
+        return self.orders.get(next(filled, -1), DayOrder.UNKNOWN)
 
     def has(self, name: str) -> bool:
         return name in self.places

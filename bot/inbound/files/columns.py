@@ -198,6 +198,12 @@ ORDERS = {
     ),
 }  # fmt: skip
 
+DATES = (
+    "created_at", "birthday", "consent", "consent_at", "confirmed_at", "asked_at", "left_at", "cleaned_at",
+    "ordered_at", "paid_at", "shipped_at", "cancelled_at", "sale_from", "sale_until", "until",
+)  # fmt: skip
+"""Fields that hold dates."""
+
 Places = dict[str, tuple[int, ...]]
 
 

@@ -62,7 +62,10 @@ def _person(line: Cells, ground: Ground, now: datetime) -> people.Person:
 def moment(line: Cells, field: str, zone: tzinfo) -> datetime | None:
     """A time that nobody needs to be known: one that cannot be read is left out."""
     try:
-        return values.moment(line[field], zone)
+        return values.moment(line[field], zone, line.day_order(field))
+    except values.TwoDaysError:
+        line.told[f"{field}: may be two days; --dates day-first or --dates month-first says which"] = line[field]
+        return None
     except ValueError:
         line.told[f"{field}: not a date that can only be one day"] = line[field]
         return None
@@ -122,9 +125,12 @@ def fields(line: Cells, now: datetime, zone: tzinfo) -> dict[str, object]:
     first, last = line["first_name"], line["last_name"]
     if not first:
         first, last = (line["name"], last) if last else parted(line["name"])
-    born = profile.birthday(line["birthday"], now, zone)
+    born = profile.birthday(line["birthday"], now, zone, line.day_order("birthday"))
     if line["birthday"] and born is None:
-        line.told["birthday: not one, or two days are possible; write it like 1990-12-31 or --12-31"] = line["birthday"]
+        line.told[
+            "birthday: not one, or it may be two days; write it like 1990-12-31 or --12-31, or say which with"
+            " --dates day-first or --dates month-first"
+        ] = line["birthday"]
     if line["country"] and profile.country(line["country"]) is None:
         line.told["country: not known by that name; write its two letters"] = line["country"]
     return {

@@ -135,7 +135,7 @@ def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, A
     assert zone is not None
     amounts = (line["total"], line["subtotal"], line["item_price"])
     currency = values.currency(line["currency"], amounts, line.about.get("currency") or ground.config.shop.currency)
-    ordered = values.moment(line["ordered_at"], zone)
+    ordered = values.moment(line["ordered_at"], zone, line.day_order("ordered_at"))
     if ordered is None:
         raise ValueError("no date of the order")
     total = values.amount(line["total"], currency) or 0

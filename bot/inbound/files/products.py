@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -162,7 +163,10 @@ def _price(line: Cells, currency: str, ground: Ground, now: datetime) -> int | N
     zone = clock.zone(ground.config.shop.timezone)
     assert zone is not None
     regular, sale = (values.amount(line[name], currency) for name in ("price", "sale_price"))
-    begins, ends = (_read(line, name, lambda text: values.moment(text, zone)) for name in ("sale_from", "sale_until"))
+    begins, ends = (
+        _read(line, name, partial(values.moment, zone=zone, order=line.day_order(name)))
+        for name in ("sale_from", "sale_until")
+    )
     on_sale = sale is not None and (begins is None or begins <= now) and (ends is None or now < ends)
     return sale if on_sale else regular
 

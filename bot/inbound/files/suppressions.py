@@ -88,7 +88,7 @@ def _read(line: Cells, ground: Ground, now: datetime) -> _Stop:
         raise ValueError(f"{line['topic']!r} is not a topic; known here: {', '.join(known)}")
     zone = clock.zone(ground.config.shop.timezone)
     assert zone is not None
-    until = values.moment(line["until"], zone)
+    until = values.moment(line["until"], zone, line.day_order("until"))
     if until is not None and until <= now:
         raise ValueError(f"{line['until']!r} is over already")
     reason = "hard_bounce" if line["cleaned_at"] else LEFT if line["left_at"] else _reason(line["reason"])

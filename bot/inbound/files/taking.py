@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock, paths, private, stores
 from bot.base.database import Database
+from bot.base.day_orders import DayOrder
 from bot.base.ground import Ground
-from bot.inbound.files import columns, customers, orders, products, suppressions
+from bot.inbound.files import columns, customers, first_look, orders, products, suppressions
 from bot.inbound.files.aftermath import Aftermath
 from bot.inbound.files.batches import Cells, Refused
 from bot.inbound.files.csv_lines import Line, Sheet
@@ -52,6 +53,8 @@ class Report:
     """Columns that were not read."""
     consents: dict[str, int] = field(default_factory=dict)
     """How many said yes and no to marketing, and how many of them changed nothing."""
+    dates: list[first_look.DateColumn] = field(default_factory=list)
+    """Columns with dates that may be two days."""
     first_refused: list[str] = field(default_factory=list)
     """The first refused lines, with number and reason."""
 
@@ -70,11 +73,13 @@ async def take(
     dry: bool = False,
     store: str = "",
     mapped: Sequence[str] = (),
+    dates: DayOrder | None = None,
 ) -> Report:
     """Write the facts of a file down. Running it again, or after a crash in the middle, does no harm.
 
     `dry` says what would come of it, and keeps nothing. `store` is whose the ids are; if it is not said, the only store
     that is known, else one for files alone. `mapped` are `COLUMN=FIELD` of a person who knows better than the names.
+    `dates` is the order of day and month where the file leaves it open.
     `progress` hears how many bytes are done. Raises FindingsError if the columns are not there.
     """
     module = SUBJECTS[subject]
@@ -88,6 +93,9 @@ async def take(
     cells_of = partial(
         Cells, places=places, store=whose, named=bool(store), file_name=sheet.path.name.lower(), about=about
     )
+    found = first_look.read(sheet, places, None, cells_of)
+    report.dates = [column for column in found.values() if column.unclear]
+    cells_of = partial(cells_of, orders={at: column.order_or(dates) for at, column in found.items()})
     try:
         for batch, done in _batches(sheet, cells_of, getattr(module, "key", None)):
             broken = [Refused(cells, cells.line.error) for cells in batch if cells.line.error]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
 from bot.base import answers, money
+from bot.base.day_orders import DayOrder
 
 _BLANK = " \t-–—"
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d+", re.I)
@@ -24,11 +25,18 @@ def currency(column: str, amounts: Iterable[str], shops: str) -> str:
     return next((one for one in named if one), shops)
 
 
-def moment(text: str, zone: tzinfo) -> datetime | None:
+class TwoDaysError(ValueError):
+    """A date that may be two days."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} may be two days; --dates day-first or --dates month-first says which")
+
+
+def moment(text: str, zone: tzinfo, order: DayOrder = DayOrder.UNKNOWN) -> datetime | None:
     """An instant; without an offset it is meant in `zone`, the shop's. None for an empty cell.
 
     Taken: ISO, `2025/11/11 0:03`, `2025年11月11日 0:03`, `11.11.2025`, `13-11-2025`, `11/13/2025 3:04 PM`,
-    `Nov 11, 2025`; `a/b/2025` only where one order can be meant.
+    `Nov 11, 2025`; `a/b/2025` only where one day can be meant, by itself or by the `order` of its column.
     """
     bare = unicodedata.normalize("NFKC", text).strip().strip("'")
     if bare in ("", "-", "--") or bare.startswith("0000-00-00"):
@@ -36,7 +44,9 @@ def moment(text: str, zone: tzinfo) -> datetime | None:
     for name, offset in ((" UTC", "+00:00"), (" GMT", "+00:00")):
         bare = bare.removesuffix(name) + offset if bare.endswith(name) else bare
     day = _DAY.match(bare)
-    found = _day(day) if day else None
+    found = _day(day, order) if day else None
+    if day is not None and day["year"] and found is None:
+        raise TwoDaysError(text)
     if day is None or found is None:
         raise ValueError(f"{text!r} is not a date; write it like 2026-03-04 12:30:00 +0100")
     rest = bare[day.end() :].replace(", ", " ", 1)
@@ -68,7 +78,7 @@ _DAY = re.compile(
 )
 
 
-def _day(found: re.Match[str]) -> str | None:
+def _day(found: re.Match[str], order: DayOrder) -> str | None:
     """`2026-03-04`, or None where it may be two days."""
     if found["y"]:
         return f"{found['y']}-{int(found['m']):02}-{int(found['d']):02}"
@@ -76,9 +86,12 @@ def _day(found: re.Match[str]) -> str | None:
         return f"{found['y8']}-{found['m8']}-{found['d8']}"
     if found["year"]:
         one, two = int(found["one"]), int(found["two"])
-        if found["sign"] == "/" and one <= 12 and two <= 12 and one != two:
+        clear = one > 12 or two > 12 or one == two
+        usual = found["sign"] == "." or (found["sign"] == "-" and order is DayOrder.UNKNOWN)
+        if not clear and not usual and order not in (DayOrder.DAY_FIRST, DayOrder.MONTH_FIRST):
             return None
-        day, month = (two, one) if two > 12 else (one, two)
+        month_first = two > 12 or (not clear and not usual and order is DayOrder.MONTH_FIRST)
+        day, month = (two, one) if month_first else (one, two)
         return f"{found['year']}-{month:02}-{day:02}"
     name = (found["name"] or found["name2"]).lower()
     named = _MONTHS.get(name[:4]) or _MONTHS.get(name[:3])

@@ -1,0 +1,102 @@
+"""Dates that may be two days, in files: other dates of their column say which, or whoever imports."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot.base.config import Config
+from bot.base.database import Database, table
+from bot.base.day_orders import DayOrder
+from bot.base.ground import Ground
+from bot.base.texts import Texts
+from bot.inbound.files import csv_lines, taking
+from bot.tables.people import Contact
+from bot.tables.shop import Order
+
+DAY, MONTH = DayOrder.DAY_FIRST, DayOrder.MONTH_FIRST
+
+
+async def _take(database: Database, texts: Texts, file: Path, subject: str, **how: Any) -> taking.Report:
+    return await taking.take(database, Ground(Config(), texts, "secret"), subject, csv_lines.look(file), **how)
+
+
+async def _days(database: Database, column: Any) -> list[str]:
+    async with database.reading() as session:
+        return [str(day)[:10] for day in await session.scalars(sa.select(column).order_by(sa.text("id")))]
+
+
+@pytest.mark.parametrize(
+    ("dates", "said", "found"),
+    [
+        (["03/04/2025", "25/12/2024"], None, ["2025-04-03", "2024-12-25"]),
+        (["03/04/2025", "12/25/2024"], None, ["2025-03-04", "2024-12-25"]),
+        (["03/04/2025 10:00", "25/12/2024 10:00"], None, ["2025-04-03", "2024-12-25"]),
+        (["03-04-2025", "12-25-2024"], None, ["2025-03-04", "2024-12-25"]),
+        (["03-04-2025", "25-12-2024"], None, ["2025-04-03", "2024-12-25"]),
+        (["03/04/2025", "25/12/2024", "12/25/2024"], None, ["2024-12-25", "2024-12-25"]),
+        (["03/04/2025", "25/12/2024", "12/25/2024"], DAY, ["2025-04-03", "2024-12-25", "2024-12-25"]),
+        (["03/04/2025", "05/05/2024"], None, ["2024-05-05"]),
+        (["03/04/2025", "05/05/2024"], MONTH, ["2025-03-04", "2024-05-05"]),
+        (["03/04/2025", "12/25/2024"], DAY, ["2025-03-04", "2024-12-25"]),  # the column shows that it is not so
+        (["03.04.2025", "12/25/2024"], None, ["2025-04-03", "2024-12-25"]),
+    ],
+)
+async def test_the_column_settles_which_day_of_two_an_order_is_of(
+    database: Database, texts: Texts, tmp_path: Path, dates: list[str], said: DayOrder | None, found: list[str]
+) -> None:
+    file = tmp_path / "orders.csv"
+    rows = [f"{at},{day},1.00" for at, day in enumerate(dates, 1)]
+    file.write_text("\n".join(["order number,order date,total", *rows, ""]))
+    report = await _take(database, texts, file, "orders", dates=said)
+    assert await _days(database, table(Order).c.ordered_at) == found
+    assert report.refused == len(dates) - len(found)
+    assert all("--dates" in reason for reason in report.reasons)
+
+
+@pytest.mark.parametrize(
+    ("dates", "said", "found"),
+    [
+        (["03/04/1990", "25/12/1980"], None, ["1990-04-03", "1980-12-25"]),
+        (["03/04", "12/31"], None, ["--03-04", "--12-31"]),
+        (["03/04", "31/12", "12/31"], None, ["None", "--12-31", "--12-31"]),
+        (["03-04-1990", "12-31-1980"], None, ["1990-03-04", "1980-12-31"]),
+        (["03/04/1990", ""], None, ["None", "None"]),
+        (["03/04/1990", ""], DAY, ["1990-04-03", "None"]),
+    ],
+)
+async def test_the_column_settles_which_day_of_two_a_birthday_is(
+    database: Database, texts: Texts, tmp_path: Path, dates: list[str], said: DayOrder | None, found: list[str]
+) -> None:
+    file = tmp_path / "people.csv"
+    rows = [f"p{at}@example.org,{day}" for at, day in enumerate(dates)]
+    file.write_text("\n".join(["email,birthday", *rows, ""]))
+    report = await _take(database, texts, file, "customers", dates=said)
+    assert await _days(database, table(Contact).c.birthday) == found
+    assert report.refused == 0
+    left = [day for day, kept in zip(dates, found, strict=True) if day and kept == "None"]
+    assert sum(report.notes.values()) == len(left)
+
+
+async def test_a_date_far_down_in_the_file_settles_those_before_it(
+    database: Database, texts: Texts, tmp_path: Path
+) -> None:
+    file = tmp_path / "orders.csv"
+    rows = [f"{at},03/04/2025,1.00" for at in range(1, 1200)]
+    file.write_text("\n".join(["order number,order date,total", *rows, "1200,25/12/2024,1.00", ""]))
+    report = await _take(database, texts, file, "orders")
+    assert (report.taken, report.refused) == (1200, 0)
+    (column,) = report.dates
+    assert (column.name, column.unclear, column.order, list(column.shown)) == ("order date", 1199, DAY, [DAY])
+    assert set(await _days(database, table(Order).c.ordered_at)) == {"2025-04-03", "2024-12-25"}
+
+
+async def test_each_column_speaks_for_itself(database: Database, texts: Texts, tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(
+        "order number,order date,paid at,total\n1,03/04/2025,03/04/2025,1.00\n2,25/12/2024,12/26/2024,1.00\n"
+    )
+    await _take(database, texts, file, "orders")
+    assert await _days(database, table(Order).c.ordered_at) == ["2025-04-03", "2024-12-25"]
+    assert await _days(database, table(Order).c.paid_at) == ["2025-03-04", "2024-12-26"]
