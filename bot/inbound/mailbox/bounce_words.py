@@ -29,26 +29,34 @@ _NO_HOST = (
     r"|nxdomain|unrout(?:e)?able|couldn'?t find (?:a|any) (?:mail exchanger|host)|no (?:mx|mail exchanger)"
     r"|null mx|(?:host|domain) (?:\S+ )?does not accept mail|domain is not reachable"
     r"|dns error.{0,60}(?:not found|nxdomain)|domain .{0,80}couldn't be found"
-    r"|cannot find your (?:recipient's )?domain"
+    r"|cannot find your (?:recipient's )?domain|\bhost [\w.-]+ not found|indicated no smtp service"
+    r"|domain does ?n['o]t exist"
 )
 _NO_USER = (
     r"(?:user|recipient|address|mailbox|account|local[- ]?part|addressee"
     r"|alias)\w* (?:\S{0,80} )?(?:is )?(?:unknown|not found|not known)|(?:unknown|no such|invalid|bad"
     r"|nonexist\w*|non-exist\w*|unlisted|undefined|illegal|unrecogni[sz]ed) (?:\S+ )?(?:local |final delivery "
     r"|virtual )?(?:user|recipient|address|mailbox|account|addressee|alias|person|name|id\b)|(?:user|recipient"
-    r"|address|mailbox|account|email|e-mail|addressee|name|member|inbox)\w*[^.\n]{0,120}(?:does ?n['o]?t exist"
+    r"|address|mailbox|account|email|e-mail|addressee|name|member|inbox)\w*(?:[^.\n]|\.(?=\S)){0,120}"
+    r"(?:does ?n['o]?t exist"
     r"|do ?n['o]?t exist|not exist|no longer (?:exist|valid|available|active|on|in use)"
     r"|could ?n['o]?t be found|was ?n['o]?t found|cannot be found|not listed|is invalid|is not (?:valid"
-    r"|a valid|known)|has been (?:deleted|closed|removed|terminated))|(?:does ?n['o]?t|do not|not) (?:have|a"
+    r"|a valid|known)|not recogni[sz]ed|has been (?:deleted|closed|removed|terminated))"
+    r"|(?:does ?n['o]?t|do not|not) (?:have|a"
     r"|our|match|recogni[sz]ed?)(?: an?)? (?:\S+ )?(?:account|user|customer|valid (?:user|recipient|mailbox"
     r"|address))|no (?:mailbox|account|user|recipient)(?: is)? (?:here|by that name|with that|found|such"
     r"|matching)|no such user here|user ?unknown|unknown ?user|recipient address rejected\.?\s*(?:$"
     r"|access denied)|recipient (?:rejected|no longer)|mailbox (?:is )?(?:unavailable|not available)|has moved"
-    r"|no forwarding address|that (?:domain|user) isn't in|not a known user|wasn't found at|見つかりません"
+    r"|no forwarding address|no valid recipients|that (?:domain|user) isn't in|not a known user|wasn't found at"
+    r"|見つかりません"
     r"|存在しません|リストにありません|(?:用户|邮箱|收件人|地址).{0,8}不存在|adresse .{0,20}(?:invalide"
     r"|inconnue)|empfänger .{0,20}(?:unbekannt|existiert nicht)|destinatario .{0,20}desconocido"
 )
 _NONE = re.compile(f"{_NO_HOST}|{_NO_USER}", re.I)
+_AT_REST = re.compile(
+    r"(?:account|mailbox|user)\b.{0,40}\b(?:is |has been )?(?:disabled|suspended|inactive|locked)", re.I
+)
+"""An address that is there and may be given back to its owner."""
 _DENIED = re.compile(r"recipient address rejected: access denied", re.I)
 _MOMENT = re.compile(
     r"malformed|name server reply|try again|temporar|timed? ?out|expired|defer|delayed|connection refused"
@@ -73,7 +81,14 @@ _SUBJECT = re.compile(
     r"|배달 ?실패",
     re.I,
 )
-_AFTER_DATA = re.compile(r"in reply to (?:the )?(?:end of )?data command|after (?:end of )?data\b", re.I)
+_AFTER_DATA = re.compile(
+    r"in reply to\s+(?:the\s+)?(?:end\s+of\s+)?data\s+command|after\s+(?:end\s+of\s+)?data\b", re.I
+)
+_BEFORE_RECEIVER = re.compile(
+    r"(?:in reply to|after)\s+(?:the\s+)?(?:mail\s+from|ehlo|helo|starttls|initial connection)\b"
+    r"|my name was rejected|>>> (?:mail from|ehlo|helo)\b(?![^<]*>>> (?:rcpt|data))",
+    re.I,
+)
 _LATE = re.compile(
     r"delayed|still (?:being )?(?:tr|retr|queued)|will (?:continue|keep|be retried|try)|no action is required"
     r"|has not (?:yet )?been delivered|not yet been delivered|warning: (?:could not|message)",
@@ -91,7 +106,7 @@ def meaning(words: str) -> Meaning | None:
         return "policy"
     if _DENIED.search(plain):
         return "hard"
-    if _POLICY.search(plain) or "spamhaus" in words:
+    if _POLICY.search(plain) or _AT_REST.search(plain) or "spamhaus" in words:
         return "policy"
     if _NONE.search(plain):
         return "hard"
@@ -108,6 +123,11 @@ def before_what_came_back(text: str) -> str:
 def after_data(text: str) -> bool:
     """The last server took the address and refused the mail."""
     return bool(_AFTER_DATA.search(text[:20_000]))
+
+
+def before_receiver(text: str) -> bool:
+    """The last server refused us before it heard for whom the mail is."""
+    return bool(_BEFORE_RECEIVER.search(text[:20_000]))
 
 
 def is_bounce(subject: str) -> bool:

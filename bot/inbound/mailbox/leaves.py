@@ -34,6 +34,7 @@ class Leaves:
     patience: Patience
     texts: list[str] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)
+    read: list[Message] = field(default_factory=list)
 
 
 def of(message: Message, patience: Patience) -> Leaves:
@@ -41,7 +42,9 @@ def of(message: Message, patience: Patience) -> Leaves:
     found = Leaves(patience)
     _walk(message, found, _DEEPEST, shown=True)
     if not any(one.strip() for one in found.texts):
-        named = next((one for one in parts(message) if _is_words(one) and not _is_attached(one)), None)
+        known = {id(one) for one in found.read}
+        others = (one for one in parts(message) if id(one) not in known)
+        named = next((one for one in others if _is_words(one) and not _is_attached(one)), None)
         if named is not None and (text := content(named, patience)).strip():
             found.texts = [text]
             if named.get_filename():
@@ -78,6 +81,7 @@ def _walk(part: Message, found: Leaves, depth: int, *, shown: bool) -> None:
             found.texts.append(charsets.text(part.epilogue.encode("utf-8", "surrogateescape"), None).strip())
     elif _is_words(part) and not _is_file(part):
         if shown:
+            found.read.append(part)
             found.texts.append(content(part, found.patience))
     else:
         inline = kind.startswith("image/") and bool(part.get("Content-ID")) and not _is_attached(part)

@@ -41,7 +41,12 @@ def bounce(mail: Mail) -> Bounce | None:
     if not found:
         return None
     order: list[Verdict] = ["hard", "policy", "soft", "delayed", "delivered"]
-    return _doubted(min(found, key=lambda one: order.index(one.verdict)), mail.text)
+    worst = min(found, key=lambda one: order.index(one.verdict))
+    if worst.verdict == "soft" and not worst.words and worst.status.endswith(".0.0"):  # it says less than its letter
+        text = bounce_words.before_what_came_back(mail.text)
+        if not worst.status.startswith("4") and bounce_words.meaning(text) == "hard":
+            worst = replace(worst, verdict="hard", words=text.strip()[:300])
+    return _doubted(worst, mail.text)
 
 
 def is_delivery_report(mail: Mail) -> bool:
@@ -54,7 +59,7 @@ def told_in_words(mail: Mail, *, daemon: bool) -> Bounce | None:
     failed = mail.header("X-Failed-Recipients")
     found = _STATUS.search(text)
     code = _SMTP_CODE.search(text)
-    meant = bounce_words.meaning(text)
+    meant = bounce_words.meaning(text) or bounce_words.meaning(mail.subject)
     named = bool(failed) or bounce_words.is_bounce(mail.subject)
     late = bounce_words.is_late(mail.subject, text)
     if not named and not (daemon and (found or code or meant or late)):
@@ -69,7 +74,9 @@ def told_in_words(mail: Mail, *, daemon: bool) -> Bounce | None:
 
 
 def _doubted(told: Bounce, text: str) -> Bounce:
-    """An address that was taken, and whose mail was refused then, is there."""
+    """An address that was taken, and whose mail was refused then, is there. One that was not heard is not known."""
+    if told.verdict == "hard" and bounce_words.before_receiver(text):
+        return replace(told, verdict="policy")
     if told.verdict == "hard" and not told.status.startswith("5.1.") and bounce_words.after_data(text):
         return replace(told, verdict="soft")
     return told
@@ -191,7 +198,10 @@ def _line_with(text: str, found: re.Match[str] | None) -> str:
     if found is None:
         return ""
     start = text.rfind("\n", 0, found.start()) + 1
-    return text[start : found.end() + 200].partition("\n")[0][:300]
+    line, _, after = text[start : found.end() + 300].partition("\n")
+    if line.rstrip().endswith((":", ",", ";")) and after[:1] in " \t":  # goes on in the next
+        line = f"{line} {after.partition(chr(10))[0].strip()}"
+    return line[:300]
 
 
 def address_of(receiver: str) -> str | None:

@@ -145,11 +145,22 @@ def test_who_wrote_it(ground: Ground, headers: dict[str, str], address: str, nam
         ("5.1.1", "450 try again later", "soft"),
         ("5.7.1", "550 5.7.1 access denied, see https://x.example/unknown-user", "policy"),
         ("5.0.0", "550 5.0.0 das Postfach ist voll", "policy"),
+        ("5.2.1", "550 5.2.1 the account of this user is disabled", "policy"),
+        ("5.0.0", "550 User ada.lovelace (ada@example.org) not listed in Directory", "hard"),
     ],
 )
 def test_the_enhanced_status_decides(status: str, diagnostic: str, verdict: str) -> None:
     found = reports.bounce(parsing.read(letters.bounce(status=status, diagnostic=diagnostic)))
     assert found is not None and found.verdict == verdict
+
+
+def test_a_report_for_machines_that_says_less_than_its_letter_is_read_with_it() -> None:
+    raw, words = letters.bounce(status="5.0.0", diagnostic=""), b"your message could not be delivered"
+    told = raw.replace(words, b"the address couldn't be found. Check for typos")
+    assert words in raw
+    for mail, verdict in ((raw, "soft"), (told, "hard")):
+        found = reports.bounce(parsing.read(mail))
+        assert found is not None and found.verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -198,6 +209,14 @@ def test_an_old_program_that_bounces_in_words_is_understood_if_it_names_the_mess
         ("Your message was not delivered. The mailbox is full.", {"sender": "Admin <admin@x.example>"}, "policy"),
         ("550 spam message rejected.\n\nThis is a copy of your message:\nno such user", {}, "policy"),
         ("Host mx.example.org: 550 user unknown (in reply to end of DATA command)", {}, "soft"),
+        ("Host mx.example.org: 550 user unknown (in reply to end of\n    DATA\n    command)", {}, "soft"),
+        ("SMTP error from remote mail server after MAIL FROM:<shop@example> SIZE=1022:\n  553 5.1.0 example does not"
+         " exist", {}, "policy"),
+        ("I connected to 192.0.2.1 but my name was rejected.\n501 5.0.0 Invalid domain name", {}, "policy"),
+        ("ada@example.org\n  SMTP error from the relay after RCPT TO:<ada@example.org>:\n  host 192.0.2.2: 550 5.1.1"
+         " <ada@example.org>:\n  Recipient address rejected: User unknown in local recipient table", {}, "hard"),
+        ("Your mail could not be brought.", {"subject": "Returned mail: User unknown"}, "hard"),
+        ("ada@example.org\n  an MX or SRV record indicated no SMTP service", {}, "hard"),
         ("It could not be delivered.", {}, "soft"),
         ("A message has not been delivered yet. We will continue to try.", {"subject": "Warning: message delayed"},
          "delayed"),
