@@ -15,6 +15,7 @@ from bot.inbound.mailbox.patience import Patience
 
 _DEEPEST = 40
 _MOST_HEADERS, _MOST_PARTS = 1000, 300
+_LONGEST_HEAD = 1 << 20  # bytes
 _LONGEST_VALUE = 20_000
 _LONGEST_KIND = 4_000  # characters of a header with parameters, which the standard library reads again and again
 _BLANK = re.compile(rb"\n[ \t\r]*\n")
@@ -68,9 +69,10 @@ def _headed(data: bytes) -> tuple[Message, bytes]:
     part = Message()
     if data.startswith(b"\n") or not data.strip():
         return part, data[1:]
-    blank = _BLANK.search(data)
-    lines = data[: blank.start() if blank else len(data)].split(b"\n")
-    body = data[blank.end() :] if blank else b""
+    blank = _BLANK.search(data, 0, _LONGEST_HEAD)
+    ends = blank.start() if blank else min(len(data), _LONGEST_HEAD)
+    lines = data[:ends].split(b"\n")
+    body = data[blank.end() if blank else ends :]
     last_known = max((n for n, line in enumerate(lines) if _KNOWN.match(line)), default=-1)
     held: list[tuple[str, list[bytes]]] = []
     for n, line in enumerate(lines):
@@ -80,7 +82,7 @@ def _headed(data: bytes) -> tuple[Message, bytes]:
         elif held and (line[:1] in b" \t" or n <= last_known):
             held[-1][1].append(line.strip())
         elif n > last_known and not (n == 0 and line.startswith((b"From ", b">From "))):
-            body = b"\n".join(lines[n:]) + (data[blank.start() :] if blank else b"")
+            body = b"\n".join(lines[n:]) + data[ends:]
             break
     for name, pieces in held[:_MOST_HEADERS]:
         part.set_raw(name, _value(name, pieces))
@@ -129,20 +131,15 @@ def _between(body: bytes, boundary: bytes) -> tuple[list[bytes], bytes]:
     if not boundary:
         return [], b""
     pieces: list[bytes] = []
-    mark = b"\n--" + boundary
     body = b"\n" + body
     start: int | None = None
     closed = 0
-    at = body.find(mark)
-    while at >= 0:
-        end = body.find(b"\n", at + 1)
-        end = len(body) if end < 0 else end
-        tail = body[at + len(mark) : end].strip()
-        if tail in (b"", b"--"):
-            if start is not None:
-                pieces.append(body[start:at])
-            start, closed = (None, end + 1) if tail else (end + 1, 0)
-        at = body.find(mark, at + len(mark))
+    for mark in re.finditer(rb"\n--%s(--)?[ \t\r]*(?=\n|\Z)" % re.escape(boundary), body):
+        if len(pieces) > _MOST_PARTS:
+            break
+        if start is not None:
+            pieces.append(body[start : mark.start()])
+        start, closed = (None, mark.end() + 1) if mark[1] else (mark.end() + 1, 0)
     if start is not None:
         pieces.append(body[start:])
     return pieces, body[closed:] if closed else b""

@@ -144,6 +144,22 @@ def test_ten_times_as_much_takes_about_ten_times_as_long(ground: Ground, kind: s
         assert large < 15 * max(_seconds(GROWING[kind](20_000), ground), 0.002)
 
 
+@pytest.mark.parametrize(
+    "kind", ["headers", "headers of receivers", "parts in parts", "lines in parts in parts", "parts"]
+)
+def test_the_largest_mails_are_read_within_a_limit(ground: Ground, kind: str) -> None:
+    raw = GROWING[kind](10_000_000)[:20_000_000]
+    began = thread_time()
+    understanding.look(raw, ground, Patience(60))
+    assert thread_time() - began < 6  # twice what a quiet machine may take
+
+
+def test_what_stands_behind_a_head_without_end_is_shown(ground: Ground) -> None:
+    raw = _HEAD + b"X-Filler: y\r\n" * 100_000 + b"\r\nWhere is my lamp?"
+    understood = understanding.look(raw, ground, Patience(60))
+    assert understood.mail.sender == "ada@example.org" and "Where is my lamp?" in understood.mail.text
+
+
 async def test_a_mail_that_takes_too_long_is_shown_as_it_came(ground: Ground) -> None:
     raw = _text(b"<b>x</b> ", "text/html")(200_000)
     with pytest.raises(OutOfPatience):
