@@ -14,7 +14,7 @@ README = ROOT / "README.md"
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 
 
-def _commands() -> set[str]:
+def commands() -> set[str]:
     found = set()
     group = typer.main.get_group(cli)
     for name, command in group.commands.items():
@@ -24,7 +24,7 @@ def _commands() -> set[str]:
 
 
 def test_commands_in_the_readme_exist() -> None:
-    known = _commands()
+    known = commands()
     for words in re.findall(r"\baftercart ((?:[a-z]+ ?){1,2})", "\n".join(_code())):
         parts = words.split()
         assert parts[0] in known, f"README: aftercart {words}"
