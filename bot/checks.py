@@ -21,6 +21,7 @@ from bot.base.errors import Finding, FindingsError
 from bot.base.texts import Texts
 from bot.events import leaked
 from bot.inbound.mailbox import setup as mailbox
+from bot.outbound import costly_templates
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.previews import Previews
 from bot.shops import parting, stores
@@ -119,7 +120,7 @@ async def _database(config: Config) -> list[Finding]:
     try:
         async with asyncio.timeout(_ANSWER_WITHIN):
             todo = await migrations.pending(database)
-            unclear = [] if todo else await leaked_keys(database, config) + await _stores(database, config)
+            unclear = [] if todo else await _remembered(database, config)
     except FindingsError as error:
         return list(error.findings)
     except Exception as error:  # whatever keeps the driver from answering: that is what we are asked
@@ -129,6 +130,18 @@ async def _database(config: Config) -> list[Finding]:
     if todo and not database.is_sqlite:
         return [Finding(f"run `aftercart migrate`: {len(todo)} changes wait", key="database.url")]
     return unclear
+
+
+async def _remembered(database: Database, config: Config) -> list[Finding]:
+    return await leaked_keys(database, config) + await templates_given_up(database) + await _stores(database, config)
+
+
+async def templates_given_up(database: Database) -> list[Finding]:
+    """Templates whose mails are not sent until somebody changes them."""
+    words = "nothing of it is sent until it is changed, it asked for too much of several readers in a row: {}"
+    async with database.reading() as session:
+        found = await costly_templates.given_up(session)
+    return [Finding(words.format(one.words), one.place) for one in found]
 
 
 async def leaked_keys(database: Database, config: Config) -> list[Finding]:

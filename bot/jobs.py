@@ -15,7 +15,7 @@ from bot.contacts import retention
 from bot.house import House
 from bot.inbound.telegram import inbox
 from bot.shops import prices, unconfirmed
-from bot.support.escalation import burn_alarm, queue_alarm
+from bot.support.escalation import burn_alarm, queue_alarm, template_alarm
 from bot.support.feedback import complaints
 from bot.support.self_service import codes
 
@@ -39,6 +39,7 @@ class Jobs:
             "merged customers": self.count_merged,
             "complaints": self.end_complaints,
             "staff groups": self.look_at_groups,
+            "costly templates": self.look_at_templates,
             "experiments": self.look_at_experiments,
             "retention": self.keep_no_longer,
             "old updates": self.forget_old,
@@ -90,6 +91,10 @@ class Jobs:
             from bot.inbound.telegram.group_health import GroupHealth  # noqa: PLC0415 - imports aiogram
 
             await GroupHealth(self.house.database, self.house.telegram, self.house.desk).look()
+
+    async def look_at_templates(self) -> None:
+        async with self.house.database.transaction() as session:
+            await template_alarm.look(session, self.house.desk, clock.now())
 
     async def look_at_experiments(self) -> None:
         config = self.house.config

@@ -47,6 +47,7 @@ TABLE = (
     Line("merged customers", "*/5 * * * *", "who turned out to be one is counted as one"),
     Line("complaints", "17 * * * *", "complaints whose customer never said whether they are fixed end as unconfirmed"),
     Line("staff groups", "*/10 * * * *", "whether the bot may still work in each; who leads is told what changed"),
+    Line("costly templates", "* * * * *", "templates that were given up because they ask for too much are told"),
     Line("experiments", "37 * * * *", "planned looks at experiments are taken when their number of people came"),
     Line("retention", "43 2 * * *", "words older than the shop keeps go, if it says so"),
     Line(

@@ -117,6 +117,7 @@ class Marketing:
         await templates.remember(session, batch.used, now)
         await turns.keep(session, batch.turns)
         await coupons.reserve(session, batch.codes)
+        await self.spending.keep(session, now)
         for word in words.values():
             if isinstance(word, Defer) and "channel" in word.values:
                 work.kick(session, f"messages:{word.values['channel']}")

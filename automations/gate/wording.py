@@ -1,6 +1,5 @@
 """The words of the message as they leave: a mail with its way out, or a text for a chat."""
 
-from collections.abc import Hashable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,11 +37,10 @@ def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
         means.ground, means.care, asked.flow, asked.step, asked.who, asked.case, asked.way.address, links, merged,
         medium=asked.way.channel, coupon=_coupon(means, asked),
     )  # fmt: skip
-    version: Hashable = None
+    template: MailTemplate | ChatTemplate | None = None
     try:
         template = _template(means, asked, batch)
-        version = _version(template), asked.step.subject
-        if means.spending.is_given_up(version):
+        if means.spending.is_given_up(template, asked.step.subject):
             return _unwritten(asked, "its template asked for too much of every reader before")
         values = shown.build(writing)
         if isinstance(template, ChatTemplate):
@@ -51,13 +49,13 @@ def rendered(means: Means, asked: Asked, batch: Batch) -> No | None:
             asked.written = _mail(means, asked, template, writing, values)
     except _UNWRITTEN as error:
         words = logs.clean(f"{type(error).__name__}: {error}")[:300]
-        if isinstance(error, TooMuchError):
-            means.spending.exceeded(version, words)
+        if isinstance(error, TooMuchError) and template is not None:
+            means.spending.exceeded(template, asked.step.subject, asked.who.id, words)
         if not asked.times(UNWRITTEN):
             log.error("a mail cannot be written and waits until its template is mended", message_id=asked.row["id"],
                       flow=asked.row["flow"], step=asked.row["step_id"], detail=words)  # fmt: skip
         return _unwritten(asked, words)
-    means.spending.kept_within(version)
+    means.spending.kept_within(template, asked.step.subject)
     return None
 
 
@@ -72,12 +70,6 @@ def _template(means: Means, asked: Asked, batch: Batch) -> MailTemplate | ChatTe
     if asked.way.channel == "telegram":
         return means.chats.find(name, language)
     return batch.template(means.mails, name, language)
-
-
-def _version(template: MailTemplate | ChatTemplate) -> Hashable:
-    if isinstance(template, MailTemplate):
-        return template.revision
-    return template.file, template.changed_at
 
 
 def expires_at(means: Means, asked: Asked) -> datetime | None:

@@ -15,6 +15,7 @@ from bot.base import clock, due, logs
 from bot.base.config.events import EventKey
 from bot.base.database import Database, insert, table
 from bot.events import leaked
+from bot.outbound import costly_templates
 from bot.support.escalation import group_alarm
 from bot.tables.automations import Enrolment
 from bot.tables.chat import TelegramChat
@@ -88,6 +89,7 @@ class Pulse:
                 async with self.database.reading() as session:
                     late = await overdue(session, clock.now())
                     lost = await leaked.names(session, self.keys)
+                    costly = [one.key for one in await costly_templates.given_up(session)]
                     shut = {group: why for group, why in (await group_alarm.in_trouble(session)).items() if why}
                 reading = False
                 await self._write(clock.now())
@@ -96,6 +98,7 @@ class Pulse:
             return 503, {**answer, "database": word(error, reading=reading)}
         answer["staff_groups"] = shut
         answer["leaked_keys"] = lost
+        answer["templates_given_up"] = costly
         answer["overdue_seconds"] = {name: round(seconds, 1) for name, seconds in late.items()}
         return 200, answer
 
@@ -126,7 +129,7 @@ def routes(database: Database, keys: Sequence[EventKey] = ()) -> APIRouter:
     async def healthz() -> JSONResponse:
         """200 while the database answers and takes what is written, else 503. `overdue_seconds` grows when work stands
         still; `staff_groups` are those in which the bot may not work or others may be, with the reasons; `leaked_keys`
-        are server keys that a browser sent, by name."""
+        are server keys that a browser sent, by name; `templates_given_up` ask for too much and are not sent."""
         status, answer = await pulse.answer()
         return JSONResponse(answer, status, headers={"Cache-Control": "no-store"})
 

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import ids, logs
 from bot.base.database import insert, table
-from bot.outbound import lanes, outbox, staff_group
-from bot.support import post
+from bot.outbound import staff_group
 from bot.support.desk import Desk
+from bot.support.escalation import alarms
 from bot.support.routing import departments
 from bot.tables.settings import Setting
 
@@ -53,20 +53,9 @@ async def _tell(session: AsyncSession, desk: Desk, group: int, trouble: list[str
     text = "\n".join([desk.staff("staff.group.trouble", chat=group), *lines])
     key = ids.stable("group", group, *trouble, now.isoformat())
     about = {"trouble": {str(group): trouble}}
-    for lead in await _leads(session, desk, group):
-        await outbox.queue(
-            session,
-            channel="telegram",
-            purpose="notice",
-            receiver=f"telegram:{lead}",
-            payload={"chat_id": lead, "text": text, **about},
-            key=f"{key}:{lead}",
-            now=now,
-            priority=lanes.ALERTS,
-        )
     general = await _general(session, desk, group, trouble)
-    await post.to_staff(session, general, {"text": text, **about}, f"{key}:general", now)
-    await _by_mail(session, desk, text, key, now)
+    alarm = alarms.Alarm(key, desk.staff("staff.group.mail"), text, about)
+    await alarms.tell(session, desk, alarm, await _leads(session, desk, group), general, now)
 
 
 async def _leads(session: AsyncSession, desk: Desk, group: int) -> list[int]:
@@ -85,26 +74,6 @@ async def _general(session: AsyncSession, desk: Desk, group: int, trouble: Colle
     known = await in_trouble(session)
     every = await staff_group.every(session, desk.ground.config)
     return next((one for one in every if one != group and UNSEEN not in known.get(str(one), [])), None)
-
-
-async def _by_mail(session: AsyncSession, desk: Desk, text: str, key: str, now: datetime) -> None:
-    config = desk.ground.config
-    if config.mail.server is None:
-        return
-    for address in config.support.alarm_mails:
-        payload = {
-            "to": address, "to_name": "", "from": "service", "subject": desk.staff("staff.group.mail"), "text": text,
-        }  # fmt: skip
-        await outbox.queue(
-            session,
-            channel="email",
-            purpose="notice",
-            receiver=address,
-            payload=payload,
-            key=f"{key}:{address}",
-            now=now,
-            priority=lanes.ALERTS,
-        )
 
 
 async def _remember(session: AsyncSession, value: dict[str, list[str]], now: datetime) -> None:

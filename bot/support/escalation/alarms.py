@@ -1,0 +1,59 @@
+"""What is wrong with the house, told to whoever can hear it: leads, General, and `[support] alarm_mails` by mail."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.outbound import lanes, outbox
+from bot.support import post
+from bot.support.desk import Desk
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """`key` makes it told once; `subject` is that of the mail. `about` says when it is of no use any more."""
+
+    key: str
+    subject: str
+    text: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def tell(
+    session: AsyncSession, desk: Desk, alarm: Alarm, leads: Collection[int], general: int | None, now: datetime
+) -> None:
+    """Leads hear it if they ever opened a chat with the bot; `general` is the staff group that reads it, if any."""
+    for lead in leads:
+        await outbox.queue(
+            session,
+            channel="telegram",
+            purpose="notice",
+            receiver=f"telegram:{lead}",
+            payload={"chat_id": lead, "text": alarm.text, **alarm.about},
+            key=f"{alarm.key}:{lead}",
+            now=now,
+            priority=lanes.ALERTS,
+        )
+    await post.to_staff(session, general, {"text": alarm.text, **alarm.about}, f"{alarm.key}:general", now)
+    await _by_mail(session, desk, alarm, now)
+
+
+async def _by_mail(session: AsyncSession, desk: Desk, alarm: Alarm, now: datetime) -> None:
+    config = desk.ground.config
+    if config.mail.server is None:
+        return
+    for address in config.support.alarm_mails:
+        payload = {"to": address, "to_name": "", "from": "service", "subject": alarm.subject, "text": alarm.text}
+        await outbox.queue(
+            session,
+            channel="email",
+            purpose="notice",
+            receiver=address,
+            payload=payload,
+            key=f"{alarm.key}:{address}",
+            now=now,
+            priority=lanes.ALERTS,
+        )
