@@ -28,8 +28,10 @@ _orders, _messages, _carts = table(Order), table(Message), table(Cart)
 class Person:
     """What a person's rows hang on: the contact with whoever was merged into it, and what they are known by.
 
-    `lines` are what was said to and by them, without notes of staff. `hashes` are those of their addresses; without a
-    secret there are none. `stores` are those that their orders, carts and customer numbers are of.
+    `people` makes one of many, for what is done to all of them alike. `lines` are what was said to and by them, without
+    notes of staff. `hashes` are those of their addresses; without a secret there are none. `carts` are those that the
+    shop told of, `page_carts` have ids that a page made up. `stores` are those that their orders, carts and customer
+    numbers are of.
     """
 
     contacts: Sequence[int]
@@ -39,6 +41,7 @@ class Person:
     hashes: Sequence[str] = ()
     orders: frozenset[str] = field(default=frozenset())
     carts: frozenset[str] = field(default=frozenset())
+    page_carts: frozenset[str] = field(default=frozenset())
     stores: frozenset[str] = field(default=frozenset())
 
     def values(self, *kinds: str) -> list[str]:
@@ -46,25 +49,31 @@ class Person:
 
 
 async def person(session: AsyncSession, contact_id: int, secret: str = "") -> Person:
-    whole = sa.or_(_contacts.c.id == contact_id, _contacts.c.merged_into == contact_id)
-    people = list((await session.scalars(sa.select(_contacts.c.id).where(whole))).all())
-    mine = sa.select(_tickets.c.id).where(_tickets.c.contact_id.in_(people))
-    said = sa.select(_lines.c.id).where(_lines.c.contact_id.in_(people), _lines.c.author != "note")
-    names = sa.select(_known.c.kind, _known.c.value).where(_known.c.contact_id.in_(people))
+    return await people(session, [contact_id], secret)
+
+
+async def people(session: AsyncSession, contact_ids: Sequence[int], secret: str = "") -> Person:
+    """Many contacts as if they were one person. At most some thousands: their ids go into every statement."""
+    whole = sa.or_(_contacts.c.id.in_(contact_ids), _contacts.c.merged_into.in_(contact_ids))
+    every = list((await session.scalars(sa.select(_contacts.c.id).where(whole))).all())
+    mine = sa.select(_tickets.c.id).where(_tickets.c.contact_id.in_(every))
+    said = sa.select(_lines.c.id).where(_lines.c.contact_id.in_(every), _lines.c.author != "note")
+    names = sa.select(_known.c.kind, _known.c.value).where(_known.c.contact_id.in_(every))
     known = [(kind, value) for kind, value in (await session.execute(names)).all()]
-    orders = sa.select(_orders.c.order_id, _orders.c.store).where(_orders.c.contact_id.in_(people))
-    carts = sa.select(_carts.c.cart_id, _carts.c.store).where(_carts.c.contact_id.in_(people))
+    orders = sa.select(_orders.c.order_id, _orders.c.store).where(_orders.c.contact_id.in_(every))
+    carts = sa.select(_carts.c.cart_id, _carts.c.store, _carts.c.rank).where(_carts.c.contact_id.in_(every))
     ordered, filled = (await session.execute(orders)).all(), (await session.execute(carts)).all()
     where = {stores.store_of(value) for kind, value in known if kind in ("shopify", "woocommerce")}
     return Person(
-        people,
+        every,
         list((await session.scalars(mine)).all()),
         list((await session.scalars(said)).all()),
         known,
         [ids.hash_address(value, secret) for _, value in known] if secret else (),
         frozenset(number for number, _ in ordered),
-        frozenset(number for number, _ in filled),
-        frozenset({store for _, store in (*ordered, *filled)} | where),
+        frozenset(number for number, _, rank in filled if rank != "page"),
+        frozenset(number for number, _, rank in filled if rank == "page"),
+        frozenset({store for _, store, *_ in (*ordered, *filled)} | where),
     )
 
 

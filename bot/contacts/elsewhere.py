@@ -16,11 +16,11 @@ from bot.tables.chat import FormerTopic, TelegramUpdate, Topic
 from bot.tables.feedback import Improvement
 from bot.tables.outbox import Message
 from bot.tables.people import Contact
-from bot.tables.support import MessageRevision, TicketEvent, TicketMessage
+from bot.tables.support import MessageRevision, Ticket, TicketEvent, TicketMessage
 
 _messages, _updates, _lines = table(Message), table(TelegramUpdate), table(TicketMessage)
 _events, _contacts, _cards = table(TicketEvent), table(Contact), table(Improvement)
-_revisions = table(MessageRevision)
+_revisions, _tickets = table(MessageRevision), table(Ticket)
 _LONG, _TITLE = 20, 8
 """Shorter words many people say."""
 
@@ -75,8 +75,12 @@ async def forget(session: AsyncSession, who: Person, where: Shown, now: datetime
 
 
 async def _phrases(session: AsyncSession, who: Person) -> tuple[list[str], list[str]]:
-    """What they are called, and beginnings of what they said and of cards of the board that repeat it."""
-    asked = sa.select(_contacts.c.first_name, _contacts.c.last_name).where(_contacts.c.id.in_(who.contacts))
+    """What they are called, and beginnings of what they said and of cards of the board that repeat it.
+
+    What a page calls somebody may be any word, and stands nowhere before they have a ticket.
+    """
+    called = sa.or_(_contacts.c.claimed.is_(False), sa.exists().where(_tickets.c.contact_id == _contacts.c.id))
+    asked = sa.select(_contacts.c.first_name, _contacts.c.last_name).where(_contacts.c.id.in_(who.contacts), called)
     names = {f"{first} {last}".strip() for first, last in (await session.execute(asked)).all()}
     mine = _lines.c.contact_id.in_(who.contacts), _lines.c.author == "customer"
     said = sa.select(_lines.c.text).where(*mine)

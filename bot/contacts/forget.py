@@ -1,6 +1,6 @@
 """Forget a person: what names them goes, what was counted stays, and the hash remembers not to write to them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from bot.contacts.belonging import Person
 from bot.contacts.elsewhere import Shown
 from bot.tables.people import Contact, Suppression
 
+_BROWSERS = 500  # in one statement
 _OVER: dict[str, Any] = {"status": "erased", "due_at": None, "lease_until": None, "lease_by": None}
 
 
@@ -27,11 +28,38 @@ async def erase(session: AsyncSession, secret: str, contact_id: int, now: dateti
     of its ids stay as suppressions, so that neither a late event nor an import brings the person back. Returns where
     words of theirs still stand in Telegram, among those of others.
     """
-    who = await belonging.person(session, contact_id, secret)
     browsers = await claims.claimants(session, contact_id)  # asked before what they claim is gone
-    for kind, value in who.known:
-        for channel in (kind, "sms", "whatsapp") if kind == "phone" else (kind,):
-            await consent.suppress(session, secret, channel, value, "erased", now)
+    who = await belonging.people(session, [contact_id], secret)
+    where = await _erase(session, secret, who, now)
+    await _forget_raw_copies(session, who)
+    await _erase_browsers(session, secret, browsers, now)
+    scrub(session)
+    return where
+
+
+async def erase_claimed(session: AsyncSession, secret: str, kind: str, value: str, now: datetime) -> int:
+    """Erase the browsers that say they are of this address, which nobody else told us of. Returns how many."""
+    browsers = await claims.who_claims(session, kind, value)
+    await _erase_browsers(session, secret, browsers, now)
+    await consent.suppress(session, secret, kind, value, "erased", now)
+    await _forget_raw_copies(session, Person((), (), (), [(kind, value)], [ids.hash_address(value, secret)]))
+    scrub(session)
+    return len(browsers)
+
+
+async def _erase_browsers(session: AsyncSession, secret: str, browsers: Sequence[int], now: datetime) -> None:
+    """Strangers can invent any number of them: many at a time, and raw copies are searched once for all."""
+    every: list[Person] = []
+    for start in range(0, len(browsers), _BROWSERS):
+        every.append(await belonging.people(session, browsers[start : start + _BROWSERS], secret))
+        await _erase(session, secret, every[-1], now)
+    if every:
+        await _forget_raw_copies(session, _as_one(every))
+
+
+async def _erase(session: AsyncSession, secret: str, who: Person, now: datetime) -> Shown:
+    """All but raw copies, which may tell of them without a word of whose they are."""
+    await consent.suppress_many(session, [consent.stop(secret, *one, "erased", now) for one in _addresses(who)])
     tables = personal.registry()
     for said in tables.values():
         if said.rule:
@@ -40,28 +68,39 @@ async def erase(session: AsyncSession, secret: str, contact_id: int, now: dateti
     await elsewhere.forget(session, who, where, now)
     for model, said in tables.items():
         await _empty(session, model, said, belonging.theirs(model, said.whose, who))
-        if said.raw:
-            await _forget_raw(session, model, said, who)
-    for person in who.contacts:
-        await session.refresh(await session.get_one(Contact, person))
-    for browser in browsers:
-        await erase(session, secret, browser, now)
-    scrub(session)
+    await _refresh(session, who)
     return where
 
 
-async def erase_claimed(session: AsyncSession, secret: str, kind: str, value: str, now: datetime) -> int:
-    """Erase the browsers that say they are of this address, which nobody else told us of. Returns how many."""
-    browsers = await claims.who_claims(session, kind, value)
-    for browser in browsers:
-        await erase(session, secret, browser, now)
-    await consent.suppress(session, secret, kind, value, "erased", now)
-    named = Person((), (), (), [(kind, value)], [ids.hash_address(value, secret)])
+async def _forget_raw_copies(session: AsyncSession, who: Person) -> None:
     for model, said in personal.registry().items():
         if said.raw:
-            await _forget_raw(session, model, said, named)
-    scrub(session)
-    return len(browsers)
+            await _forget_raw(session, model, said, who)
+
+
+def _as_one(every: Sequence[Person]) -> Person:
+    """Of many, what raw copies are searched for."""
+    return Person(
+        (), (), (), [known for one in every for known in one.known],
+        orders=frozenset().union(*(one.orders for one in every)),
+        carts=frozenset().union(*(one.carts for one in every)),
+        page_carts=frozenset().union(*(one.page_carts for one in every)),
+        stores=frozenset().union(*(one.stores for one in every)),
+    )  # fmt: skip
+
+
+def _addresses(who: Person) -> Iterator[tuple[str, str]]:
+    for kind, value in who.known:
+        for channel in (kind, "sms", "whatsapp") if kind == "phone" else (kind,):
+            yield channel, value
+
+
+async def _refresh(session: AsyncSession, who: Person) -> None:
+    """Whoever holds one of these contacts sees what became of it."""
+    erased = set(who.contacts)
+    for held in [one for one in session.sync_session.identity_map.values() if isinstance(one, Contact)]:
+        if held.id in erased:
+            await session.refresh(held)
 
 
 async def was_erased(

@@ -1,11 +1,13 @@
 """Words as they came in (webhooks, events of nobody, what was refused) that tell of a person: found by their ids.
 
 A search through whole columns, but a rare one. Whoever is asked for a copy gets only what names them beyond doubt;
-whoever is forgotten leaves every row in which an id of theirs is written.
+whoever is forgotten leaves every row in which an id of theirs is written. An id that a page made up may be any word of
+others' rows: it counts only where such an id stands.
 """
 
+import asyncio
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,10 +27,16 @@ _SHORTEST = 5
 """Shorter ids are parts of too many other words."""
 
 AT_ONCE = 50
+_FEW = 4 * AT_ONCE  # words; for more of them every row is read once
+_ROWS = 200
 _CUSTOMERS = frozenset({"customer_id", "customerid", "user_id", "userid"})
 _ORDERS = frozenset({"order_id", "orderid", "orders_to_redact", "orders_requested"})
 _CARTS = frozenset({"cart_id", "checkout_id", "cart_token", "checkout_token"})
 _SHOPS = ("shopify", "woocommerce")
+_MADE_UP = re.compile(
+    r'"(?:anonymous_?id|previous_?id|user_?id|cart_id|checkout_id)"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))', re.I
+)
+"""The places of ids that pages make up, in JSON, also in the beginning of one that was cut."""
 _PLAIN = re.compile(r'["\\\r\n\t<>&]+')
 
 
@@ -46,20 +54,49 @@ class Found:
 async def find(session: AsyncSession, model: type[SQLModel], said: Personal, who: Person) -> list[Found]:
     """Rows of a table with raw words that seem to tell of the person."""
     rows = table(model)
-    words = sa.cast(rows.c[said.raw], sa.Text)
     where, topic = belonging.only(model, said.raw_if), rows.c.get("topic", sa.literal(""))
     sender = sa.cast(rows.c.headers, sa.Text) if "headers" in rows.c else rows.c.get("store", sa.literal(""))
     rank = rows.c.get("rank", sa.literal("shop"))
+    words = sa.cast(rows.c[said.raw], sa.Text)
+    asked = sa.select(rows.c.id, words, topic, sender, rank).where(where)
     names = _Names.of(who)
-    devices = replace(names, words=frozenset(one.lower() for one in who.values("anonymous_id"))).in_themselves()
     found: dict[int, Found] = {}
-    for part in parts(sorted(names.searched)):
-        there = sa.or_(*(sa.func.lower(words).contains(word, autoescape=True) for word in part))
-        asked = sa.select(rows.c.id, words, topic, sender, rank).where(where, there)
-        for row_id, text, about, place, by in (await session.execute(asked)).all():
-            here = names if _of_theirs(who, str(place or "")) else names.in_themselves()
-            found[row_id] = Found(row_id, here.certain(text, about), by == "page" and not devices.certain(text, about))
+    async for row_id, text, about, place, by in _with(session, asked, words, names.searched):
+        here = names if _of_theirs(who, str(place or "")) else names.in_themselves()
+        found[row_id] = Found(row_id, here.certain(text, about), by == "page")
+    async for row_id, text, *_ in _with(session, asked, words, names.made_up):
+        if names.made_up & set(_made_up(text)):
+            found[row_id] = Found(row_id, certain=True)
     return [found[row_id] for row_id in sorted(found)]
+
+
+async def _with(
+    session: AsyncSession, asked: sa.Select[Any], words: sa.ColumnElement[str], searched: Collection[str]
+) -> AsyncIterator[Any]:
+    """Rows with one of these words; of many words all rows, a few at a time."""
+    if len(searched) <= _FEW:
+        for part in parts(sorted(searched)):
+            there = sa.or_(*(sa.func.lower(words).contains(word, autoescape=True) for word in part))
+            for row in (await session.execute(asked.where(there))).all():
+                yield row
+        return
+    number, last = asked.selected_columns[0], 0
+    while some := (await session.execute(asked.where(number > last).order_by(number).limit(_ROWS))).all():
+        for row in some:
+            yield row
+        last = some[-1][0]
+        await asyncio.sleep(0)
+
+
+def _made_up(text: str) -> Iterator[str]:
+    for quoted, number in _MADE_UP.findall(text):
+        value = quoted or number
+        if "\\" in value:
+            try:
+                value = msgspec.json.decode(f'"{value}"', type=str)
+            except ValueError:
+                continue
+        yield value.strip().lower()
 
 
 def _of_theirs(who: Person, sender: str) -> bool:
@@ -76,17 +113,20 @@ def parts(words: Sequence[str]) -> Iterator[Sequence[str]]:
 
 @dataclass(frozen=True)
 class _Names:
-    """What names the person: in itself (`words`), or as the id of a customer, an order, a cart."""
+    """What names the person: in itself (`words`), or as the id of a customer, an order, a cart; or where ids stand
+    that pages make up."""
 
     words: frozenset[str]
     phones: frozenset[str]
     customers: frozenset[str]
     orders: frozenset[str]
     carts: frozenset[str]
+    made_up: frozenset[str]
 
     @classmethod
     def of(cls, who: Person) -> "_Names":
-        own = {stores.plain(value).lower() for value in who.values("email", "anonymous_id", "user_id")}
+        own = {stores.plain(value).lower() for value in who.values("email", "user_id")}
+        browsers = {stores.plain(value).lower() for value in who.values("anonymous_id", "claimed_user")}
         numbers = {_last(value) for value in who.values(*_SHOPS)} | {one for one in own if one.isdigit()}
         return cls(
             frozenset(one for one in own if not one.isdigit()),
@@ -94,6 +134,7 @@ class _Names:
             frozenset(numbers),
             frozenset(_last(one) for one in who.orders),
             frozenset(_last(one).lower() for one in who.carts),
+            frozenset(browsers | {one.lower() for one in who.page_carts}),
         )
 
     def in_themselves(self) -> "_Names":
