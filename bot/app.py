@@ -350,7 +350,7 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
         page_scripts.routes(),
         shop_webhooks.routes(
             house.database,
-            shopify=config.shops.shopify.secrets,
+            shopify=config.shops.shopify.signing,
             woocommerce=config.shops.woocommerce.secrets,
             declared=[source for one in config.shops.stores for source in one.sources],
         ),

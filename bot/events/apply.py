@@ -25,6 +25,8 @@ Handler = Callable[[AsyncSession, Happened, datetime], Awaitable[object]]
 Settle = Callable[[AsyncSession, Happened], Awaitable[tuple[str, str]]]
 """Whose the ids are that an event names, if its source did not say; and a word where that stays unclear."""
 
+APPLYING = "events"
+"""Whoever else writes what events tell takes turns with us under this name: orders are read, then changed."""
 _GIVE_UP = 10
 _BATCH = 200
 _SHARE = 50  # of them pages get while others fill the rest
@@ -124,6 +126,7 @@ class Applier:
             if not await due.hold_lane(session, "events", self.worker, self.now(), _LANE_LEASE):
                 await self._give_back(session, rows[at:])
                 return len(rows)
+            await due.take_turns(session, APPLYING)
             while at < len(rows) and time.monotonic() - started < _TOGETHER:
                 await self._one(session, rows[at], self.now())
                 at += 1

@@ -76,6 +76,8 @@ class Happened:
     network: str = ""
     """From which network a page's event came, see `inbound.web.peers`."""
     store: str = ""
+    history: bool = False
+    """Told of what is long past: rows are brought up to date, and nobody hears of it."""
 
 
 def values(event: NewEvent) -> dict[str, Any]:
@@ -116,7 +118,7 @@ async def record(session: AsyncSession, event: NewEvent) -> int | None:
     return event_id
 
 
-def of_row(row: Mapping[str, Any] | sa.RowMapping, contact_id: int | None) -> Happened:
+def of_row(row: Mapping[str, Any] | sa.RowMapping, contact_id: int | None, *, history: bool = False) -> Happened:
     body = row["body"]
     return Happened(
         id=row["id"],
@@ -135,6 +137,7 @@ def of_row(row: Mapping[str, Any] | sa.RowMapping, contact_id: int | None) -> Ha
         rank=row["rank"],
         network=str(body.get("network") or ""),
         store=row["store"],
+        history=history,
     )
 
 

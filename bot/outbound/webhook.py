@@ -124,7 +124,7 @@ class WebhookSender:
         except ForbiddenAddressError as error:
             raise DeliveryError(str(error), permanent=True, reason="forbidden_address") from error
         except (aiohttp.ClientConnectorError, OSError) as error:
-            if isinstance(forbidden := _cause(error), ForbiddenAddressError):
+            if isinstance(forbidden := cause(error), ForbiddenAddressError):
                 raise DeliveryError(str(forbidden), permanent=True, reason="forbidden_address") from error
             raise DeliveryError(f"not reached: {type(error).__name__}") from error
         except aiohttp.ClientError as error:
@@ -177,20 +177,25 @@ def _told(message: Outgoing) -> dict[str, Any]:
     return {"id": message.key, **message.payload}
 
 
-def _refuse_literal(hook: Hook) -> None:
-    """An address that is written as a number is never looked up, so it is checked here. Odd ways to write one
-    (`2130706433`, `127.1`, `0x7f.1`) are refused: to the system they are addresses, too."""
-    host = URL(hook.url).raw_host or ""  # as it will be connected to: １２７.0.0.1 is an address then
+def forbidden_number(url: str) -> str:
+    """The host, if it is written as a number that is no public address: such a one is never looked up, so `Guard` does
+    not see it. Odd ways to write one (`2130706433`, `127.1`, `0x7f.1`) are addresses to the system, too."""
+    host = URL(url).raw_host or ""  # as it will be connected to: １２７.0.0.1 is an address then
     try:
         public = is_public(host)
     except ValueError:
         public = not _ODD_NUMBER.fullmatch(host)
-    if not public and not hook.allow_private:
+    return "" if public else host
+
+
+def _refuse_literal(hook: Hook) -> None:
+    host = forbidden_number(hook.url)
+    if host and not hook.allow_private:
         words = f"{host} is not a public address; for a system of your own network set allow_private = true"
         raise DeliveryError(words, permanent=True, reason="forbidden_address")
 
 
-def _cause(error: BaseException) -> BaseException | None:
+def cause(error: BaseException) -> BaseException | None:
     """What is behind it at the end: aiohttp wraps what a resolver raises."""
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, ForbiddenAddressError):

@@ -234,7 +234,9 @@ async def _tell(
     session: AsyncSession, happened: Happened, kind: str, name: str, row: Mapping[str, Any], what: Mapping[str, Any],
     now: datetime,
 ) -> None:  # fmt: skip
-    """Once for each event that told of it, however often that one is applied again."""
+    """Once for each event that told of it, however often that one is applied again; history is told to nobody."""
+    if happened.history:
+        return
     key = f"{kind}:{row['store']}:{row['product_id']}:{row['variant_id']}:{happened.id}"
     named = {"product_id": row["product_id"], **({"variant_id": row["variant_id"]} if row["variant_id"] else {})}
     body = {"properties": {**named, **what}}

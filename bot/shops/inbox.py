@@ -108,8 +108,7 @@ class Inbox:
             await know(session, store, now)
         for event in told:
             read = phone_numbers.readable(event, self.country)
-            scoped = dataclasses.replace(read, store=store, message_id=f"{store}:{event.message_id}")
-            await events.record(session, await _whose(session, scoped))
+            await events.record(session, await of_store(session, read, store))
         return {"status": "done" if told else "ignored"}
 
     async def _ask(
@@ -150,6 +149,12 @@ def events_of(
 ) -> Sequence[NewEvent]:
     """The events of a stored delivery, as they are before they say of which store they are."""
     return _TRANSLATE[system](topic, _payload(body), shop_of(headers), received_at, version_of(headers))
+
+
+async def of_store(session: AsyncSession, event: NewEvent, store: str) -> NewEvent:
+    """The event with whose ids they are, and about whom it is."""
+    scoped = dataclasses.replace(event, store=store, message_id=f"{store}:{event.message_id}")
+    return await _whose(session, scoped)
 
 
 def shop_of(headers: Mapping[str, Any]) -> str:

@@ -212,6 +212,9 @@ def _facts(order: Order) -> tuple[tuple[str, datetime | None], ...]:
 
 async def _tell(session: AsyncSession, order: Order, happened: Happened, now: datetime) -> None:
     """What the row shows and nobody told yet. What it shows no more is told anew when it comes back."""
+    if happened.history:
+        count_as_told(order)
+        return
     parcel = order.shipped_at is not None and any(one.startswith("parcel:") for one in order.told)
     gone = {name for name, at in _facts(order) if at is None}
     order.told = [one for one in order.told if one not in gone]

@@ -199,3 +199,30 @@ class Order(SQLModel, table=True):
     delivered_at: datetime | None = moment(null=True)
     cancelled_at: datetime | None = moment(null=True)
     changed_at: datetime = moment()
+
+
+class PulledResource(SQLModel, table=True):
+    """How far the pull of one kind of things of a store is: orders, customers, products.
+
+    `cursor` is written in the transaction that keeps what stands before it. What changed before `began_at` is history,
+    what came later is news. `finished_at` is there when all was pulled; then everything is known that the shop had at
+    `good_at`, and each night what changed since is compared: `lost` counts what webhooks did not tell, the last night
+    and in all.
+    """
+
+    __personal__ = NotPersonal("how far the pull of a shop is")
+
+    id: int | None = row_id()
+    store: str
+    resource: str
+    cursor: dict[str, Any] = json_value(dict)
+    taken: int = 0
+    total: int | None = None
+    began_at: datetime = moment()
+    finished_at: datetime | None = moment(null=True)
+    good_at: datetime | None = moment(null=True)
+    compared_at: datetime | None = moment(null=True)
+    lost: int = 0
+    lost_in_all: int = 0
+
+    __table_args__ = (sa.UniqueConstraint("store", "resource"),)

@@ -19,6 +19,7 @@ from bot.base.config.events import EventKey, Events
 from bot.base.config.limits import SignUpLimits
 from bot.base.config.mailbox import Mailbox
 from bot.base.config.sending import Hook, Pool, named_once
+from bot.base.config.shop_systems import Shopify, WooCommerce
 from bot.base.config.standing import Rates, Rfm, Tier, in_order
 from bot.base.config.stores import Store, apart
 from bot.base.config.support import Support
@@ -151,13 +152,9 @@ class Mail(Section):
         return SmtpServer.parse(self.smtp_url.get_secret_value()) if self.smtp_url else None
 
 
-class ShopSystem(Section):
-    secrets: tuple[SecretStr, ...] = ()
-
-
 class Shops(Section):
-    shopify: ShopSystem = ShopSystem()
-    woocommerce: ShopSystem = ShopSystem()
+    shopify: Shopify = Shopify()
+    woocommerce: WooCommerce = WooCommerce()
     stores: Annotated[tuple[Store, ...], AfterValidator(apart)] = ()
 
     def store(self, name: str) -> str:
