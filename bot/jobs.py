@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from automations.audiences.standings import Standings
-from automations.consent import opt_in
+from automations.consent import held_sign_ups, opt_in
 from automations.experiments import looks
 from automations.experiments.outcomes import Window
 from automations.running import publishing
@@ -36,6 +36,7 @@ class Jobs:
             "sweeps": self.sweep,
             "segments": self.look_at_segments,
             "standings": self.count_all,
+            "held sign-ups": self.mail_held_sign_ups,
             "merged customers": self.count_merged,
             "complaints": self.end_complaints,
             "staff groups": self.look_at_groups,
@@ -79,6 +80,9 @@ class Jobs:
 
     async def count_merged(self) -> None:
         await Standings(self.house.config).catch_up(self.house.database)
+
+    async def mail_held_sign_ups(self) -> None:
+        await held_sign_ups.run(self.house.database, self.house.ground, self.house.mails, clock.now())
 
     async def end_complaints(self) -> None:
         whole = True

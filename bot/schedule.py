@@ -44,6 +44,7 @@ TABLE = (
     Line("sweeps", "2 * * * *", "whoever has a birthday or anniversary soon, or bought long ago, enters the flow"),
     Line("segments", "*/3 * * * *", "who came into the segments that flows wait for, and who left them"),
     Line("standings", "11 1 * * *", "every customer is counted, scored and placed in a tier"),
+    Line("held sign-ups", "* * * * * */10", "sign-ups for which there was no room are asked by mail, in a fair order"),
     Line("merged customers", "*/5 * * * *", "who turned out to be one is counted as one"),
     Line("complaints", "17 * * * *", "complaints whose customer never said whether they are fixed end as unconfirmed"),
     Line("staff groups", "*/10 * * * *", "whether the bot may still work in each; who leads is told what changed"),

@@ -1,10 +1,12 @@
 """How many mails may ask for a second yes: by network, by key and in all, whoever asks for whom.
 
 Counted in rows that are locked while they change, so that several processes and many requests at once count as one.
+What a key has, and what all have, is shared by the networks: the more one had, the less of it others may have taken.
 """
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -15,8 +17,12 @@ from bot.base.database import insert, table
 from bot.base.ground import Ground
 from bot.tables.people import SignUpTally
 
+SHARED = frozenset({"key", "all"})
+"""Limits that others may have used up: what they hold back is mailed later."""
+
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _IN_A_WIDER = 3
+_HOURS = 24
 _rows = table(SignUpTally)
 
 
@@ -24,27 +30,66 @@ class _Full(Exception):  # noqa: N818 - leads out of a savepoint, and is no erro
     pass
 
 
-async def take(session: AsyncSession, ground: Ground, network: str, key: str, now: datetime) -> str:
-    """Count one mail. Returns which limit is reached (nothing was counted then), or nothing."""
+@dataclass(frozen=True)
+class _Limit:
+    """`name` is told, `scope` is counted. Of a shared one, `own` is the scope of the network that it is shared by, of
+    which there may be `own_most`."""
+
+    name: str
+    scope: str
+    within: timedelta
+    most: int
+    own: str = ""
+    own_most: int = 1
+
+
+async def take(session: AsyncSession, ground: Ground, marks: str, key: str, now: datetime) -> str:
+    """Count one mail. Returns which limit is reached (nothing was counted then), or nothing. `marks` are those of the
+    network; empty for a server of the shop, behind which is whoever visits it."""
+    every = list(_limits(ground, marks, key))
+    had = await _tallies(session, every, now)
     try:
         async with session.begin_nested():
             # What all share is locked first: two that ask at once wait here, and never for each other.
-            for name, scope, within, most in _scopes(ground, network, key):
-                if not await _count(session, scope, within, most, now):
-                    raise _Full(name)
+            for one in every:
+                if not await _count(session, one, _share(one, had.get(one.own, 0)), now):
+                    raise _Full(one.name)
     except _Full as full:
         return str(full)
     return ""
 
 
-def _scopes(ground: Ground, network: str, key: str) -> Iterator[tuple[str, str, timedelta, int]]:
+def marks(ground: Ground, network: str) -> str:
+    """The network as it is kept: as a hash, after that of the wider one that it belongs to, if there is one."""
+    return " ".join(ids.hash_address(one, ground.secret) for one in (_wider(network), network) if one)
+
+
+def _limits(ground: Ground, marks: str, key: str) -> Iterator[_Limit]:
     limits = ground.config.automations.sign_up_limits
-    yield "all", "all in a day", _DAY, limits.all_per_day
-    yield "all", "all in an hour", _HOUR, limits.all_per_hour
-    yield "key", f"key {key}", _HOUR, limits.key_per_hour
-    if wider := _wider(network):
-        yield "network", f"network {mark(ground, wider)}", _HOUR, _IN_A_WIDER * limits.network_per_hour
-    yield "network", f"network {mark(ground, network)}", _HOUR, limits.network_per_hour
+    *wider, own = marks.split(" ")
+    hour = limits.network_per_hour
+    known = [(one, _IN_A_WIDER * hour) for one in wider] + ([(own, hour)] if own else [])
+    sharing, most = known[0] if known else ("", hour)
+    of_hour, of_day = (f"network {sharing}", f"network in a day {sharing}") if known else ("", "")
+    yield _Limit("all", "all in a day", _DAY, limits.all_per_day, of_day, _HOURS * most)
+    yield _Limit("all", "all in an hour", _HOUR, limits.all_per_hour, of_hour, most)
+    yield _Limit("key", f"key {key}", _HOUR, limits.key_per_hour, of_hour, most)
+    for one, most in known:
+        yield _Limit("network", f"network in a day {one}", _DAY, _HOURS * most)
+        yield _Limit("network", f"network {one}", _HOUR, most)
+
+
+def _share(limit: _Limit, had: int) -> int:
+    """So many may have been taken in all for this network to have one more: the first is as good as everybody's, and
+    whoever had half of what one network may have waits once others took half."""
+    return min(limit.most, int(limit.most * (1 - had / limit.own_most)) + had + 1) if limit.own else limit.most
+
+
+async def _tallies(session: AsyncSession, every: Sequence[_Limit], now: datetime) -> dict[str, int]:
+    """How much each network had of what is shared."""
+    within = {one.scope: one.within for one in every}
+    asked = sa.select(_rows.c.scope, _rows.c.since, _rows.c.mails).where(_rows.c.scope.in_([one.own for one in every]))
+    return {scope: mails for scope, since, mails in await session.execute(asked) if since > now - within[scope]}
 
 
 def _wider(network: str) -> str:
@@ -56,13 +101,9 @@ def _wider(network: str) -> str:
     return str(known.supernet(new_prefix=48)) if known.version == 6 and known.prefixlen > 48 else ""
 
 
-def mark(ground: Ground, network: str) -> str:
-    return ids.hash_address(network, ground.secret)
-
-
-async def _count(session: AsyncSession, scope: str, within: timedelta, most: int, now: datetime) -> bool:
-    over = _rows.c.since <= now - within
-    put = insert(session, _rows).values(scope=scope, since=now, mails=1)
+async def _count(session: AsyncSession, limit: _Limit, most: int, now: datetime) -> bool:
+    over = _rows.c.since <= now - limit.within
+    put = insert(session, _rows).values(scope=limit.scope, since=now, mails=1)
     counted = put.on_conflict_do_update(
         index_elements=["scope"],
         set_={

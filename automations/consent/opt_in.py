@@ -68,7 +68,7 @@ async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked
     wanted = [topic for topic in asked.topics if topic in ASKED_EACH_TIME or not known.gets(topic)]
     if await _asked_already(session, asked, wanted, now):
         return
-    row = _row(asked, wanted or asked.topics, now)
+    row = _row(asked, wanted or asked.topics, limits.marks(ground, asked.network), now)
     session.add(row)
     await session.flush()
     if not wanted or known.blocked:
@@ -82,12 +82,38 @@ async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked
     if (waiting := await _waiting(session, row, now)) is not None:
         waiting.topics = sorted({*waiting.topics, *wanted})
     elif asked.fresh:
-        row.held_by = await _held_by(session, ground, asked, row, now)
+        row.held_by = await _held_by(session, ground, row, now, turn=not await _others_wait(session, row, now))
         row.mailed = not row.held_by and await _mail(session, ground, mails, row, before, now)
     await session.flush()
 
 
-def _row(asked: Asked, about: Sequence[str], now: datetime) -> OptIn:
+async def mail_held(session: AsyncSession, ground: Ground, mails: MailTemplates, row_id: int, now: datetime) -> str:
+    """Ask by mail whoever could not be asked when they signed up. Returns what still holds it back, or nothing.
+
+    All is looked at anew: they may have confirmed or left since, or been asked for another sign-up.
+    """
+    row = await session.get(OptIn, row_id, with_for_update=True, populate_existing=True)
+    if row is None or row.mailed or row.held_by not in limits.SHARED:
+        return ""
+    known = await topics.standing(session, ground.secret, "email", row.address, now)
+    wanted = [topic for topic in row.topics if topic in ASKED_EACH_TIME or not known.gets(topic)]
+    before = await _mailed(session, row)
+    if not wanted or known.blocked:
+        row.held_by = ""
+    elif (waiting := await _waiting(session, row, now)) is not None:
+        waiting.topics, row.held_by = sorted({*waiting.topics, *wanted}), ""
+    elif (held := await _held_by(session, ground, row, now, turn=True)) == "network":
+        return held  # later there may be room for it
+    else:
+        row.held_by = held
+        if not held:
+            row.topics, row.expires_at = wanted, now + timedelta(days=DAYS)
+            row.mailed = await _mail(session, ground, mails, row, before, now)
+    await session.flush()
+    return row.held_by
+
+
+def _row(asked: Asked, about: Sequence[str], network: str, now: datetime) -> OptIn:
     return OptIn(
         address=asked.address,
         topics=list(about),
@@ -98,16 +124,29 @@ def _row(asked: Asked, about: Sequence[str], now: datetime) -> OptIn:
         text_version=_short(asked.how.text_version),
         contact_id=asked.contact_id,
         key=asked.key[:100],
+        network=network,
         asked_at=now,
         expires_at=now + timedelta(days=DAYS),
     )
 
 
-async def _held_by(session: AsyncSession, ground: Ground, asked: Asked, row: OptIn, now: datetime) -> str:
-    """The limit that keeps the mail back, or nothing; then it is counted."""
+async def _held_by(session: AsyncSession, ground: Ground, row: OptIn, now: datetime, *, turn: bool) -> str:
+    """The limit that keeps the mail back, or nothing; then it is counted. Without a `turn` it waits as others do."""
     if await _unanswered(session, row, now) >= ground.config.automations.sign_up_limits.unanswered_per_address:
         return "address"
-    return await limits.take(session, ground, asked.network, asked.key, now)
+    return await limits.take(session, ground, row.network, row.key, now) if turn else "key"
+
+
+async def _others_wait(session: AsyncSession, row: OptIn, now: datetime) -> bool:
+    """Whoever asks at the right moment must not pass those who waited for it."""
+    before = sa.or_(_OPT_INS.c.key == row.key, _OPT_INS.c.held_by == "all")
+    waiting = sa.select(_OPT_INS.c.id).where(*still_held(now), before)
+    return await session.scalar(waiting.limit(1)) is not None
+
+
+def still_held(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """The sign-ups whose mail waits for room; after a day nobody expects it any more."""
+    return _OPT_INS.c.held_by.in_(sorted(limits.SHARED)), _OPT_INS.c.asked_at > now - _ONCE_IN
 
 
 async def _asked_already(session: AsyncSession, asked: Asked, wanted: Sequence[str], now: datetime) -> bool:
@@ -131,7 +170,7 @@ async def _waiting(session: AsyncSession, row: OptIn, now: datetime) -> OptIn | 
         col(OptIn.id) != row.id,
         col(OptIn.mailed).is_(True),
         col(OptIn.confirmed_at).is_(None),
-        col(OptIn.asked_at) > now - _ONCE_IN,
+        col(OptIn.expires_at) > now + timedelta(days=DAYS) - _ONCE_IN,  # so long after the mail, not the wish
     )
     return (await session.scalars(mine.order_by(col(OptIn.id).desc()).limit(1))).first()
 
@@ -237,8 +276,10 @@ async def _grant(session: AsyncSession, ground: Ground, row: OptIn, how: How, no
 
 
 async def forget(session: AsyncSession, now: datetime) -> None:
-    """Sign-ups of last month go, and the addresses with them; what was granted stands in the ledger."""
+    """Sign-ups of last month go, and their addresses; networks sooner. What was granted stands in the ledger."""
     await session.execute(sa.delete(_OPT_INS).where(_OPT_INS.c.asked_at < now - _KEPT))
+    old = sa.update(_OPT_INS).where(_OPT_INS.c.network != "", _OPT_INS.c.asked_at < now - 2 * _ONCE_IN)
+    await session.execute(old.values(network=""))
     await limits.forget(session, now)
 
 

@@ -157,12 +157,16 @@ class OptIn(SQLModel, table=True):
     """Somebody typed this address to get mail; whoever reads its mailbox confirms it. Rows go after a month.
 
     `mailed`: they were asked by mail (not if they had it already, or were asked a short time ago). `held_by`: which
-    limit kept that mail back (address, network, key, all). `key` is the write key or the form that it came by.
+    limit kept that mail back (address, network, key, all). `key` is the write key or the form that it came by,
+    `network` a hash of where from, for a day.
     """
 
     __personal__ = Personal("sign-ups", (By("contact_id"), By("address", "addresses")), Delete())
 
-    __table_args__ = {"sqlite_autoincrement": True}  # the id stands in the link, which outlives the row
+    __table_args__ = (
+        sa.Index("ix_optin_held", "held_by", "asked_at"),
+        {"sqlite_autoincrement": True},  # the id stands in the link, which outlives the row
+    )
 
     id: int | None = row_id()
     address: str = Field(index=True)
@@ -176,6 +180,7 @@ class OptIn(SQLModel, table=True):
     mailed: bool = False
     key: str = Field(default="", sa_column_kwargs={"server_default": ""})
     held_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    network: str = Field(default="", sa_column_kwargs={"server_default": ""})
     asked_at: datetime = moment()
     expires_at: datetime = moment()
     confirmed_at: datetime | None = moment(null=True)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from page_door import Stranger, identify, raw, track
 from shop_world import DAY, HOUR, ShopWorld
 
-from automations.consent import opt_in
+from automations.consent import held_sign_ups, opt_in
 from bot import contacts
 from bot.base import paths
 from bot.base.config.limits import SignUpLimits
@@ -110,7 +110,9 @@ async def test_many_networks_meet_the_limits_of_the_key_and_of_all(database: Dat
     assert [await asks(number, "one") for number in range(5)] == ["", "", "", "", "key"]
     assert [await asks(number, "two") for number in range(10, 13)] == ["", "", "all"]
     now += timedelta(hours=1, seconds=1)
-    assert [await asks(number, "three") for number in range(20, 23)] == ["", "", "all"]
+    mails = MailTemplates([paths.templates()])
+    assert await held_sign_ups.run(database, shop.ground, mails, now) == 2, "those who waited come first"
+    assert [await asks(number, "three") for number in range(20, 22)] == ["all", "key"], "all of the day is used up"
     now += timedelta(days=1)
     assert await asks(30, "three") == ""
 
@@ -186,3 +188,86 @@ def test_networks_are_what_one_subscriber_has() -> None:
     assert peers.network_of("203.0.113.77") == peers.network_of("::ffff:203.0.113.4") == "203.0.113.0/24"
     assert peers.network_of("2001:db8:1:2:3::4") == peers.network_of("2001:db8:1:2::9") == "2001:db8:1:2::/64"
     assert peers.network_of("nonsense") == peers.network_of("") == "unknown"
+
+
+class _Office:
+    """Sign-ups of networks and keys at times of their own, and the work that mails those who wait."""
+
+    def __init__(self, shop: ShopWorld) -> None:
+        self.shop = shop
+        self.mails = MailTemplates([paths.templates()])
+        self.now = shop.now
+        self.number = 0
+
+    async def asks(self, network: str, key: str = "page", address: str = "") -> str:
+        """Returns the address."""
+        self.number += 1
+        address = address or f"s{self.number}@example.org"
+        said = opt_in.Asked(address, ["marketing"], "en", opt_in.How("x"), network=network, key=key)
+        async with self.shop.database.transaction() as session:
+            await opt_in.ask(session, self.shop.ground, self.mails, said, self.now)
+        return address
+
+    async def passes(self, time: timedelta) -> None:
+        self.now += time
+        await held_sign_ups.run(self.shop.database, self.shop.ground, self.mails, self.now)
+
+    async def mailed(self) -> list[str]:
+        rows = [row for row in await _rows(self.shop, Message) if row["purpose"] == opt_in.PURPOSE]
+        return [row["payload"]["to"] for row in rows]
+
+
+@pytest.fixture
+async def office(database: Database, texts: Texts) -> _Office:
+    return _Office(await shop_world.opened(database, texts, shop_world.only("welcome"), **CONFIG))
+
+
+async def test_strangers_of_six_networks_leave_room_for_others(office: _Office) -> None:
+    for _ in range(12):
+        for network in range(6):
+            await office.asks(f"198.51.{network}.0/24")
+    assert len(await office.mailed()) < LIMITS.key_per_hour
+    await office.passes(timedelta(seconds=10))
+    real = [await office.asks(f"203.0.{number}.0/24") for number in range(10)]
+    await office.passes(timedelta(seconds=10))
+    assert set(real) <= set(await office.mailed())
+
+
+async def test_who_finds_no_room_is_mailed_later_those_first_whose_network_had_the_fewest(office: _Office) -> None:
+    for network in range(LIMITS.key_per_hour):
+        await office.asks(f"198.51.{network}.0/24")
+    crowd = [await office.asks(f"198.51.{network}.0/24") for network in range(LIMITS.key_per_hour)]
+    real = [await office.asks(f"203.0.{number}.0/24") for number in range(3)]
+    await office.passes(timedelta(minutes=50))
+    assert len(await office.mailed()) == LIMITS.key_per_hour
+    office.now += timedelta(minutes=11)
+    late = await office.asks("198.51.1.0/24")  # at the right moment: passes nobody
+    await office.passes(timedelta(seconds=1))
+    mailed = (await office.mailed())[LIMITS.key_per_hour :]
+    assert mailed[:3] == real and late not in mailed and set(mailed[3:]) <= set(crowd)
+    await office.passes(timedelta(minutes=2))
+    every = await office.mailed()
+    assert len(every) == len(set(every)) and len(every) <= 2 * LIMITS.key_per_hour
+
+
+async def test_who_waits_for_a_day_is_not_mailed_any_more(office: _Office) -> None:
+    for network in range(LIMITS.key_per_hour):
+        await office.asks(f"198.51.{network}.0/24")
+    late = await office.asks("203.0.1.0/24")
+    await office.passes(timedelta(days=1, seconds=1))
+    assert late not in await office.mailed()
+
+
+async def test_an_address_that_waits_twice_is_mailed_once(office: _Office) -> None:
+    for network in range(LIMITS.key_per_hour):
+        await office.asks(f"198.51.{network}.0/24")
+    for network in range(3):
+        await office.asks(f"203.0.{network}.0/24", address=ADA)
+    for _ in range(3):
+        await office.passes(timedelta(hours=1, seconds=1))
+    assert (await office.mailed()).count(ADA) == 1
+
+
+async def test_what_the_shops_own_server_tells_is_not_of_one_network(office: _Office) -> None:
+    told = [await office.asks("", key="backend") for _ in range(LIMITS.network_per_hour + 5)]
+    assert await office.mailed() == told
