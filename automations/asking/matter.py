@@ -1,6 +1,6 @@
 """What an enrolment is about, as it stands now: the case, its cart, its order, what was looked at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,6 +63,16 @@ def viewed_items(person: Person, now: datetime, bought_within: timedelta, most: 
         if view["product_id"] and not known and person.products.available(view):
             shown[thing] = view
     return list(shown.values())[:most]
+
+
+def has_word(words: Sequence[Any], word: str) -> bool:
+    """A tag or a code, in whatever case it is written."""
+    return word.casefold() in {str(one).casefold() for one in words}
+
+
+def is_tagged(person: Person, item: Row, tag: str) -> bool:
+    known = person.products.find(item)
+    return known is not None and has_word(known["tags"], tag)
 
 
 def dated(context: Mapping[str, Any], order: Row) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from automations.asking import matter
 from automations.asking.facts import Person
 from automations.care import Care
 from automations.definition.flow import Flow
-from automations.subjects.writing import ITEM, ORDERED, Subject, Writing, show_item
+from automations.subjects.writing import ITEM, ORDERED, Subject, Writing, show_item, show_order
 
 _MOST_NAMES, _LONGEST_NAME = 50, 200  # they stand beside the shop's own words, which may be longer
 
@@ -28,9 +28,7 @@ def show(writing: Writing) -> dict[str, Any]:
     return {
         "tips": tips,
         "order": {
-            "number": order["number"] or order["order_id"] if order else "",
-            "order_id": order["order_id"] if order else "",
-            "ordered_at": order["ordered_at"] if order else writing.case.anchor_ts,
+            **show_order(writing, order, writing.case.anchor_ts),
             "items": [show_item(writing, line, currency) for line in kept],
         },
     }

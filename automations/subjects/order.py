@@ -8,7 +8,7 @@ from automations.asking.facts import Person
 from automations.asking.questions import reviews
 from automations.care import Care
 from automations.definition.flow import Flow
-from automations.subjects.writing import ITEM, ORDER, ORDERED, Subject, Writing, show_item
+from automations.subjects.writing import ITEM, ORDER, ORDERED, Subject, Writing, show_item, show_order
 from bot.base import surveys
 
 
@@ -23,9 +23,7 @@ def show(writing: Writing) -> dict[str, Any]:
 
     return {
         "order": {
-            "number": number,
-            "order_id": order["order_id"] if order else "",
-            "ordered_at": order["ordered_at"] if order else writing.case.anchor_ts,
+            **show_order(writing, order, writing.case.anchor_ts),
             "items": lines(matter.kept(order)) if order else [],
         },
         "products": lines(reviews.to_review(writing.person, writing.case)),

@@ -2,12 +2,13 @@
 
 customer  first_name last_name name email language           shop      name url currency language country
 cart      items total currency url count (also `checkout`)   products  name url image_url price currency category
-order     number order_id ordered_at items days              tips      category name lines items
+order     number order_id ordered_at url codes items days             tips      category name lines items
 welcome   topic about                                         survey    kind url scores number order_id
 tier      name title previous brings next missing currency   anniversary kind date since years days
 birthday  date days belated                                   unsubscribe_url preferences_url flow step
 An item has product_id variant_id name variant url image_url category quantity price old_price price_dropped total
-currency; of a price drop also prior_price, the lowest of the weeks before, or 0.
+currency compare_at (the shop's crossed-out price, or none); of a price drop also prior_price, the lowest of the weeks
+before, or 0.
 Money is in the smallest unit of its currency.
 """
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from automations.asking import matter
-from automations.subjects.writing import ITEM, ORDERED, Subject, Writing, show_item
+from automations.subjects.writing import ITEM, ORDERED, Subject, Writing, show_item, show_order
 
 _MOST = 3
 
@@ -19,9 +19,7 @@ def show(writing: Writing) -> dict[str, Any]:
     ordered_at = order["ordered_at"] if order else None
     return {
         "order": {
-            "number": (order["number"] or order["order_id"]) if order else "",
-            "order_id": order["order_id"] if order else "",
-            "ordered_at": ordered_at,
+            **show_order(writing, order, None),
             "days": (writing.case.now - ordered_at).days if ordered_at else 0,
         },
         "products": shown,

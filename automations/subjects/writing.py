@@ -61,14 +61,31 @@ class Subject:
 ITEM: Mapping[str, Any] = {
     "product_id": "1002", "variant_id": "1", "name": "Desk lamp", "variant": "Brass", "url": "https://shop.example/1002",
     "image_url": "https://shop.example/1002.png", "category": "Lamps", "quantity": 2, "price": 8900, "old_price": 9900,
-    "price_dropped": True, "total": 17800, "currency": "EUR", "by_page": False,
+    "price_dropped": True, "total": 17800, "currency": "EUR", "by_page": False, "compare_at": 12900,
 }  # fmt: skip
 """A possible line, with every key that `show_item` gives."""
 
 ORDER: Mapping[str, Any] = {"number": "#1042", "order_id": "1042"}
 """What every mail about an order knows of it."""
 
-ORDERED: Mapping[str, Any] = {**ORDER, "ordered_at": datetime(2026, 1, 5, 12, tzinfo=UTC)}
+ORDERED: Mapping[str, Any] = {
+    **ORDER, "ordered_at": datetime(2026, 1, 5, 12, tzinfo=UTC), "url": "https://shop.example/orders/1042",
+    "codes": ["WELCOME10"],
+}  # fmt: skip
+
+
+def show_order(writing: Writing, order: Row | None, ordered_at: datetime | None) -> dict[str, Any]:
+    """What mails show of an order beside its lines. Its page opens to whoever has the link: it goes to nobody of whom
+    only a page said who they are, and leads to the shop's own hosts or nowhere.
+    """
+    url = str(order["page_url"]) if order and not writing.person.is_claimed else ""
+    return {
+        "number": (order["number"] or order["order_id"]) if order else "",
+        "order_id": order["order_id"] if order else "",
+        "ordered_at": order["ordered_at"] if order else ordered_at,
+        "url": writing.link(url) if writing.ground.config.shop.hosts.ours(url) else "",
+        "codes": list(order["codes"]) if order else [],
+    }
 
 
 def show_item(writing: Writing, line: Row, currency: str) -> dict[str, Any]:
@@ -81,11 +98,13 @@ def show_item(writing: Writing, line: Row, currency: str) -> dict[str, Any]:
     then = amount(line.get("price"))
     now = known["price"] if known and known["price"] is not None and known["currency"] in ("", currency) else then
     quantity = max(1, amount(line.get("quantity")) or 1)
+    name = str(line.get("name") or (known["name"] if known else "") or "")
+    variant = text(line.get("variant")) or _variant(line, known)
     return {
         "product_id": text(line.get("product_id")),
         "variant_id": text(line.get("variant_id")),
-        "name": str(line.get("name") or (known["name"] if known else "") or ""),
-        "variant": text(line.get("variant")),
+        "name": name.removesuffix(f" - {variant}") if variant else name,
+        "variant": variant,
         "url": writing.link(line.get("url") or (known["url"] if known else "")),
         "image_url": str(line.get("image_url") or (known["image_url"] if known else "") or ""),
         "category": str(line.get("category") or (known["category"] if known else "") or ""),
@@ -96,7 +115,21 @@ def show_item(writing: Writing, line: Row, currency: str) -> dict[str, Any]:
         "total": None if now is None else now * quantity,
         "currency": currency,
         "by_page": line.get("rank") == "page" and known is None,
+        "compare_at": _compare_at(writing, known, now),
     }
+
+
+def _variant(line: Row, known: Row | None) -> str:
+    """As the catalogue calls it, if the line is of that variant."""
+    mine = known is not None and text(line.get("variant_id")) == known["variant_id"]
+    return str(known["variant"]) if known and mine else ""
+
+
+def _compare_at(writing: Writing, known: Row | None, now: int | None) -> int | None:
+    """The shop's own crossed-out price, if it is dearer; none where the lowest of the weeks before must be told."""
+    before = known["compare_at"] if known else None
+    shown = before is not None and now is not None and before > now
+    return before if shown and not writing.ground.config.automations.prior_price else None
 
 
 def _of_a_page(line: Row, known: Row | None, currency: str, hosts: Hosts) -> Row:

@@ -22,6 +22,9 @@ log = logs.get(__name__)
 SHOPS = ("shopify", "woocommerce")
 """Sources whose userId is the shop's customer id."""
 
+SHOP_TRAITS = ("shop_tags", "shop_note")
+"""What the people of a shop wrote about a customer: its tags as a list, its note."""
+
 _CONSENT_TRAITS = ("marketing_consent", "email_marketing_consent", "accepts_marketing", "acceptsMarketing")
 _OUR_SOURCES = frozenset({"double_opt_in", "preference_page", "one_click", "stop_word", "start_word"})
 _BY_PHONE = ("sms", "whatsapp")
@@ -122,7 +125,7 @@ async def hear(
         await _hear_a_page(session, secret, contact, told, now, zone)
         return None
     if told.kind == "identify" or told.source in SHOPS:
-        traits = told.traits if told.rank == "shop" else profile.fitting(contact, told.traits)
+        traits = told.traits if told.rank == "shop" else profile.fitting(contact, _own_traits(told))
         await contacts.learn(session, contact, traits, told.context, now, zone)
     elif told.context:
         await contacts.learn(session, contact, {}, told.context, now)
@@ -153,7 +156,7 @@ async def _hear_a_page(
     said = _claims(told)
     new = await contacts.claim(session, contact.id, said, told.ts) if told.anonymous_id is not None else set()
     if told.kind == "identify" or told.context:
-        traits = profile.fitting(contact, told.traits) if told.kind == "identify" else {}
+        traits = profile.fitting(contact, _own_traits(told)) if told.kind == "identify" else {}
         await contacts.learn(session, contact, traits, told.context, now, zone)
         contact.claimed = contact.claimed or bool(contact.traits or contact.language or contact.timezone)
     if told.kind == "identify":
@@ -165,6 +168,13 @@ def _claims(told: Happened) -> list[tuple[str, str]]:
     user = stores.person(told.store, told.user_id) if told.user_id else None
     pairs = (("user_id", user), ("email", email), ("phone", told.traits.get("phone")))
     return [(kind, value) for kind, given in pairs if given and (value := contacts.normalise(kind, given)) is not None]
+
+
+def _own_traits(told: Happened) -> Mapping[str, Any]:
+    """Without what only the shop writes about somebody."""
+    if permissions.may(told.rank, "traits.shop_tags"):
+        return told.traits
+    return {name: value for name, value in told.traits.items() if name not in SHOP_TRAITS}
 
 
 def _traits_of(context: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -103,6 +103,7 @@ FIELDS: Mapping[str, Words] = {
     "traits": _OWN,
     "traits.marketing_consent": _OWN,
     "traits.phone": _SHOP,
+    "traits.shop_tags": _SHOP,
     "context.locale": _OWN,
     "context.timezone": _OWN,
     "properties.cart_id": _OWN,
@@ -112,6 +113,7 @@ FIELDS: Mapping[str, Words] = {
 }
 """Fields that change something. A hint is what the browser claims of itself: held beside what is known, and never more.
 
+`traits.shop_tags`, and `shop_note` beside it: what the people of the shop wrote about somebody.
 `properties.products`: rows of the catalogue; the lines of its own cart are the cart's. Whoever is a person owns what
 they are signed in as, whatever the call names.
 """

@@ -79,7 +79,7 @@ async def _tag(session: AsyncSession, happened: Happened) -> bool | None:
     if happened.contact_id is None:
         return False
     contact = await session.get_one(Contact, happened.contact_id)
-    held = lines.words(contact.traits.get("tags"))
+    held = lines.words(contact.traits.get("shop_tags"))
     added, removed = (lines.words(happened.properties.get(name)) for name in ("added", "removed"))
     new = [one for one in dict.fromkeys([*held, *added]) if one not in removed][:_MOST_TAGS]
     if new == held:
@@ -89,4 +89,7 @@ async def _tag(session: AsyncSession, happened: Happened) -> bool | None:
 
 
 def _with_tags(traits: Mapping[str, Any], tags: list[str]) -> dict[str, Any]:
-    return {**{name: value for name, value in traits.items() if name != "tags"}, **({"tags": tags} if tags else {})}
+    return {
+        **{name: value for name, value in traits.items() if name != "shop_tags"},
+        **({"shop_tags": tags} if tags else {}),
+    }

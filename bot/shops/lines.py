@@ -11,7 +11,7 @@ AMOUNTS = ("price", "total", "value", "revenue", "subtotal", "shipping", "tax")
 _MOST = 2**53 - 1  # of money in the smallest unit
 _AHEAD = timedelta(minutes=10)
 """The clock of a source may be so much ahead of ours."""
-_TEXT = ("product_id", "variant_id", "sku", "name", "category", "url", "image_url")
+_TEXT = ("product_id", "variant_id", "sku", "name", "variant", "category", "url", "image_url")
 
 
 def amount(value: object, currency: str) -> int | None:

@@ -96,6 +96,7 @@ def _take(order: Order, happened: Happened) -> bool:
     if happened.name == "Order Completed" or said.get("created_at"):
         order.ordered_at = lines.moment(said.get("created_at")) or happened.ts
     _take_amounts(order, said)
+    _take_words(order, said)
     order.checkout_id = lines.text(said.get("checkout_id")) or order.checkout_id
     order.cart_id = lines.text(said.get("cart_id")) or order.cart_id
     return False
@@ -171,6 +172,18 @@ def _take_address(order: Order, happened: Happened, *, stale: bool) -> None:
     named = contacts.normalise("email", happened.email) if happened.rank == "shop" else None
     if named is not None and (not order.email or (happened.name in _STATES and not stale)):
         order.email = named
+
+
+def _take_words(order: Order, said: Mapping[str, Any]) -> None:
+    """What people read of it beside its lines; what a state does not name stays."""
+    order.page_url = lines.text(said.get("order_url")) or order.page_url
+    if "note" in said:
+        order.note = lines.text(said.get("note"))
+    if "tags" in said:
+        order.tags = lines.words(said.get("tags"))
+    codes = lines.words(said.get("discount_codes")) or lines.words(said.get("coupon"))
+    if codes or "discount_codes" in said:
+        order.codes = codes
 
 
 def _take_amounts(order: Order, said: Mapping[str, Any]) -> None:

@@ -114,10 +114,11 @@ def _state(order: Mapping[str, Any], version: str) -> dict[str, Any]:
     shipped = order.get("fulfillment_status") in ("fulfilled", "partial")
     delivered = bool(parcels) and all(one.get("shipment_status") == "delivered" for one in parcels)
     newest: Mapping[str, Any] = parcels[-1] if parcels else {}
-    return present(
+    found = present(
         {
             "order_id": order.get("id"),
             "order_number": order.get("name") or order.get("order_number"),
+            "order_url": order.get("order_status_url"),
             "version": version,
             "digest": digest(order),
             "checkout_id": order.get("checkout_token") or order.get("checkout_id"),
@@ -143,6 +144,19 @@ def _state(order: Mapping[str, Any], version: str) -> dict[str, Any]:
             **_tracking(newest),
         }
     )
+    return found | _words(order)
+
+
+def _words(order: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be taken back: nothing where the order names it says that there is none."""
+    found: dict[str, Any] = {}
+    if "note" in order:
+        found["note"] = lines.text(order["note"])
+    if "tags" in order:
+        found["tags"] = lines.words(order["tags"])
+    if isinstance(order.get("discount_codes"), list):
+        found["discount_codes"] = [lines.text(one.get("code")) for one in listed(order["discount_codes"])]
+    return found
 
 
 def _refund(
@@ -302,6 +316,7 @@ def _customer(customer: Mapping[str, Any], received_at: datetime) -> Iterator[Ne
         return
     at = lines.moment(customer.get("updated_at")) or received_at
     who = _who({"customer": customer, "email": customer.get("email")})
+    who["traits"] = {**who.get("traits", {}), **_of_shop(customer)}
     key = f"customer:{customer_id}:{at.isoformat()}:{digest(customer)}"
     yield NewEvent(SOURCE, key, "identify", "", at, received_at, who, rank="shop")
     if not isinstance(customer.get("email_marketing_consent"), Mapping) and isinstance(
@@ -312,6 +327,16 @@ def _customer(customer: Mapping[str, Any], received_at: datetime) -> Iterator[Ne
             "consent_updated_at": customer.get("accepts_marketing_updated_at"),
         }}  # fmt: skip
     yield from _consent(customer, who, received_at)
+
+
+def _of_shop(customer: Mapping[str, Any]) -> dict[str, Any]:
+    """What its people wrote about a customer. Tags stand here before 2025 only, then they come by themselves."""
+    found: dict[str, Any] = {}
+    if "note" in customer:
+        found["shop_note"] = lines.text(customer["note"]) or None
+    if "tags" in customer:
+        found["shop_tags"] = lines.words(customer["tags"]) or None
+    return found
 
 
 def _consent(customer: Mapping[str, Any], who: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
@@ -349,8 +374,9 @@ def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: dat
         {
             "variant_id": lines.text(one.get("id")),
             "sku": one.get("sku"),
-            "name": f"{product.get('title')} - {one.get('title')}" if one.get("title") != "Default Title" else None,
+            **_variant_words(product, one),
             "price": one.get("price"),
+            "compare_at_price": one.get("compare_at_price"),
             **_stock(one),
         }
         for one in listed(product.get("variants"))
@@ -366,6 +392,8 @@ def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: dat
             "image_url": image.get("src") if isinstance(image, Mapping) else None,
             "sku": first.get("sku"),
             "price": first.get("price"),
+            "compare_at_price": first.get("compare_at_price"),
+            "tags": lines.words(product.get("tags")),
             "published": product.get("status", "active") == "active" and product.get("published_at") is not None,
             "variants": variants,
             "updated_at": product.get("updated_at"),
@@ -373,6 +401,13 @@ def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: dat
     )
     key = f"product:{product_id}:{at.isoformat()}:{digest(product)}"
     yield _event(key, "Product Updated", at, received_at, properties, {})
+
+
+def _variant_words(product: Mapping[str, Any], variant: Mapping[str, Any]) -> dict[str, Any]:
+    words = variant.get("title")
+    if words in (None, "", "Default Title"):
+        return {"name": None, "variant": None}
+    return {"name": f"{product.get('title')} - {words}", "variant": words}
 
 
 def _stock(variant: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ def line(item: Mapping[str, Any]) -> dict[str, Any]:
             "variant_id": lines.text(item.get("variant_id")),
             "sku": item.get("sku"),
             "name": item.get("title") or item.get("name"),
+            "variant": item.get("variant_title"),
             "quantity": item.get("quantity"),
             "price": item.get("price"),
         }

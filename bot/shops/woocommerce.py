@@ -107,10 +107,11 @@ def _state(order: Mapping[str, Any], status: str, completed: bool) -> dict[str, 
     taxes = [lines.decimal(order.get(name)) for name in ("cart_tax", "total_tax", "shipping_tax")]
     tax = taxes[0] if taxes[0] is not None else (taxes[1] or Decimal(0)) - (taxes[2] or Decimal(0))
     refunds = order.get("refunds")
-    return present(
+    found = present(
         {
             "order_id": order.get("id"),
             "order_number": order.get("number"),
+            "order_url": _page(order),
             "status": status,
             "digest": digest(order),
             "parcel": "shipped" if completed else "none",
@@ -129,6 +130,11 @@ def _state(order: Mapping[str, Any], status: str, completed: bool) -> dict[str, 
             "refund_ids": [lines.text(one.get("id")) for one in listed(refunds)] if isinstance(refunds, list) else None,
         }
     )
+    if "customer_note" in order:
+        found["note"] = lines.text(order["customer_note"])
+    if isinstance(order.get("coupon_lines"), list):
+        found["discount_codes"] = [lines.text(one.get("code")) for one in listed(order["coupon_lines"])]
+    return found
 
 
 def _line(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,11 +146,38 @@ def _line(item: Mapping[str, Any]) -> dict[str, Any]:
             "variant_id": "" if variation == "0" else variation,
             "sku": item.get("sku"),
             "name": item.get("parent_name") or item.get("name"),
+            "variant": _variant(item),
             "quantity": item.get("quantity"),
             "price": item.get("price"),
             "image_url": image.get("src") if isinstance(image, Mapping) else None,
         }
     )
+
+
+def _variant(item: Mapping[str, Any]) -> str:
+    """What sets a variation apart ("Blue / L"): its attributes as people read them, else what its name has more than
+    the product's."""
+    if lines.text(item.get("variation_id")) in ("", "0"):
+        return ""
+    attributes = [one for one in listed(item.get("meta_data")) if lines.text(one.get("key")).startswith("pa_")]
+    shown = [lines.text(one.get("display_value")) for one in attributes]
+    if any(shown):
+        return " / ".join(one for one in shown if one)
+    parent, whole = lines.text(item.get("parent_name")), lines.text(item.get("name"))
+    return whole.removeprefix(parent).removeprefix(" - ") if parent and whole.startswith(f"{parent} - ") else ""
+
+
+def _page(order: Mapping[str, Any]) -> str:
+    """Where the customer sees the order: its page after the checkout, beside the one for paying that WooCommerce names.
+    The key in it opens it, like the one in its mails."""
+    address, key = lines.text(order.get("payment_url")), lines.text(order.get("order_key"))
+    front, found, _ = address.partition("order-pay")
+    if not found or not key:
+        return ""
+    number = lines.text(order.get("id"))
+    if front.endswith("?") or front.endswith("&"):  # a site without readable addresses
+        return f"{front}order-received={number}&key={key}"
+    return f"{front}order-received/{number}/?key={key}"
 
 
 def _customer(customer: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
@@ -185,6 +218,11 @@ def _product(topic: str, product: Mapping[str, Any], received_at: datetime) -> I
             "url": product.get("permalink"),
             "image_url": images[0].get("src") if images else None,
             "price": product.get("price"),
+            "compare_at_price": product.get("regular_price"),
+            "variant": " / ".join(
+                lines.text(one.get("option")) for one in listed(product.get("attributes")) if one.get("option")
+            ),
+            "tags": [lines.text(one.get("name")) for one in listed(product.get("tags"))],
             "stock": stock,
             "published": product.get("status", "publish") == "publish",
             "updated_at": _utc(product.get("date_modified_gmt")),

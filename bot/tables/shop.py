@@ -27,6 +27,8 @@ class Store(SQLModel, table=True):
 class Product(SQLModel, table=True):
     """A product, or one variant of it (`variant_id` not empty). `stock` None: not counted, so it is available.
 
+    `variant` is what sets it apart ("Blue / L"), `compare_at` the price that the shop shows crossed out beside `price`.
+
     `rank` page: a row of before pages were kept out, and nobody else ever told of it; it is no word of the catalogue.
     """
 
@@ -50,6 +52,9 @@ class Product(SQLModel, table=True):
     image_url: str = ""
     price: int | None = Field(default=None, sa_type=sa.BigInteger)
     currency: str = ""
+    variant: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    compare_at: int | None = Field(default=None, sa_type=sa.BigInteger)
+    tags: list[str] = json_value(list, empty="[]")
     stock: int | None = None
     published: bool = True
     updated_at: datetime = moment()
@@ -85,7 +90,7 @@ class InventoryItem(SQLModel, table=True):
 class Cart(SQLModel, table=True):
     """A cart (`kind` cart) or a checkout (`kind` checkout) as last heard of.
 
-    `items` are dicts with product_id, variant_id, sku, name, category, quantity, price, url, image_url.
+    `items` are dicts with product_id, variant_id, sku, name, variant, category, quantity, price, url, image_url.
     `changed_at` is the shop's time of the state that we hold: an older one is ignored. `stated_at` is when it was last
     told whole: single additions and removals from before are in it already. `rank`: what the shop itself told of, no
     page changes; and one of a page only the same browser.
@@ -143,10 +148,11 @@ class Order(SQLModel, table=True):
     `number` is what the customer reads (`#1001`), `order_id` the shop's id as text. `email` is the address that the
     shop itself names on it: whoever proves that address may see it. `revenue` is without shipping and tax, before
     refunds, and `gross` the same with tax; `refunded` is the money that went back, `refunded_net` what of `revenue` it
-    is of, `edited` what the shop took off the order later. `facts` is what was told of it (`bot.shops.standing`), from
-    which status, parcel, dates and refunds are worked out. `items` as in Cart, each with `refunded` quantity. `told`
-    names what happened to it once already (`Order Completed`, `refund:77`), so that a second source does not tell it
-    again.
+    is of, `edited` what the shop took off the order later. `page_url` is where its customer sees it, a link that opens
+    it to whoever has it; `note` is what the customer wrote with it, `codes` are the discount codes that it used.
+    `facts` is what was told of it (`bot.shops.standing`), from which status, parcel, dates and refunds are worked out.
+    `items` as in Cart, each with `refunded` quantity. `told` names what happened to it once already (`Order Completed`,
+    `refund:77`), so that a second source does not tell it again.
 
     `rate` is what one of `currency` was worth in the shop's own when the order came, and `net` what is left of
     `revenue` in the smallest unit of that; both are None while the rate is not known.
@@ -154,9 +160,9 @@ class Order(SQLModel, table=True):
 
     __personal__ = Personal(
         "orders", (By("contact_id"), By("email", "addresses")),
-        blank(email="", tracking_number="", tracking_url="", facts={}),
+        blank(email="", tracking_number="", tracking_url="", facts={}, page_url="", note="", tags=[]),
         shown=(By("contact_id"),),
-        ours="store order_id number cart_id checkout_id status parcel carrier currency items told",
+        ours="store order_id number cart_id checkout_id status parcel carrier currency items told codes",
     )  # fmt: skip
 
     __tablename__ = "orders"
@@ -193,6 +199,10 @@ class Order(SQLModel, table=True):
     net: int | None = Field(default=None, sa_type=sa.BigInteger)
     items: list[dict[str, Any]] = json_value(list)
     told: list[str] = json_value(list)
+    page_url: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    note: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    tags: list[str] = json_value(list, empty="[]")
+    codes: list[str] = json_value(list, empty="[]")
     ordered_at: datetime = moment()
     paid_at: datetime | None = moment(null=True)
     shipped_at: datetime | None = moment(null=True)

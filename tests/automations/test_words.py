@@ -198,7 +198,8 @@ def test_nothing_is_wrong_with_ours() -> None:
 
 
 LINE = {"product_id": "1", "variant_id": "", "name": "Chair", "price": 900, "quantity": 2, "category": "Plants"}
-THING = {**LINE, "store": "", "stock": 3, "published": True, "currency": "EUR", "url": "", "image_url": ""}
+THING = {**LINE, "store": "", "stock": 3, "published": True, "currency": "EUR", "url": "", "image_url": "",
+         "variant": "", "compare_at": None, "tags": []}  # fmt: skip
 CONTEXTS: Mapping[str, Mapping[str, Any]] = {
     "birthday": {"birthday": "2026-03-14"},
     "anniversary": {"day": "2026-03-14", "since": "2024-03-14", "kind": "first_order"},
@@ -230,6 +231,9 @@ def test_what_is_checked_against_is_what_a_mail_gets(about: str, texts: Texts) -
         "status": "paid",
         "ordered_at": NOON,
         "items": [LINE],
+        "page_url": "",
+        "codes": ["X"],
+        "tags": [],
     }
     carts: list[Mapping[str, Any]] = [
         {"store": "", "kind": kind, "cart_id": "c", "currency": "EUR", "items": [LINE], "url": ""}

@@ -100,7 +100,7 @@ async def test_tags_of_a_customer_come_and_go(database: Database) -> None:
     ):  # fmt: skip
         told = {"customerId": "gid://shopify/Customer/1", "tags": tags, "occurredAt": f"2026-03-0{day}T10:00:00.000Z"}
         await intake.deliver("shopify", f"customer.tags_{topic}", told)
-    assert (await intake.one(Contact)).traits["tags"] == ["vip", "Köln"]
+    assert (await intake.one(Contact)).traits["shop_tags"] == ["vip", "Köln"]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,8 @@ CALLS = {
 }  # fmt: skip
 FIELDS = {
     "userId": (A, A, H), "email": (A, A, H), "anonymousId": (A, A, A), "previousId": (A, R, R), "traits": (A, A, H),
-    "traits.marketing_consent": (A, A, H), "traits.phone": (A, R, R), "context.locale": (A, A, H),
+    "traits.marketing_consent": (A, A, H), "traits.phone": (A, R, R), "traits.shop_tags": (A, R, R),
+    "context.locale": (A, A, H),
     "context.timezone": (A, A, H), "properties.cart_id": (A, A, H), "properties.checkout_id": (A, A, H),
     "properties.products": (A, R, R), "properties.order_id": (A, R, R),
 }  # fmt: skip
@@ -124,7 +125,8 @@ async def test_a_name_that_is_written_otherwise_is_the_one_that_it_looks_like_ev
 
 
 def _every_call(**who: Any) -> list[dict[str, Any]]:
-    another = {"Order Fulfillment Cancelled": {"fulfillment_id": "f9"}}  # all of one second: the parcel stays Ada's
+    of_another = {"fulfillment_id": "f9"}  # all of one second: the parcel stays Ada's
+    another = {"Order Fulfillment Cancelled": of_another, "Order Not Delivered": of_another}
     calls: list[dict[str, Any]] = [track(name, **who, **OF_ADAS, **another.get(name, {})) for name in EVENTS]
     more: dict[str, dict[str, Any]] = {
         "identify": {"traits": {"email": ADA, "firstName": "Eve"}}, "group": {"groupId": "g"},

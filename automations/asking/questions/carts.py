@@ -36,6 +36,13 @@ def something_to_show(person: Person, case: Case, _value: Any) -> bool:
     return bool(cart and any(person.products.available(item) for item in cart["items"]))
 
 
+@condition("carts", "products", reason="goods_not_tagged", value=str.strip)
+def cart_goods_tagged(person: Person, case: Case, tag: str) -> bool:
+    """Something in the cart has this tag of the shop's catalogue."""
+    cart = matter.the_cart(person, case)
+    return any(matter.is_tagged(person, item, tag) for item in (cart["items"] if cart else ()))
+
+
 @condition("orders", "carts", reason="just_bought", value=clock.duration)
 def not_just_bought(person: Person, case: Case, within: timedelta) -> bool:
     """No paid order of that time contains a product of the cart."""

@@ -53,6 +53,37 @@ def line_not_refunded(person: Person, case: Case, _value: Any) -> bool:
     return bool(order and any(category in (None, case.care.category_of(item)) for item in matter.kept(order)))
 
 
+@condition("orders", reason="order_not_tagged", value=str.strip)
+def order_tagged(person: Person, case: Case, tag: str) -> bool:
+    """The shop's own tag on the order, in whatever case it is written."""
+    order = person.order(case.context)
+    return bool(order and matter.has_word(order["tags"], tag))
+
+
+@condition("orders", reason="order_tagged", value=str.strip)
+def order_not_tagged(person: Person, case: Case, tag: str) -> bool:
+    return not order_tagged(person, case, tag)
+
+
+@condition("orders", reason="no_such_code", value=str.strip)
+def order_used_code(person: Person, case: Case, code: str) -> bool:
+    order = person.order(case.context)
+    return bool(order and matter.has_word(order["codes"], code))
+
+
+@condition("orders", reason="used_code", value=str.strip)
+def order_used_no_code(person: Person, case: Case, code: str) -> bool:
+    """Not this one."""
+    return not order_used_code(person, case, code)
+
+
+@condition("orders", "products", reason="goods_not_tagged", value=str.strip)
+def order_goods_tagged(person: Person, case: Case, tag: str) -> bool:
+    """Something that was bought and kept has this tag of the shop's catalogue."""
+    order = person.order(case.context)
+    return any(matter.is_tagged(person, item, tag) for item in (matter.kept(order) if order else ()))
+
+
 @condition("orders", reason="other_category", value=str.strip)
 def order_has(person: Person, case: Case, category: str) -> bool:
     """Something of that category was bought and kept: the shop's own name for it, or a part of it."""

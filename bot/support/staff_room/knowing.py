@@ -71,10 +71,12 @@ def _told(desk: Desk, order: Order, now: datetime) -> str:
             amount = desk.staff("staff.orders.refunded", amount=amount, back=back)
         lines.append(amount)
     for item in order.items[:_ITEMS]:
-        lines.append(f"· {item.get('quantity') or 1} × {item.get('name') or item.get('sku') or '?'}")
+        variant = f" ({item['variant']})" if item.get("variant") else ""
+        lines.append(f"· {item.get('quantity') or 1} × {item.get('name') or item.get('sku') or '?'}{variant}")
+    lines += staff_card.words_of(desk, order)
     if parcel := " ".join(part for part in (order.carrier, order.tracking_number) if part):
         lines.append(desk.staff("order.parcel", parcel=parcel))
-    return "\n".join([*lines, *([order.tracking_url] if order.tracking_url else [])])
+    return "\n".join([*lines, *(url for url in (order.tracking_url, order.page_url) if url)])
 
 
 async def _spent(session: AsyncSession, ticket: Ticket, desk: Desk) -> list[str]:

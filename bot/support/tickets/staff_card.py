@@ -31,6 +31,7 @@ STATES = {
     "snoozed": "waiting_customer", "resolved": "solved",
 }  # fmt: skip
 _NAME = 60
+_NOTE = 200
 _OTHERS = 3
 _SAID = table(TicketMessage)
 
@@ -129,6 +130,8 @@ async def _customer(session: AsyncSession, desk: Desk, ticket: Ticket, contact: 
     for currency, amount, orders in await facts.spent(session, ticket.contact_id):
         worth = money.shown(amount, currency, desk.staff_language) if currency else str(amount)
         parts.append(_say(desk, "staff.card.spent", amount=worth, many=orders))
+    if tags := _shop_tags(contact):
+        parts.append(_say(desk, "staff.order.tags", tags=tags))
     if contact.blocked_at:
         parts.append(_say(desk, "staff.card.blocked"))
     return " · ".join(parts)
@@ -140,13 +143,31 @@ def unconfirmed_order(desk: Desk, order: UnconfirmedOrder) -> str:
 
 
 def _order(desk: Desk, order: Order) -> str:
-    """An order with its parcel; the tracking page is a link."""
+    """An order with its parcel, and what stands on it for people; its page and the tracking page are links."""
     how = desk.staff(f"order.{order_status.state(order)}")
     line = _say(desk, "staff.card.order", number=order.number or order.order_id, state=how)
+    if order.page_url.startswith(("https://", "http://")):
+        line = f'<a href="{escape(order.page_url)}">{line}</a>'
     parcel = " ".join(part for part in (order.carrier, order.tracking_number) if part) or "🔗"
     if order.tracking_url.startswith(("https://", "http://")):
-        return f'{line} · <a href="{escape(order.tracking_url)}">{escape(parcel, quote=False)}</a>'
-    return f"{line} · {escape(parcel, quote=False)}" if order.tracking_number else line
+        line = f'{line} · <a href="{escape(order.tracking_url)}">{escape(parcel, quote=False)}</a>'
+    elif order.tracking_number:
+        line = f"{line} · {escape(parcel, quote=False)}"
+    return "\n".join([line, *(escape(one, quote=False) for one in words_of(desk, order))])
+
+
+def _shop_tags(contact: Contact) -> str:
+    """The tags that the shop system has on the customer."""
+    tags = contact.traits.get("shop_tags")
+    return ", ".join(str(one) for one in tags)[:_NOTE] if isinstance(tags, list) else ""
+
+
+def words_of(desk: Desk, order: Order) -> list[str]:
+    """What stands on it for people: the customer's note, the shop's tags, the codes that they used."""
+    words = [desk.staff("staff.order.note", note=" ".join(order.note.split())[:_NOTE])] if order.note else []
+    if order.tags:
+        words.append(desk.staff("staff.order.tags", tags=", ".join(order.tags)[:_NOTE]))
+    return [*words, *([desk.staff("staff.order.codes", codes=", ".join(order.codes)[:_NOTE])] if order.codes else [])]
 
 
 async def _promises(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime) -> Any:
