@@ -369,7 +369,6 @@ def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: dat
         yield _event(f"product:{product_id}:deleted", "Product Deleted", received_at, received_at, gone, {})
         return
     at = lines.moment(product.get("updated_at")) or received_at
-    image = product.get("image")
     variants = [
         {
             "variant_id": lines.text(one.get("id")),
@@ -387,9 +386,9 @@ def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: dat
             "product_id": product_id,
             "name": product.get("title"),
             "brand": product.get("vendor"),
-            "category": product.get("product_type"),
+            "category": product.get("product_type") or _of(product.get("category"), "name"),
             "url": f"https://{shop}/products/{product['handle']}" if shop and product.get("handle") else None,
-            "image_url": image.get("src") if isinstance(image, Mapping) else None,
+            "image_url": _picture(product),
             "sku": first.get("sku"),
             "price": first.get("price"),
             "compare_at_price": first.get("compare_at_price"),
@@ -401,6 +400,17 @@ def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: dat
     )
     key = f"product:{product_id}:{at.isoformat()}:{digest(product)}"
     yield _event(key, "Product Updated", at, received_at, properties, {})
+
+
+def _picture(product: Mapping[str, Any]) -> object:
+    """The first one, in whichever of three places this version of the API tells it."""
+    images, media = listed(product.get("images")), listed(product.get("media"))
+    found = _of(product.get("image"), "src") or (images[0].get("src") if images else None)
+    return found or (_of(media[0].get("preview_image"), "src") if media else None)
+
+
+def _of(given: object, name: str) -> object:
+    return given.get(name) if isinstance(given, Mapping) else None
 
 
 def _variant_words(product: Mapping[str, Any], variant: Mapping[str, Any]) -> dict[str, Any]:

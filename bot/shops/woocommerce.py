@@ -207,6 +207,7 @@ def _product(topic: str, product: Mapping[str, Any], received_at: datetime) -> I
         return
     at = lines.moment(product.get("date_modified_gmt")) or received_at
     categories, images = listed(product.get("categories")), listed(product.get("images"))
+    brands = listed(product.get("brands"))
     counted = product.get("manage_stock") is True and product.get("backorders", "no") == "no"
     stock = product.get("stock_quantity") if counted else 0 if product.get("stock_status") == "outofstock" else None
     properties = present(
@@ -214,6 +215,7 @@ def _product(topic: str, product: Mapping[str, Any], received_at: datetime) -> I
             "product_id": product_id,
             "sku": product.get("sku"),
             "name": product.get("name"),
+            "brand": brands[0].get("name") if brands else None,
             "category": categories[0].get("name") if categories else None,
             "url": product.get("permalink"),
             "image_url": images[0].get("src") if images else None,

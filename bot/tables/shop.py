@@ -1,6 +1,9 @@
 """What the shop told us: products, carts and checkouts, orders. Amounts are in the smallest unit of `currency`.
 
 An id counts within its `store` only: another shop has a product, a cart or an order of the same id.
+
+`__worked_out__` names the columns of a table that no shop tells. Every other is a fact: some recorded delivery of a
+shop system fills it, or the tests say why none does.
 """
 
 from datetime import datetime
@@ -33,6 +36,7 @@ class Product(SQLModel, table=True):
     """
 
     __personal__ = NotPersonal("the shop's goods")
+    __worked_out__ = ("id", "store", "rank")
 
     __table_args__ = (
         sa.UniqueConstraint("product_id", "variant_id", "store"),
@@ -68,6 +72,7 @@ class InventoryItem(SQLModel, table=True):
     """
 
     __personal__ = NotPersonal("the shop's goods")
+    __worked_out__ = ("id", "store")
 
     __table_args__ = (
         sa.UniqueConstraint("item_id", "store"),
@@ -97,6 +102,7 @@ class Cart(SQLModel, table=True):
     """
 
     __personal__ = Personal("carts", (By("contact_id"),), blank(url=""), ours="store kind cart_id rank currency items")
+    __worked_out__ = ("id", "store", "rank", "stated_at", "changed_at")
 
     __table_args__ = (
         sa.UniqueConstraint("kind", "cart_id", "store"),
@@ -164,6 +170,8 @@ class Order(SQLModel, table=True):
         shown=(By("contact_id"),),
         ours="store order_id number cart_id checkout_id status parcel carrier currency items told codes",
     )  # fmt: skip
+
+    __worked_out__ = ("id", "store", "contact_id", "facts", "rate", "net", "told", "changed_at")
 
     __tablename__ = "orders"
     __table_args__ = (
