@@ -150,6 +150,16 @@ async def test_t28_two_orders_in_one_second_share_a_delivery_id_and_are_both_tak
     assert len(await _stored(database)) == 2
 
 
+async def test_an_order_may_go_into_the_bin_again(client: httpx.AsyncClient, database: Database) -> None:
+    """All that WooCommerce tells of it is an id."""
+    for delivery in ("d1", "d1", "d2"):
+        body = b'{"id":727}'
+        answer = await client.post("/webhooks/woocommerce", **_woo(body, topic="order.deleted", delivery=delivery))
+        assert answer.status_code == 200
+    async with database.reading() as session:
+        assert await session.scalar(sa.select(sa.func.count()).select_from(WebhookDelivery)) == 2
+
+
 async def test_two_sites_of_woocommerce_may_deliver_the_same_bytes(
     client: httpx.AsyncClient, database: Database
 ) -> None:
