@@ -340,10 +340,13 @@ def _of_shop(customer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _consent(customer: Mapping[str, Any], who: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
-    """A state without the moment when it was chosen may be older than what we know."""
+    """A state without the moment when it was chosen may be older than what we know. It is about the customer's own
+    address and number, which an order may name others beside."""
+    own = present({"email": customer.get("email") or who.get("email"), "phone": customer.get("phone")})
+    whose = present({"userId": who.get("userId"), "email": own.get("email"), "traits": own})
     for said in consents.stated(customer):
         if said.at is not None:
-            told = consents.event(SOURCE, lines.text(who.get("userId")), said, who, said.at, received_at)
+            told = consents.event(SOURCE, lines.text(who.get("userId")), said, whose, said.at, received_at)
             if told is not None:
                 yield told
 

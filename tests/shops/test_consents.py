@@ -127,6 +127,21 @@ async def test_other_channels_have_their_own_word(database: Database) -> None:
     assert (await intake.consent(PHONE, "whatsapp"), await intake.consent(ADA)) == ("granted", None)
 
 
+async def test_what_a_customer_allows_is_not_for_the_number_of_an_order(database: Database) -> None:
+    intake = Intake(database)
+    body = order(-2, ticked=False, since=-5)
+    told = {"state": "subscribed", "opt_in_level": "single_opt_in", "consent_updated_at": at(-5)}
+    body |= {"phone": "+493055555555", "email": "gift@example.org", "contact_email": "gift@example.org"}
+    body["customer"] = {**body["customer"], "phone": PHONE, "sms_marketing_consent": told}
+    await intake.deliver("shopify", "customers/update", payload("shopify_customer", email_marketing_consent=None))
+    await intake.deliver("shopify", "orders/create", body)
+    for address, channel, expected in (
+        (PHONE, "sms", "granted"), ("+493055555555", "sms", None), (ADA, "email", "granted"),
+        ("gift@example.org", "email", None),
+    ):  # fmt: skip
+        assert await intake.consent(address, channel) == expected
+
+
 @pytest.mark.parametrize(
     ("meta", "expected"),
     [
