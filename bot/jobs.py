@@ -14,7 +14,7 @@ from bot.base import clock, logs
 from bot.contacts import retention
 from bot.house import House
 from bot.inbound.telegram import inbox
-from bot.shops import prices, unconfirmed
+from bot.shops import adoption, prices, unconfirmed
 from bot.support.escalation import burn_alarm, queue_alarm, template_alarm
 from bot.support.feedback import complaints
 from bot.support.self_service import codes
@@ -35,6 +35,7 @@ class Jobs:
             "segment files": self.house.segment_watch.take_changes,
             "sweeps": self.sweep,
             "segments": self.look_at_segments,
+            "goods of files": self.name_goods,
             "standings": self.count_all,
             "held sign-ups": self.mail_held_sign_ups,
             "merged customers": self.count_merged,
@@ -108,6 +109,9 @@ class Jobs:
 
     async def keep_no_longer(self) -> None:
         await retention.run(self.house.database, self.house.config, clock.now())
+
+    async def name_goods(self) -> None:
+        await adoption.name_lines(self.house.database)
 
     async def forget_old(self) -> None:
         async with self.house.database.transaction() as session:

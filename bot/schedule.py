@@ -43,6 +43,7 @@ TABLE = (
     Line("segment files", "* * * * * */10", "changed segment files are taken; a wrong one changes nothing and is told"),
     Line("sweeps", "2 * * * *", "whoever has a birthday or anniversary soon, or bought long ago, enters the flow"),
     Line("segments", "*/3 * * * *", "who came into the segments that flows wait for, and who left them"),
+    Line("goods of files", "3 1 * * *", "orders and carts name by id what a file named by handle or SKU"),
     Line("standings", "11 1 * * *", "every customer is counted, scored and placed in a tier"),
     Line("held sign-ups", "* * * * * */10", "sign-ups for which there was no room are asked by mail, in a fair order"),
     Line("merged customers", "*/5 * * * *", "who turned out to be one is counted as one"),

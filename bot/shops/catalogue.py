@@ -14,7 +14,7 @@ from bot import events
 from bot.base import money, stores
 from bot.base.database import insert, table
 from bot.events import Happened, NewEvent, permissions
-from bot.shops import lines, prices, stock
+from bot.shops import adoption, lines, prices, stock
 from bot.tables.catalogue import PriceChange, StockAlert
 from bot.tables.shop import Product
 
@@ -35,6 +35,7 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
         return None
     at = lines.told_at(said, happened.ts, happened.received_at)
     await _take_in(session, happened.store, product_id, said)
+    await adoption.adopt(session, happened.store, product_id, said, at)
     held = await _held(session, happened.store, product_id)
     if happened.name == "Product Deleted":
         await _gone(session, happened, held, list(held), at, now)
@@ -84,7 +85,8 @@ async def _write(session: AsyncSession, happened: Happened, at: datetime, curren
     stated = {values["variant_id"]: values for values in (whole, *(_variant(whole, one) for one in variants))}
     for values in stated.values():
         new = insert(session, _rows).values(values)
-        changed = {name: new.excluded[name] for name in values if name not in _KEY}
+        kept = {*_KEY, *(() if values["handle"] else ("handle",))}
+        changed = {name: new.excluded[name] for name in values if name not in kept}
         await session.execute(new.on_conflict_do_update(index_elements=_KEY, set_=changed))
     return stated
 
@@ -251,6 +253,7 @@ def _values(said: Mapping[str, Any], product_id: str, variant_id: str, currency:
         "product_id": product_id,
         "variant_id": variant_id,
         "rank": "shop",
+        "handle": "" if variant_id else adoption.handle_of(said),
         **{name: lines.text(said.get(name)) for name in ("sku", "name", "category", "brand", "url", "image_url")},
         "price": lines.amount(said.get("price"), currency),
         "currency": currency,

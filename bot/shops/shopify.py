@@ -387,6 +387,7 @@ def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: dat
     properties = present(
         {
             "product_id": product_id,
+            "handle": product.get("handle"),
             "name": product.get("title"),
             "brand": product.get("vendor"),
             "category": product.get("product_type") or _of(product.get("category"), "name"),

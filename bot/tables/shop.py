@@ -31,7 +31,8 @@ class Product(SQLModel, table=True):
     """A product, or one variant of it (`variant_id` not empty). `stock` None: not counted, so it is available.
 
     `variant` is what sets it apart ("Blue / L"), `compare_at` the price that the shop shows crossed out beside `price`.
-
+    `handle` is its name in addresses of the shop's pages, of whole products only; a file may have nothing else to name
+    them by, then `product_id` is the same. `named_before` is what lines of orders may name it by still.
     `rank` page: a row of before pages were kept out, and nobody else ever told of it; it is no word of the catalogue.
     """
 
@@ -49,6 +50,8 @@ class Product(SQLModel, table=True):
     variant_id: str = ""
     rank: str = Field(default="shop", sa_column_kwargs={"server_default": "shop"})
     sku: str = Field(default="", index=True)
+    handle: str = Field(default="", index=True, sa_column_kwargs={"server_default": ""})
+    named_before: str = Field(default="", sa_column_kwargs={"server_default": ""})
     name: str = ""
     category: str = ""
     brand: str = ""

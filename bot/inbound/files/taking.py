@@ -89,11 +89,12 @@ async def take(
     report, refusals = Report(store=whose), _Refusals(sheet)
     after = Aftermath.of(ground.config)
     report.used, report.left_out = _columns(sheet, places)
-    about = module.prepare(sheet.header) if hasattr(module, "prepare") else {}
+    about: dict[str, str] = dict(module.prepare(sheet.header)) if hasattr(module, "prepare") else {}
+    notice = module.noticing(places, about) if hasattr(module, "noticing") else None
     cells_of = partial(
         Cells, places=places, store=whose, named=bool(store), file_name=sheet.path.name.lower(), about=about
     )
-    found = first_look.read(sheet, places, None, cells_of)
+    found = first_look.read(sheet, places, notice, cells_of)
     report.dates = [column for column in found.values() if column.unclear]
     cells_of = partial(cells_of, orders={at: column.order_or(dates) for at, column in found.items()})
     try:

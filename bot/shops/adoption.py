@@ -1,0 +1,193 @@
+"""Products that a file named by handle or SKU become the shop's own once the shop tells of them by id.
+
+What is kept of them follows at once: prices, who waits for them, what is watched. Lines of orders and carts follow in
+the night, all in one pass: there may be hundreds of thousands.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.base import stores
+from bot.base.database import Database, table
+from bot.shops import lines
+from bot.tables.catalogue import CatalogueWatch, PriceChange, SeenPrice, StockAlert
+from bot.tables.shop import Cart, Order, Product
+
+_rows = table(Product)
+_LOOSE = ("", stores.IMPORT)
+_FOLLOWERS: Sequence[tuple[sa.Table, tuple[str, ...]]] = (
+    (table(PriceChange), ()),
+    (table(StockAlert), ()),
+    (table(SeenPrice), ("contact_id",)),
+    (table(CatalogueWatch), ("kind",)),
+)
+"""What is kept of products, and what names a row of it beside the product, the variant and the store."""
+_PATH = re.compile(r"/products/([^/?#\s]+)")
+_CHUNK = 2_000
+
+
+def handle_of(said: Mapping[str, Any]) -> str:
+    """The handle that an event names, or that stands in the address of the product's page."""
+    found = _PATH.search(lines.text(said.get("url")))
+    return lines.text(said.get("handle")) or (found[1] if found else "")
+
+
+@dataclass(frozen=True)
+class _Told:
+    store: str
+    product_id: str
+    name: str
+    handle: str
+    skus: Mapping[str, str]
+    """The variants by SKU; of a product without variants its own."""
+    titles: Mapping[str, str]
+    """The variants by their name."""
+
+
+async def adopt(
+    session: AsyncSession, store: str, product_id: str, said: Mapping[str, Any], at: datetime
+) -> None:  # fmt: skip
+    """Rows of a file that mean the product of this event become its rows, whatever they were named by."""
+    told = _read(store, product_id, said)
+    if not store or not (told.handle or told.skus):
+        return
+    found = await _rows_of_files(session, told)
+    for row in found:
+        key = "" if len(told.skus) < 2 or row["product_id"] == row["handle"] else told.skus.get(row["sku"], "")
+        await _adopt(session, told, row, key, at)
+
+
+def _read(store: str, product_id: str, said: Mapping[str, Any]) -> _Told:
+    listed = said.get("variants")
+    variants = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    skus: dict[str, str] = {}
+    for one in variants or [{"sku": said.get("sku")}]:
+        sku = lines.text(one.get("sku"))
+        if sku:  # of two with one SKU nobody can say which is meant
+            skus[sku] = "" if sku in skus else lines.text(one.get("variant_id"))
+    name = lines.text(said.get("name"))
+    titles = {lines.text(one.get("name")): lines.text(one.get("variant_id")) for one in variants}
+    return _Told(store, product_id, name, handle_of(said), skus, titles)
+
+
+async def _rows_of_files(session: AsyncSession, told: _Told) -> list[dict[str, Any]]:
+    """Whole products under a handle or SKU instead of an id: by handle one, by SKU one, or one for each variant."""
+    by_handle = sa.and_(_rows.c.handle == told.handle, _rows.c.handle != "", _rows.c.product_id == told.handle)
+    asked = sa.select(_rows).where(
+        _rows.c.store.in_((told.store, *_LOOSE)), _rows.c.variant_id == "", _rows.c.product_id != told.product_id,
+        _rows.c.rank != "page",
+    )  # fmt: skip
+    for row in (await session.execute(asked.where(by_handle))).mappings():
+        if row["store"] == told.store or await _is_alike(session, dict(row), told):
+            return [dict(row)]
+    skus = sorted(told.skus)
+    other = _rows.alias()
+    having = sa.select(other.c.product_id).where(other.c.sku.in_(skus), other.c.store.in_((told.store, *_LOOSE)))
+    in_a_file = sa.or_(_rows.c.product_id == _rows.c.handle, _rows.c.product_id == _rows.c.sku)
+    found = [dict(row) for row in (
+        await session.execute(asked.where(_rows.c.product_id.in_(having), in_a_file))).mappings()]  # fmt: skip
+    grouped = [row for row in found if row["product_id"] == row["handle"]]
+    return grouped if len(grouped) == 1 else [] if grouped else [row for row in found if row["sku"] in told.skus]
+
+
+async def _is_alike(session: AsyncSession, row: Mapping[str, Any], told: _Told) -> bool:
+    """Of a file that nobody said the store of: the handle alone may be that of another shop."""
+    if row["name"] and row["name"] == told.name:
+        return True
+    one = sa.select(_rows.c.id).where(
+        _rows.c.product_id == row["product_id"], _rows.c.store == row["store"], _rows.c.sku.in_(sorted(told.skus))
+    )
+    return await session.scalar(one.limit(1)) is not None
+
+
+async def _adopt(session: AsyncSession, told: _Told, row: Mapping[str, Any], variant_id: str, at: datetime) -> None:
+    """`variant_id` is what the row itself is of the told product: nothing for the whole of it."""
+    mine = sa.select(_rows).where(_rows.c.product_id == row["product_id"], _rows.c.store == row["store"])
+    for one in [dict(found) for found in (await session.execute(mine)).mappings()]:
+        named = one["variant_id"]
+        new = variant_id if not named else _variant(told, one) or named
+        await _move(session, _rows, (), told, one["store"], (one["product_id"], named), new)
+        became = sa.update(_rows).where(
+            _rows.c.store == told.store, _rows.c.product_id == told.product_id, _rows.c.variant_id == new
+        )
+        if not new:
+            await session.execute(became.values(named_before=one["product_id"]))
+        # The shop's own word counts over a file's, also one of before it was read.
+        await session.execute(became.where(_rows.c.id == one["id"]).values(updated_at=min(one["updated_at"], at)))
+        for rows, key in _FOLLOWERS:
+            for store in {one["store"], told.store}:
+                await _move(session, rows, key, told, store, (one["product_id"], named), new)
+    for rows, key in _FOLLOWERS:  # of variants that the file did not name
+        left = sa.select(rows.c.variant_id).where(
+            rows.c.product_id == row["product_id"], rows.c.store.in_((row["store"], told.store))
+        )
+        for named in set((await session.scalars(left)).all()):
+            for store in {row["store"], told.store}:
+                await _move(session, rows, key, told, store, (row["product_id"], named), named)
+
+
+def _variant(told: _Told, row: Mapping[str, Any]) -> str:
+    by_name = told.titles.get(row["name"]) or told.titles.get(f"{told.name} - {row['variant_id']}")
+    return told.skus.get(row["sku"], "") or by_name or ""
+
+
+async def _move(
+    session: AsyncSession, rows: sa.Table, key: Iterable[str], told: _Told, store: str, old: tuple[str, str], new: str
+) -> None:  # fmt: skip
+    """Rows of `old` become rows of the variant `new` of the told product; one that stands there already is kept."""
+    mine = sa.and_(rows.c.store == store, rows.c.product_id == old[0], rows.c.variant_id == old[1])
+    moved = sa.update(rows).where(mine)
+    if rows is _rows or key:
+        other = rows.alias()
+        there = sa.and_(
+            other.c.store == told.store, other.c.product_id == told.product_id, other.c.variant_id == new,
+            *(other.c[name] == rows.c[name] for name in key),
+        )  # fmt: skip
+        moved = moved.where(~sa.exists().where(there))
+        await session.execute(moved.values(store=told.store, product_id=told.product_id, variant_id=new))
+        await session.execute(sa.delete(rows).where(mine))
+    else:
+        await session.execute(moved.values(store=told.store, product_id=told.product_id, variant_id=new))
+
+
+async def name_lines(database: Database) -> int:
+    """Lines of orders and carts name by id what they named as a file did. Returns how many orders and carts changed."""
+    async with database.reading() as session:
+        asked = sa.select(_rows.c.id, _rows.c.store, _rows.c.named_before, _rows.c.product_id).where(
+            _rows.c.named_before != ""
+        )
+        found = [tuple(row) for row in await session.execute(asked)]
+    if not found:
+        return 0
+    ids = {(store, before): product_id for _, store, before, product_id in found}
+    changed = 0
+    for rows in (table(Order), table(Cart)):
+        changed += await _name_lines_of(database, rows, ids)
+    async with database.transaction() as session:
+        for row_id, _, before, _ in found:
+            done = sa.update(_rows).where(_rows.c.id == row_id, _rows.c.named_before == before)
+            await session.execute(done.values(named_before=""))
+    return changed
+
+
+async def _name_lines_of(database: Database, rows: sa.Table, ids: Mapping[tuple[str, str], str]) -> int:
+    last, changed, of = 0, 0, sorted({store for store, _ in ids})
+    while True:
+        async with database.transaction() as session:
+            part = sa.select(rows.c.id, rows.c.store, rows.c["items"]).where(rows.c.id > last, rows.c.store.in_(of))
+            found = (await session.execute(part.order_by(rows.c.id).limit(_CHUNK))).all()
+            for row_id, store, told in found:
+                named = [{**line, "product_id": ids[store, line["product_id"]]}
+                         if (store, line["product_id"]) in ids else line for line in told]  # fmt: skip
+                if named != told:
+                    await session.execute(sa.update(rows).where(rows.c.id == row_id).values(items=named))
+                    changed += 1
+        if len(found) < _CHUNK:
+            return changed
+        last = found[-1].id
