@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from bot.base import answers
+from bot.base import answers, clock
 from bot.inbound.files.batches import Cells
 
 Meaning = Literal["yes", "no", "left", "hard_bounce", "complaint", "nothing"]
@@ -24,7 +24,10 @@ FIELDS = {
         "is subscribed", "email consent", "newsletter anmeldung", "einwilligung", "werbeeinwilligung",
         "newsletter abonniert", "inscrit newsletter", "inscrit à la newsletter", "consentement", "abonné",
         "consentimiento", "suscrito", "boletín", "acepta marketing", "订阅", "订阅状态", "是否订阅", "接受营销",
-        "营销许可",
+        "营销许可", "訂閱電子報", "電子報", "訂閱", "メルマガ", "メルマガ購読", "メールマガジン", "メルマガ配信",
+        "nieuwsbrief", "nyhetsbrev", "acepta newsletter", "recibe newsletter", "newsletter abo", "accepte newsletter",
+        "accepte la newsletter", "optin", "opt in email", "accepts marketing email", "consentement email",
+        "是否接收营销",
     ),
     "consent_at": (
         "email marketing consent timestamp", "accepts email marketing at", "consent at", "consent timestamp",
@@ -38,7 +41,8 @@ FIELDS = {
         "unsubscribed", "opted out", "opt out", "email opt out", "do not contact", "donotcontact", "dnc",
         "do not email", "blocklisted", "blacklisted", "email blocklisted", "email blacklisted", "emailblacklisted",
         "is blacklisted", "bounced", "suppressed", "abgemeldet", "désinscrit", "désabonné", "dado de baja", "退订",
-        "已退订",
+        "已退订", "désabonné e", "désinscrit e", "email bloqué", "blockliste", "gesperrt", "退訂", "配信停止",
+        "e mail abgemeldet",
     ),
     "left_at": (
         "unsub time", "unsubscribed at", "unsubscribe date", "opt out date", "opt out time", "abgemeldet am",
@@ -55,11 +59,13 @@ _MEANINGS: dict[Meaning, tuple[str, ...]] = {
         "subscribed", "confirmed", "opted in", "opt in", "optin", "double opt in", "accepted", "granted",
         "abonniert", "angemeldet", "zugestimmt", "abonné", "abonnée", "inscrit", "suscrito", "suscrita", "sí", "si",
         "tak", "да", "x", "订阅", "已订阅", "同意", "已同意", "true",
+        "訂閱", "已訂閱", "登録", "登録済み", "購読", "購読中", "希望する", "受け取る", "配信する", "abonnée", "oui",
     ),
     "left": (
         "unsubscribed", "unsubscribe", "opted out", "opt out", "optout", "blocklisted", "blacklisted", "suppressed",
         "disabled", "withdrawn", "revoked", "abgemeldet", "widerrufen", "désabonné", "désinscrit", "baja",
-        "dado de baja", "退订", "已退订", "取消订阅", "已取消", "manual", "user suppressed", "email",
+        "dado de baja", "退订", "已退订", "取消订阅", "已取消", "退訂", "取消訂閱", "配信停止", "解除", "désabonnée",
+        "désinscrite", "manual", "user suppressed", "email",
     ),
     "hard_bounce": (
         "cleaned", "bounced", "bounce", "hard bounce", "hardbounce", "hard bounced", "invalid", "invalid email",
@@ -68,7 +74,11 @@ _MEANINGS: dict[Meaning, tuple[str, ...]] = {
     "complaint": (
         "complaint", "complained", "spam", "spam complaint", "spam report", "abuse", "marked as spam", "投诉",
     ),
-    "no": ("not subscribed", "nonsubscribed", "non subscribed", "未订阅", "不同意", "拒绝", "нет", "nie"),
+    "no": (
+        "nee", "nej", "nei",
+        "希望しない", "受け取らない", "配信しない", "未登録", "未訂閱", "not subscribed", "nonsubscribed",
+        "non subscribed", "未订阅", "不同意", "拒绝", "нет", "nie",
+    ),
     "nothing": (
         "never subscribed", "unconfirmed", "pending", "unknown", "none", "null", "n/a", "-", "enabled", "active",
         "transactional", "redacted", "invited", "待确认", "未知", "[]",
@@ -102,10 +112,10 @@ def read(line: Cells, moment: Callable[[Cells, str], datetime | None]) -> Said:
     """The no outweighs the yes beside it. What is not understood is told, and says nothing."""
     if line["cleaned_at"]:
         return Said("hard_bounce", moment(line, "cleaned_at"))
-    for one in _listed(line["suppressions"]):
+    for one, at in _listed(line["suppressions"]):
         found = meaning(one)
         if found not in (None, "nothing", "yes"):
-            return Said("left" if found == "no" else found or "left", moment(line, "consent_at"))
+            return Said("left" if found == "no" else found or "left", at or moment(line, "consent_at"))
     if line["left_at"]:
         because = meaning(line["left_because"])
         return Said(because if because in ("hard_bounce", "complaint") else "left", moment(line, "left_at"))
@@ -148,13 +158,20 @@ def _filled(value: str) -> Meaning | None:
     return found if found in ("hard_bounce", "complaint") else "left"
 
 
-def _listed(value: str) -> list[str]:
-    """`[{"reason": "UNSUBSCRIBE"}]`, `["HARD_BOUNCE"]`, or a bare word."""
+def _listed(value: str) -> list[tuple[str, datetime | None]]:
+    """`[{"reason": "UNSUBSCRIBE", "timestamp": "…"}]`, `["HARD_BOUNCE"]`, or a bare word; and when."""
     try:
         rows = json.loads(value) if value else []
     except ValueError:
-        return [value]
-    listed = rows if isinstance(rows, list) else [rows]
-    return [
-        str(one.get("reason") or one.get("type") or "left") if isinstance(one, dict) else str(one) for one in listed
-    ]
+        return [(value, None)]
+    return [_reason(one) for one in (rows if isinstance(rows, list) else [rows])]
+
+
+def _reason(one: object) -> tuple[str, datetime | None]:
+    if not isinstance(one, dict):
+        return str(one), None
+    try:
+        at = clock.parse(str(one.get("timestamp") or one.get("created_at") or ""))
+    except ValueError:
+        at = None
+    return str(one.get("reason") or one.get("type") or "left"), at

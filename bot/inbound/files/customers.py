@@ -1,5 +1,6 @@
 """A file of customers: contacts, the ids and addresses they are known by, and marketing consent where it says so."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 
@@ -14,13 +15,23 @@ from bot.inbound.files.batches import Cells, Refused
 
 KNOWN = columns.CUSTOMERS
 ONE_OF = ("email", "phone", "user_id", "shopify_id", "woocommerce_id")
+_TRADITIONAL = frozenset("訂單號電話會員編稱數價總額貨購郵聯絡註冊國區縣")
+"""Signs of headers that are written otherwise in China."""
+_HAN = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff々]+")
 _IDS = {"user_id": "user_id", "shopify_id": "shopify", "woocommerce_id": "woocommerce"}
 
 
 def prepare(header: Sequence[str]) -> Mapping[str, str]:
-    """The sheet of a Chinese shop means numbers of its country."""
+    """The sheet of a Chinese, Taiwanese, Japanese or Korean shop means numbers of its country."""
     chinese = sum(any("\u4e00" <= sign <= "\u9fff" for sign in name) for name in header)
-    return {"country": "CN"} if chinese >= 3 and chinese * 2 > len(header) else {}
+    words = "".join(header)
+    if any("\u3040" <= sign <= "\u30ff" for sign in words):
+        return {"country": "JP"}
+    if any("\uac00" <= sign <= "\ud7a3" for sign in words):
+        return {"country": "KR"}
+    if chinese < 3 or chinese * 2 <= len(header):
+        return {}
+    return {"country": "TW" if any(sign in _TRADITIONAL for sign in words) else "CN"}
 
 
 async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], now: datetime) -> list[Refused]:
@@ -118,13 +129,23 @@ def parted(name: str) -> tuple[str, str]:
         last, _, first = whole.partition(",")
         return first.strip(), last.strip()
     first, _, last = whole.partition(" ")
+    if _HAN.fullmatch(first) and _HAN.fullmatch(last):  # 山田 花子: the family stands first
+        return last, first
     return first, last
+
+
+def _beside(first: str, name: str) -> str:
+    """The last name out of a column of names beside the first name: it may be the whole name, or the rest."""
+    words = [word for word in name.split() if word.lower() not in first.lower().split()]
+    return " ".join(words)
 
 
 def fields(line: Cells, now: datetime, zone: tzinfo) -> dict[str, object]:
     first, last = line["first_name"], line["last_name"]
     if not first:
         first, last = (line["name"], last) if last else parted(line["name"])
+    elif not last and line["name"]:
+        last = _beside(first, line["name"])
     born = profile.birthday(line["birthday"], now, zone, line.day_order("birthday"))
     if line["birthday"] and born is None:
         line.told[

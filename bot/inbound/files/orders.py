@@ -1,6 +1,7 @@
 """A file of orders: one line each, or one per item as Shopify and WooCommerce write them."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
-from bot.base import answers, clock
+from bot.base import answers, clock, money
 from bot.base.database import insert, table
 from bot.base.ground import Ground
 from bot.inbound.files import columns, customers, people, values
@@ -27,22 +28,32 @@ _STATUSES = {
         "payé", "payée", "en cours", "terminé", "terminée", "expédié", "expédiée", "livré", "livrée", "pagado",
         "procesando", "completado", "enviado", "entregado", "已付款", "已支付", "已完成", "交易成功", "交易完成",
         "待发货", "已发货", "待收货", "已收货", "买家已付款", "买家已付款,等待卖家发货", "等待卖家发货",
-        "卖家已发货", "卖家已发货,等待买家确认", "等待买家确认收货", "部分发货", "部分退款",
+        "卖家已发货", "卖家已发货,等待买家确认", "等待买家确认收货", "部分发货", "部分退款", "已付款待发货", "已签收",
+        "交易成功 ", "卖家部分发货", "partially fulfilled", "ready to ship", "in transit", "teilweise erstattet",
+        "partiellement remboursée", "bezahlt und versendet", "geliefert", "en préparation", "préparation en cours",
+        "en preparación", "en proceso", "completada", "completo", "pagada", "enviada", "entregada", "已出貨",
+        "處理中", "待出貨", "已送達", "已發貨", "支払い済み", "支払済み", "支払済", "入金済み", "入金済", "発送済み",
+        "発送済", "発送完了", "配達完了", "完了", "処理中", "発送準備中", "対応中", "出荷済み", "出荷済", "取引完了",
+        "결제완료", "배송완료", "배송중", "구매확정",
     ),
     "refunded": (
         "refunded", "fully refunded", "erstattet", "rückerstattet", "remboursé", "remboursée", "reembolsado",
-        "已退款", "全额退款", "退款成功",
+        "已退款", "全额退款", "退款成功", "退款完成", "reembolsada", "返金済み", "返金済", "退款 已完成",
     ),
     "cancelled": (
         "voided", "cancelled", "canceled", "failed", "expired", "trash", "storniert", "abgebrochen",
         "fehlgeschlagen", "annulé", "annulée", "échouée", "cancelado", "fallido", "已取消", "交易关闭", "已关闭",
-        "订单关闭",
+        "订单关闭", "交易取消", "取消", "已取消 ", "abandoned", "declined", "rejected", "cancelada", "fallida",
+        "rechazado", "annulé par le client", "annulée par le client", "キャンセル", "キャンセル済み", "取消済み",
+        "訂單取消", "주문취소", "취소",
     ),
     "pending": (
         "pending", "authorized", "authorised", "partially paid", "unpaid", "pending payment", "on hold", "open",
         "draft", "checkout draft", "new", "offen", "in wartestellung", "zahlung ausstehend", "unbezahlt",
         "en attente", "attente paiement", "pendiente", "pendiente de pago", "en espera", "待付款", "等待买家付款",
-        "未付款", "待支付",
+        "未付款", "待支付", "等待付款", "awaiting payment", "invoiced", "zahlung offen", "ausstehend",
+        "en attente de paiement", "paiement en attente", "pago pendiente", "未払い", "入金待ち", "支払い待ち",
+        "支払待ち", "新規", "新規受付", "注文受付", "입금대기",
     ),
 }  # fmt: skip
 _STATUS = {word: status for status, words in _STATUSES.items() for word in words}
@@ -51,7 +62,9 @@ _SENT = frozenset({
     "fulfilled", "shipped", "completed", "complete", "delivered", "versendet", "versandt", "zugestellt",
     "abgeschlossen", "expédié", "expédiée", "livré", "livrée", "terminé", "terminée", "enviado", "entregado",
     "completado",
-    "已发货", "已收货", "待收货", "交易成功", "交易完成", "已完成", "卖家已发货", "卖家已发货,等待买家确认",
+    "已发货", "已收货", "已签收", "已出貨", "已送達", "已發貨", "待收货", "発送済み", "発送済", "発送完了",
+    "配達完了", "完了", "出荷済み", "出荷済", "取引完了", "배송완료", "배송중", "구매확정", "geliefert", "entregada",
+    "enviada", "completada", "in transit", "交易成功", "交易完成", "已完成", "卖家已发货", "卖家已发货,等待买家确认",
     "等待买家确认收货",
 })  # fmt: skip
 
@@ -133,13 +146,17 @@ def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, A
     values.key(line["number"])
     zone = clock.zone(ground.config.shop.timezone)
     assert zone is not None
-    amounts = (line["total"], line["subtotal"], line["item_price"])
+    amounts = (*line.all("total"), line["subtotal"], line["item_price"])
     currency = values.currency(line["currency"], amounts, line.about.get("currency") or ground.config.shop.currency)
     ordered = values.moment(line["ordered_at"], zone, line.day_order("ordered_at"))
     if ordered is None:
         raise ValueError("no date of the order")
-    total = values.amount(line["total"], currency) or 0
-    revenue, refunded = values.amount(line["subtotal"], currency), values.amount(line["refunded"], currency) or 0
+    total = next((found for text in line.all("total") if (found := values.amount(text, currency))), 0)
+    items = [item for one in group for item in _items(one, currency)]
+    if not total and not line.has("total"):
+        total = _worth(items)
+        line.told["no column says what orders cost, so it is what their lines do; --map COLUMN=total"] = ""
+    revenue, refunded = _revenue(line, total, currency), _refunded(line, currency)
     cancelled, shipped = (customers.moment(line, name, zone) for name in ("cancelled_at", "shipped_at"))
     paid = customers.moment(line, "paid_at", zone)
     status = "cancelled" if cancelled else _status(line, paid is not None)
@@ -154,13 +171,13 @@ def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, A
         "parcel": "shipped" if shipped or fulfilled else "none",
         "currency": currency,
         "total": total,
-        "revenue": total if revenue is None else revenue,
+        "revenue": revenue,
         "gross": 0,
         "edited": 0,
         "refunded": refunded,
-        "refunded_net": min(refunded, total if revenue is None else revenue),
+        "refunded_net": min(refunded, revenue),
         "facts": {},
-        "items": [item for one in group if (item := _item(one, currency))],
+        "items": items,
         "ordered_at": ordered,
         "paid_at": paid,
         "shipped_at": shipped,
@@ -176,12 +193,15 @@ def _word(text: str) -> str:
 
 def _status(line: Cells, paid: bool) -> str:
     """What all columns together say; a word that nobody knows is told, and the date of the payment decides."""
-    found = {"paid"} if paid else set[str]()
+    found, unpaid = {"paid"} if paid else set[str](), False
     for name in ("payment", "status"):
         word = _word(line[name])
         status = _STATUS.get(word)
         if status is None and name == "payment" and answers.read(word) is not None:
             status = "paid" if answers.read(word) else "pending"
+        unpaid = unpaid or (status == "pending" and name == "payment")
+        if status == "paid" and unpaid:  # it is worked on, and not paid yet
+            continue
         if status is not None:
             found.add(status)
         elif word:
@@ -192,22 +212,70 @@ def _status(line: Cells, paid: bool) -> str:
 
 
 def prepare(header: Sequence[str]) -> Mapping[str, str]:
-    """A sheet of a Chinese shop names neither country nor currency: it means its own."""
+    """A sheet of a Chinese, Japanese or Korean shop names neither country nor currency: it means its own."""
     own = customers.prepare(header)
-    return {**own, "currency": "CNY"} if own else {}
+    currencies = {"CN": "CNY", "JP": "JPY", "KR": "KRW"}  # in traditional signs write several
+    return {**own, "currency": currencies[own["country"]]} if own.get("country") in currencies else own
 
 
-def _item(line: Cells, currency: str) -> dict[str, Any] | None:
+def _revenue(line: Cells, total: int, currency: str) -> int:
+    """The goods without shipping and tax: as a column says, else what is left of the whole."""
+    told = values.amount(line["subtotal"], currency)
+    if told is not None:
+        return told
+    beside = sum(values.amount(line[name], currency) or 0 for name in ("shipping", "tax"))
+    return total - beside if 0 <= beside <= total else total
+
+
+def _refunded(line: Cells, currency: str) -> int:
+    """Of words, such as that nobody asked for any, nothing."""
+    try:
+        return values.amount(line["refunded"], currency) or 0
+    except ValueError:
+        line.told["refunded: not an amount, so nothing is taken as paid back"] = line["refunded"]
+        return 0
+
+
+def _worth(items: Sequence[Mapping[str, Any]]) -> int:
+    return sum((item["price"] or 0) * item["quantity"] for item in items)
+
+
+_PACKED = re.compile(r"(?:^|[|;])\s*(name|product_id|sku|quantity|sub_?total|total|price)\s*:\s*")
+
+
+def _items(line: Cells, currency: str) -> list[dict[str, Any]]:
+    """The lines of the order that stand in this one: as columns, or each packed into one cell."""
+    packed = [one for cell in line.all("lines") for one in _unpacked(cell)]
+    if packed:
+        return [_item(one.get, currency) for one in packed]
     if not line["item_name"] and not line["item_sku"]:
-        return None
+        return []
+    named = {"product_id": "item_id", "sku": "item_sku", "name": "item_name", "quantity": "item_quantity"}
+    return [_item({ours: line[theirs] for ours, theirs in (*named.items(), ("price", "item_price"))}.get, currency)]
+
+
+def _unpacked(cell: str) -> Iterator[dict[str, str]]:
+    """`name:Mug|sku:MUG|quantity:2|total:30.00` as export plug-ins of WooCommerce write it; `;` parts several."""
+    for one in re.split(r";(?=\s*(?:id|name|product_id):)", cell):
+        parts = _PACKED.split(one)
+        found = {name: text.strip(" |;") for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+        if found.get("name") or found.get("sku"):
+            whole = found.get("sub_total") or found.get("subtotal") or found.get("total")
+            count = values.number(found.get("quantity", "")) or 1
+            if whole and not found.get("price"):
+                found["price"] = str((money.written(whole) / count).normalize())
+            yield found
+
+
+def _item(said: Callable[[str, str], str], currency: str) -> dict[str, Any]:
     return {
-        "product_id": values.key(line["item_id"]),
+        "product_id": values.key(said("product_id", "")),
         "variant_id": "",
-        "sku": line["item_sku"],
-        "name": line["item_name"],
+        "sku": said("sku", ""),
+        "name": said("name", ""),
         "category": "",
-        "quantity": values.number(line["item_quantity"]) or 1,
-        "price": values.amount(line["item_price"], currency),
+        "quantity": values.number(said("quantity", "")) or 1,
+        "price": values.amount(said("price", ""), currency),
         "url": "",
         "image_url": "",
         "refunded": 0,

@@ -18,8 +18,13 @@ from bot.tables.shop import Product
 KNOWN = columns.PRODUCTS
 ONE_OF = ("product_id", "handle", "sku")
 _rows = table(Product)
-_HIDDEN = ("draft", "archived", "false", "0", "no", "private", "-1", "unlisted", "nein", "entwurf", "非公开", "草稿",
-           "下架", "已下架", "否")  # fmt: skip
+_HIDDEN = (
+    "draft", "archived", "false", "0", "no", "private", "-1", "unlisted", "nein", "entwurf", "privat", "non",
+    "brouillon", "borrador", "concept", "非公开", "草稿", "下架", "已下架", "否", "非公開", "下書き",
+)  # fmt: skip
+_SOLD_OUT = (
+    "outofstock", "out of stock", "ausverkauft", "rupture de stock", "agotado", "缺货", "無庫存", "在庫なし",
+)  # fmt: skip
 _KEPT = ("sku", "name", "category", "brand", "url", "image_url", "price", "currency", "stock")
 _OURS = ("options", "picture", "stray")
 _KINDS = ("simple", "variable", "variation", "grouped", "external")
@@ -256,6 +261,6 @@ def _stock(line: Cells) -> int | None:
     if line["policy"].lower() in ("continue", "true", "yes"):
         return None
     there = line["in_stock"].lower()
-    if answers.read(there) is False or there in ("outofstock", "out of stock", "ausverkauft"):
+    if answers.read(there) is False or there in _SOLD_OUT:
         return 0
     return None if there in ("backorder", "onbackorder") else counted

@@ -27,7 +27,8 @@ KNOWN = {
     "address": (*columns.EMAIL, "recipient", "subscriber", "contact", "address", "地址"),
     "reason": (
         "email suppressions", "reason", "suppression reason", "unsub reason", "type", "suppression type", "status",
-        "event", "source", "原因", "类型", "状态",
+        "event", "source", "grund", "abmeldegrund", "motif", "raison", "motivo", "razón", "statut", "estado", "原因",
+        "类型", "状态", "理由", "退订原因",
     ),
     "topic": ("topic", "主题"),
     "until": ("until", "expires", "expires at", "expiry", "截止", "有效期"),
@@ -37,10 +38,19 @@ ONE_OF = ("address",)
 
 _SOURCE = "import suppressions"
 _REASONS = (
-    ("complaint", re.compile(r"complain|spam|abuse|junk|\bfbl\b|投诉|垃圾", re.I)),
+    ("complaint", re.compile(r"complain|spam|abuse|junk|beschwerde|plainte|queja|\bfbl\b|投诉|垃圾", re.I)),
     ("erased", re.compile(r"gdpr|eras(ed|ure)|forg[eo]t|被遗忘", re.I)),
-    (LEFT, re.compile(r"unsub|opt(ed)?[ -]?out|退订|取消订阅", re.I)),
-    ("hard_bounce", re.compile(r"bounce|clean(ed)?\b|invalid|unknown|undeliver|no such|\b5\d\d\b|退信|无效", re.I)),
+    (
+        LEFT,
+        re.compile(r"unsub|opt(ed)?[ -]?out|abgemeldet|abmeldung|désabonn|désinscri|\bbaja\b|退订|取消订阅|退訂", re.I),
+    ),
+    (
+        "hard_bounce",
+        re.compile(
+            r"bounce|clean(ed)?\b|invalid|unknown|undeliver|no such|unzustellbar|rebote|\b5\d\d\b|退信|无效",
+            re.I,
+        ),
+    ),
 )
 """What the words of other systems mean, the first that fits; everything else is `imported`."""
 
