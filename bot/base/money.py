@@ -76,6 +76,8 @@ def _plain(text: str) -> str:
 
 def named_currency(text: str, *, yen: str = "CNY") -> str | None:
     """The currency that an amount names: `19.90 USD`, `RMB 59`, `59元`. `¥` is what `yen` says. None: it names none."""
+    if text.isascii() and not any(map(str.isalpha, text)):
+        return None
     found = _AROUND.fullmatch(_plain(text)[:_LONGEST])
     for word in found.groups() if found else ():
         bare = word.strip(" -万萬千亿億").strip().rstrip(".").lower()

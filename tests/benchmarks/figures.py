@@ -1,5 +1,7 @@
 """Figures of a benchmark, and the table of all of them: `python tests/benchmarks/figures.py [NAME …]` (make bench).
 
+`NAME=1000` runs one at another scale, if it has any.
+
 Timings say nothing alone: every benchmark measures a peer in the same run and prints the ratio.
 """
 
@@ -51,12 +53,13 @@ def percentile(values: list[float], share: float) -> float:
 def main(names: list[str]) -> None:
     known = sorted(file.stem.removeprefix("bench_") for file in HERE.glob("bench_*.py"))
     logs.set_up(level="WARNING")
-    unknown = set(names) - set(known)
+    unknown = {name.partition("=")[0] for name in names} - set(known)
     if unknown:
         sys.exit(f"no benchmark named {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    for name in names or known:
+    for one in names or known:
+        name, _, scale = one.partition("=")
         print(f"\n{name}", flush=True)
-        show(asyncio.run(importlib.import_module(f"bench_{name}").run()))
+        show(asyncio.run(importlib.import_module(f"bench_{name}").run(*([int(scale)] if scale else []))))
 
 
 def show(found: list[Figure]) -> None:

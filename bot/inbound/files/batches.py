@@ -34,7 +34,11 @@ class Cells:
 
     def __getitem__(self, name: str) -> str:
         """Of several columns for the same the first that is filled here."""
-        return next((value for value in self.all(name) if value), "")
+        values = self.line.values
+        for at in self.places.get(name, ()):
+            if found := plain(values[at]):
+                return found
+        return ""
 
     def all(self, name: str) -> list[str]:
         return [plain(self.line.values[at]) for at in self.places.get(name, ())]
@@ -50,7 +54,7 @@ class Cells:
 
 def plain(value: str) -> str:
     """Without what keeps a spreadsheet from reading a number: `="0012"`."""
-    found = _KEPT_AS_TEXT.fullmatch(value)
+    found = _KEPT_AS_TEXT.fullmatch(value) if value.startswith("=") else None
     return found[1].replace('""', '"').strip() if found else value
 
 
