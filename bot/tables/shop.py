@@ -37,7 +37,7 @@ class Product(SQLModel, table=True):
     """
 
     __personal__ = NotPersonal("the shop's goods")
-    __worked_out__ = ("id", "store", "rank")
+    __worked_out__ = ("id", "store", "rank", "named_before")
 
     __table_args__ = (
         sa.UniqueConstraint("product_id", "variant_id", "store"),
