@@ -213,6 +213,7 @@ def _product(topic: str, product: Mapping[str, Any], received_at: datetime) -> I
     properties = present(
         {
             "product_id": product_id,
+            "handle": product.get("slug"),
             "sku": product.get("sku"),
             "name": product.get("name"),
             "brand": brands[0].get("name") if brands else None,

@@ -85,7 +85,7 @@ def every_fact(system: str) -> set[str]:
     found |= {"contact.traits.shop_tags", "contact.traits.shop_note"}
     if system == "shopify":
         found |= facts_of(Cart) | facts_of(InventoryItem) | {f"cart line.{name}" for name in lines.item({}, "EUR")}
-    return found - {"product.variant_id", "product.variant"}
+    return found - {"product.variant_id", "product.variant", "variant.handle"}
 
 
 def _filled(name: str, values: Mapping[str, Any]) -> set[str]:
