@@ -28,6 +28,20 @@ def payload(name: str, **changes: Any) -> dict[str, Any]:
     return {**json.loads((PAYLOADS / f"{name}.json").read_text("utf-8")), **changes}
 
 
+async def store(
+    database: Database, system: str, topic: str, body: dict[str, Any], shop: str, at: datetime, /, *, key: str,
+    **headers: str,
+) -> None:  # fmt: skip
+    """One webhook, as the door leaves it."""
+    async with database.transaction() as session:
+        session.add(
+            WebhookDelivery(
+                system=system, rank="shop", topic=topic, delivery_key=key, headers={_SAYS[system]: shop, **headers},
+                body=json.dumps(body), received_at=at, due_at=NOON,
+            )
+        )  # fmt: skip
+
+
 class Intake:
     """`heard` are the events that a flow would hear of, after the shop's record took them."""
 
@@ -103,19 +117,8 @@ class Intake:
         told = [lines.moment(body.get(name)) for name in ("updated_at", "date_modified_gmt", "created_at")]
         at = at or max([NOON, *(one for one in told if one)])
         self.now = max(self.now, at)
-        async with self.database.transaction() as session:
-            session.add(
-                WebhookDelivery(
-                    system=system,
-                    rank="shop",
-                    topic=topic,
-                    delivery_key=str(self.count),
-                    headers={_SAYS[system]: shop, **{name.replace("_", "-"): said for name, said in headers.items()}},
-                    body=json.dumps(body),
-                    received_at=at,
-                    due_at=NOON,
-                )
-            )
+        said = {name.replace("_", "-"): value for name, value in headers.items()}
+        await store(self.database, system, topic, body, shop, at, key=str(self.count), **said)
         while await self.inbox.translate_due():
             pass
         await self.apply()

@@ -11,6 +11,7 @@ from automations.care import Care
 SKEW = timedelta(minutes=5)
 """How far clocks of shop and shopper may differ before "since the anchor" would miss an order."""
 
+CANCELLED = "Order Cancelled"
 SAME_THING = ("checkout_id", "cart_id", "order_id")
 
 
@@ -34,6 +35,17 @@ def same_thing(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def same(one: Mapping[str, Any], other: Mapping[str, Any], key: str) -> bool:
     """Both name the same id of one store."""
     return bool(one.get(key)) and str(one[key]) == str(other.get(key)) and of_one_store(one, other)
+
+
+def stands(person: Person, context: Mapping[str, Any]) -> bool:
+    """The order that the context names is neither cancelled nor paid back. `person` has its orders."""
+    order = person.order(context)
+    return order is not None and order["status"] not in ("cancelled", "refunded")
+
+
+def was_taken_back(person: Person, context: Mapping[str, Any], name: str, said: Mapping[str, Any]) -> bool:
+    """The event says that the order was cancelled, as it was then; by now it stands again."""
+    return name == CANCELLED and same(said, context, "order_id") and stands(person, context)
 
 
 def named(properties: Mapping[str, Any], store: str) -> dict[str, Any]:

@@ -15,7 +15,9 @@ _CODES_COME = timedelta(hours=1)
 def no_exit(_means: Means, asked: Asked, batch: Batch) -> No | None:
     for event in batch.goals.get(asked.who.id, ()):
         properties = matter.named(event["body"].get("properties") or {}, event["store"])
-        if exits.ends(asked.flow, asked.enrolment, event["name"], event["ts"], properties):
+        if exits.ends(
+            asked.flow, asked.enrolment, event["name"], event["ts"], properties
+        ) and not matter.was_taken_back(asked.who, asked.enrolment["context"], event["name"], properties):
             return No("goal", exits=True, event_id=event["id"], detail={"event": event["name"]})
     for text in asked.flow.exit.when:
         question = conditions.parse(text)

@@ -17,7 +17,7 @@ from automations.definition import versions
 from automations.definition.flow import Flow
 from automations.definition.versions import Version, Versions
 from automations.experiments import exposures
-from automations.running import exits, heard, lots, refusals, waits
+from automations.running import exits, heard, lots, refusals, returning, waits
 from automations.subjects import shown
 from bot import contacts
 from bot.base import ids, work
@@ -60,7 +60,7 @@ class Starter:
 
     async def consider(self, session: AsyncSession, flow: Flow, person: Person, cause: Cause, now: datetime) -> int:
         """Enrol the person if the flow wants them, or tell their open enrolment of the news. Returns how many began."""
-        zone = zones.local(self.ground.config, person.contact).zone
+        zone = self._zone(person)
         began = 0
         for context in await self._reasons(session, flow, person, cause, now):
             patterns = flow.enrol.key + (flow.enrol.otherwise or "")
@@ -108,6 +108,9 @@ class Starter:
         await facts.learn(session, {person.id: person}, ("addresses",), now)
         return ids.hash_address(person.email, self.ground.secret) if person.email else ""
 
+    def _zone(self, person: Person) -> ZoneInfo:
+        return zones.local(self.ground.config, person.contact).zone
+
     def _language(self, person: Person) -> str:
         return person.contact["language"] or self.ground.config.shop.language
 
@@ -115,6 +118,10 @@ class Starter:
         self, session: AsyncSession, flow: Flow, same: Mapping[str, Any], person: Person, case: Case
     ) -> None:
         """The same reason once more: new context, and the idle timer starts again if it still runs."""
+        if same["status"] == "exited" and await returning.has_come_back(session, same, person, case.now):
+            if not await self._first_no(session, flow, person, case):
+                await returning.go_on(session, self.versions, same, self._zone(person), case.now)
+            return
         if same["status"] != "active" or flow.enrol.on_repeat == "ignore":
             return
         changed: dict[str, Any] = {"context": {**same["context"], **case.context}}
@@ -160,7 +167,7 @@ class Starter:
         await facts.learn(session, {person.id: person}, ("addresses",), now)
         if person.email is None and _only_mails(flow):
             return "no_address", {}
-        if await _reached_already(session, flow, person.id, case):
+        if await _reached_already(session, flow, person, case):
             return "goal_reached", {}
         mine = [dict(row) for row in (await session.execute(
             sa.select(_rows).where(_rows.c.contact_id == person.id, _rows.c.status == "active")
@@ -277,17 +284,23 @@ async def _find(session: AsyncSession, flow: str, key: str) -> dict[str, Any] | 
     return dict(row) if row else None
 
 
-async def _reached_already(session: AsyncSession, flow: Flow, contact_id: int, case: Case) -> bool:
-    """The goal was told before the trigger: the order came first, the checkout event after it."""
+async def _reached_already(session: AsyncSession, flow: Flow, person: Person, case: Case) -> bool:
+    """The goal was told before the trigger: the order came first, the checkout event after it.
+
+    That an order was cancelled is how it stood then: an order that stands again has not ended what is about it.
+    """
     enrolment = {"context": case.context, "anchor_ts": case.anchor_ts}
     goals = sa.select(_events.c.name, _events.c.ts, _events.c.store, _events.c.body).where(
-        _events.c.contact_id == contact_id, _events.c.name.in_(flow.exit.events),
+        _events.c.contact_id == person.id, _events.c.name.in_(flow.exit.events),
         _events.c.ts >= case.anchor_ts - _LOOK_BACK,
     )  # fmt: skip
-    return bool(flow.exit.events) and any(
-        exits.ends(flow, enrolment, row.name, row.ts, matter.named(row.body.get("properties") or {}, row.store))
-        for row in await session.execute(goals)
-    )
+    for row in await session.execute(goals) if flow.exit.events else ():
+        said = matter.named(row.body.get("properties") or {}, row.store)
+        if exits.ends(flow, enrolment, row.name, row.ts, said):
+            await facts.learn(session, {person.id: person}, ("orders",), case.now)
+            if not matter.was_taken_back(person, case.context, row.name, said):
+                return True
+    return False
 
 
 async def _last_mail(session: AsyncSession, flow: str, contact_id: int) -> datetime | None:
