@@ -1,6 +1,7 @@
 """A real Chromium, driven by its own protocol: pages that load, run, are left, and what they asked the network for."""
 
 import asyncio
+import base64
 import contextlib
 import shutil
 from collections.abc import AsyncIterator
@@ -48,6 +49,12 @@ class Page:
         async with asyncio.timeout(_WITHIN):
             while not await self.runs(f"!!({script})"):
                 await asyncio.sleep(0.05)
+
+    async def picture(self, width: int, height: int) -> bytes:
+        """What a person with a window of that size sees, as PNG."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        await self.asks("Emulation.setDeviceMetricsOverride", **size)
+        return base64.b64decode((await self.asks("Page.captureScreenshot"))["data"])
 
     async def closes(self) -> None:
         """As a person closes a tab: the page is told that it is left."""

@@ -95,4 +95,4 @@ async def opened(database: Database) -> AsyncIterator[Shop]:
 
 def _events(ingest: Ingest) -> Sequence[BaseRoute]:
     keys = [EventKey(key=SecretStr(KEY), name="page", kind="page")]
-    return events_api.routes(ingest, keys, Hosts(("shop.localhost",), (), True), IDENTITY_SECRET)
+    return events_api.routes(ingest, keys, Hosts(("shop.localhost", "127.0.0.1"), (), True), IDENTITY_SECRET)

@@ -1,14 +1,20 @@
 """The sample shop Juniper & Oak: its shelves and a web site of its own, so that the demo needs no network."""
 
 import asyncio
+import json
 import struct
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from math import hypot
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
+
+from jinja2 import Template
+from markupsafe import Markup
+
+from bot.base import money, paths, render
 
 _SIZE = 240  # pixels, square
 
@@ -39,18 +45,29 @@ def ware(product_id: str) -> Ware:
     return next(one for one in WARES if one.product_id == product_id)
 
 
+@dataclass(frozen=True)
+class Tells:
+    """Where the pages of the shop tell what is done in them, and with which key."""
+
+    door: str
+    key: str
+
+
 @asynccontextmanager
-async def web_site() -> AsyncIterator[str]:
-    """The shop's web site on a free port of this machine: a page per product and its picture. Gives its URL."""
-    server = await asyncio.start_server(_answer, "127.0.0.1", 0)
+async def web_site(tells: Tells) -> AsyncIterator[str]:
+    """The shop's web site on a free port of this machine: its shelf, a page per product, a cart. Gives its URL."""
+    server = await asyncio.start_server(partial(_answer, tells), "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    head = await reader.readuntil(b"\r\n\r\n")
-    path = urlsplit(head.split(b" ", 2)[1].decode("latin-1")).path
-    kind, body = _page(path)
+async def _answer(tells: Tells, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError):  # browsers open more connections than they use
+        writer.close()
+        return
+    kind, body = _page(head.split(b" ", 2)[1].decode("latin-1"), tells)
     writer.write(
         f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
     )
@@ -59,13 +76,52 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.close()
 
 
-def _page(path: str) -> tuple[str, bytes]:
-    product_id = path.rsplit("/", 1)[-1].split(".", maxsplit=1)[0]
+def _page(target: str, tells: Tells) -> tuple[str, bytes]:
+    asked = urlsplit(target)
+    fields = parse_qs(asked.query)
+    in_cart = asked.path == "/cart"
+    product_id = fields.get("id", [""])[0] if in_cart else asked.path.rsplit("/", 1)[-1].split(".", maxsplit=1)[0]
     known = next((one for one in WARES if one.product_id == product_id), None)
-    if known and path.startswith("/pictures/"):
+    if known and asked.path.startswith("/pictures/"):
         return "image/png", picture(known.shape, known.colour)
-    title = known.name if known else "Juniper & Oak"
-    return "text/html; charset=utf-8", f"<!doctype html><title>{title}</title><h1>{title}</h1>".encode()
+    wanted = fields.get("quantity", ["1"])[0]
+    page = _template().render(
+        title=known.name if known and not in_cart else "Juniper & Oak",
+        ware=known,
+        described=Markup(_described(known)) if known else "",  # noqa: S704 - JSON whose < is written out
+        quantity=int(wanted) if in_cart and wanted in "123456789" else int(in_cart),
+        wares=WARES,
+        euros=_euros,
+        door=tells.door,
+        key=tells.key,
+    )
+    return "text/html; charset=utf-8", page.encode()
+
+
+@cache
+def _template() -> Template:
+    return render.environment(html=True).from_string((paths.templates() / "demo" / "shop.html").read_text("utf-8"))
+
+
+def _euros(one: Ware, pieces: int) -> str:
+    return money.shown(money.to_minor(f"{one.price * pieces:.2f}", "EUR"), "EUR", "en")
+
+
+def _described(known: Ware) -> str:
+    """The product as search engines and `/aftercart.js` read it (schema.org)."""
+    offer = {"@type": "Offer", "price": f"{known.price:.2f}", "priceCurrency": "EUR"}
+    said = {
+        "@context": "https://schema.org",
+        "@type": "Product",
+        "productID": known.product_id,
+        "sku": known.sku,
+        "name": known.name,
+        "category": known.category,
+        "image": f"/pictures/{known.product_id}.png",
+        "url": f"/products/{known.product_id}",
+        "offers": offer,
+    }
+    return json.dumps(said).replace("<", "\\u003c")
 
 
 Shape = Callable[[float, float], float]

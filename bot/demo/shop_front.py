@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 import aiohttp
@@ -124,7 +125,7 @@ class ShopFront:
             steps = [str(one.status) for one in answer.history] + [str(answer.status)]
             if answer.status != 200:
                 raise Trouble(f"the link {url} is answered with {answer.status}")
-            reached = Reached(str(answer.url), page.partition("<title>")[2].partition("</title>")[0])
+            reached = Reached(str(answer.url), unescape(page.partition("<title>")[2].partition("</title>")[0]))
         self.told.say("web", f"{customer.name} → mail", f"{what}; it leads to “{reached.title}”", " → ".join(steps))
         return reached
 

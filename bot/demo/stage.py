@@ -14,6 +14,7 @@ from bot.base.config import load as load_config
 from bot.demo import mail_catcher, sample_shop
 from bot.demo.mail_catcher import Catcher
 from bot.demo.program import Program
+from bot.demo.sample_shop import Tells
 from bot.demo.telegram import Telegram
 from bot.demo.trouble import Trouble
 
@@ -21,6 +22,7 @@ FIRST_WAIT = 8  # seconds instead of hours or days
 PROMISE = 15  # seconds in which a person must answer; shops promise 30 s or more
 TIMEZONE = "Europe/Berlin"
 WRITE_KEY = "demo-write-key"
+PAGE_KEY = "demo-page-key"
 SHOPIFY_SECRET = "demo-shopify-secret"  # noqa: S105 - of a shop that is not there
 
 _CONFIG = """\
@@ -61,6 +63,12 @@ from_marketing = "Juniper & Oak <hello@news.juniper-and-oak.example>"
 name = "shop"
 key = "{write_key}"
 kind = "server"
+
+# Its pages have this one: anybody can read it there, so it may tell what a browser does and nothing else.
+[[events.keys]]
+name = "shop-pages"
+key = "{page_key}"
+kind = "page"
 
 [shops.shopify]
 secrets = ["{shopify}"]
@@ -123,11 +131,12 @@ def make_folder(wish: Path | None) -> Path:
 async def set_up(folder: Path, port: int | None = None) -> AsyncIterator[Stage]:
     """Everything runs inside the block and has ended behind it. Raises Trouble if something does not start."""
     write_flows(folder / "flows")
-    async with sample_shop.web_site() as shop, mail_catcher.catch(folder / "mails") as catcher, Telegram() as telegram:
-        port = free_port() if port is None else port
+    port = free_port() if port is None else port
+    url = f"http://127.0.0.1:{port}"
+    site = sample_shop.web_site(Tells(url, PAGE_KEY))
+    async with site as shop, mail_catcher.catch(folder / "mails") as catcher, Telegram() as telegram:
         file = folder / "config.toml"
         private.write_text(file, _filled(folder, port, shop, catcher, telegram))
-        url = f"http://127.0.0.1:{port}"
         async with Program(file, folder / "program.log", url) as program:
             yield Stage(folder, load_config(file, {}), url, shop, telegram, catcher, program)
 
@@ -143,6 +152,7 @@ def _filled(folder: Path, port: int, shop: str, catcher: Catcher, telegram: Tele
         staff=telegram.group.id,
         smtp=catcher.url,
         write_key=WRITE_KEY,
+        page_key=PAGE_KEY,
         shopify=SHOPIFY_SECRET,
         promise=PROMISE,
         wait=FIRST_WAIT,

@@ -164,6 +164,7 @@ class _Evening:
         self.told.plain(f"  aftercart flow show abandoned_checkout --config {config}")
         self.told.plain(f"  curl -H 'Content-Type: application/json' {scene.url}/v1/batch -d '{body}'")
         self.told.plain("The last one leaves a cart: its mail comes soon. What comes out of a door is told here.")
+        self.told.plain(f"The shop itself, whose pages tell what you do there by /aftercart.js: {scene.shop_url}")
 
 
 class _Photographer:

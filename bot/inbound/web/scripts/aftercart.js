@@ -192,6 +192,12 @@
     api.cart(told);
   }
 
+  // A line of the cart whose id stands anywhere in the page: adding to it and telling all of it are about one cart.
+  function line(product) {
+    var cart = doc.querySelector('[data-cart-id]');
+    return whole(Object.assign(cart ? { cart_id: cart.dataset.cartId } : {}, product));
+  }
+
   var api = {
     page: function (name) {
       add('page', { name: name, properties: { url: location.href, path: location.pathname, title: doc.title, referrer: doc.referrer } });
@@ -203,10 +209,10 @@
       add('track', { event: event, properties: properties || {} });
     },
     add: function (product) {
-      api.track('Product Added', whole(Object.assign({ quantity: 1 }, product || lastProduct)));
+      api.track('Product Added', line(Object.assign({ quantity: 1 }, product || lastProduct)));
     },
     remove: function (product) {
-      api.track('Product Removed', whole(product || {}));
+      api.track('Product Removed', line(product));
     },
     cart: function (cart) {
       api.track('Cart Updated', Array.isArray(cart) ? { products: cart } : cart);
