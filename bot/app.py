@@ -347,7 +347,7 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
         sign_up.routes(house.database, house.ground, house.mails, pages),
         ratings.routes(house.database, house.desk, pages),
         surveys.routes(house.database, house.desk, pages),
-        page_scripts.routes(),
+        page_scripts.routes(config.events.analytics_js),
         shop_webhooks.routes(
             house.database,
             shopify=config.shops.shopify.signing,

@@ -21,6 +21,7 @@ from bot.base.errors import Finding, FindingsError
 from bot.base.texts import Texts
 from bot.events import leaked
 from bot.inbound.mailbox import setup as mailbox
+from bot.inbound.web import page_scripts
 from bot.outbound import costly_templates
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.previews import Previews
@@ -61,9 +62,19 @@ def files(config: Config) -> list[Finding]:
         findings += _of(part)
     if config.templates.folder and not config.templates.folder.is_dir():
         findings.append(Finding("this folder does not exist", config.source, key="templates.folder"))
+    findings += _no_client(config)
     findings += _nobody_asked(config) + _old_keys(config) + _open_to_others(config)
     with Previews() as previews:
         return findings + mails.lint(look=previews.lint) + previews.lint_chats(folders, config.shop.language)
+
+
+def _no_client(config: Config) -> list[Finding]:
+    """A folder for Segment's client that has none."""
+    folder = config.events.analytics_js
+    if folder is None or (folder / page_scripts.SEGMENTS_SCRIPT).is_file():
+        return []
+    words = f"no {page_scripts.SEGMENTS_SCRIPT} in this folder; it must be dist/umd of the client's package"
+    return [Finding(words, config.source, key="events.analytics_js")]
 
 
 def _old_keys(config: Config) -> list[Finding]:

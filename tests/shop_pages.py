@@ -68,8 +68,8 @@ def _name(event: Event) -> str:
 
 
 @asynccontextmanager
-async def opened(database: Database) -> AsyncIterator[Shop]:
-    """Until it closes, pages and doors are served on this machine."""
+async def opened(database: Database, analytics_js: Path | None = None) -> AsyncIterator[Shop]:
+    """Until it closes, pages and doors are served on this machine. `analytics_js`: where Segment's client lies."""
     made = Shop(database)
     application = web.Application()
     application.router.add_get("/{path:.*}", made.answers)
@@ -82,7 +82,7 @@ async def opened(database: Database) -> AsyncIterator[Shop]:
     listening = server.listen("127.0.0.1", 0)
     made.door = f"http://127.0.0.1:{listening.getsockname()[1]}"
     stop = asyncio.Event()
-    application = each_request.build([page_scripts.routes(), _events(ingest)])
+    application = each_request.build([page_scripts.routes(analytics_js), _events(ingest)])
     serving = asyncio.create_task(server.serve(application, listening, stop, Limits.of(WebLimits())))
     try:
         yield made

@@ -1,11 +1,16 @@
 """The official browser client of Segment, unchanged, in a page of the shop: its snippet, and as a package."""
 
+from collections.abc import AsyncIterator
+
 import npm_clients
 import pytest
+import shop_pages
 from chromium import Chromium
-from shop_pages import KEY, Shop
+from shop_pages import Shop
 
-# What Segment's snippet does, whose host of scripts is the shop's: a queue, the script, and the address of settings.
+from bot.base.database import Database
+
+# What Segment's snippet does with our address in place of its host: a queue, the script, the address of settings.
 _SNIPPET = """<!doctype html><title>Walnut board</title><script>
 var analytics = window.analytics = window.analytics || [];
 analytics.invoked = true;
@@ -23,7 +28,7 @@ analytics.SNIPPET_VERSION = '5.2.1';
 var script = document.createElement('script');
 script.async = true;
 script.setAttribute('data-global-segment-analytics-key', 'analytics');
-script.src = '/analytics.js/v1/{key}/standalone.js';
+script.src = '{door}/analytics.js/v1/{key}/analytics.min.js';
 document.head.appendChild(script);
 analytics.page('Product');
 analytics.track('Product Viewed', {product_id: '101', name: 'Walnut board', price: 39});
@@ -41,8 +46,14 @@ window.sent = (async function () {
 _BATCHES = "{deliveryStrategy: {strategy: 'batching', config: {size: 10, timeout: 60000}}}"
 
 
-async def test_the_snippet_is_heard(shop: Shop, browser: Chromium) -> None:
-    shop.folders = {f"/analytics.js/v1/{KEY}": npm_clients.segment() / "dist" / "umd"}
+@pytest.fixture
+async def with_client(database: Database) -> AsyncIterator[Shop]:
+    async with shop_pages.opened(database, npm_clients.segment() / "dist" / "umd") as made:
+        yield made
+
+
+async def test_the_snippet_is_heard(with_client: Shop, browser: Chromium) -> None:
+    shop = with_client
     shop.pages = {"/": _SNIPPET}
     page = await browser.page()
     await page.opens(f"{shop.url}/")
@@ -56,6 +67,11 @@ async def test_the_snippet_is_heard(shop: Shop, browser: Chromium) -> None:
     _only_here(page.requests, shop)
     await page.runs("window.analytics.track('Product Added', {product_id: '101'})")
     await shop.hears_of("Product Added")
+    await page.opens(f"{shop.url}/?ajs_event=From%20A%20Mail")  # for that the client loads a part of itself
+    await shop.hears_of("From A Mail")
+    assert any(url.startswith(f"{shop.door}/analytics-next/bundles/") for url in page.requests)
+    assert page.complaints == []
+    _only_here(page.requests, shop)
 
 
 @pytest.mark.parametrize("strategy", ["{}", _BATCHES])

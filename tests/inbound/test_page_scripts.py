@@ -1,10 +1,13 @@
 import gzip
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from bot import checks
+from bot.base.config import Config
 from bot.inbound.web import each_request, page_scripts
 
 
@@ -64,3 +67,30 @@ def test_the_script_needs_no_leave_of_a_strict_policy() -> None:
 def test_comments_go_and_code_stays() -> None:
     source = "// says why\n  var a = 'http://x'; // behind\n\n    // more\n  if (a)\n    b();\n"
     assert page_scripts.without_comments(source) == "var a = 'http://x'; // behind\nif (a)\nb();"
+
+
+_PART = "auto-track.bundle.f131ce01a05e3a33a8c1.js"
+
+
+async def test_segments_client_is_served_from_its_folder_and_nothing_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "umd"
+    folder.mkdir()
+    (tmp_path / "secret.bundle.aaaaaaaa.js").write_text("no")
+    for name in (page_scripts.SEGMENTS_SCRIPT, _PART, "index.js"):
+        (folder / name).write_text(f"// {name}")
+    transport = httpx.ASGITransport(each_request.build([page_scripts.routes(folder)]))
+    async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as client:
+        main = await client.get("/analytics.js/v1/wk_page/analytics.min.js")
+        assert (main.status_code, main.text) == (200, f"// {page_scripts.SEGMENTS_SCRIPT}")
+        part = await client.get(f"/analytics-next/bundles/{_PART}")
+        assert (part.status_code, "immutable" in part.headers["cache-control"]) == (200, True)
+        assert part.headers["cross-origin-resource-policy"] == "cross-origin"
+        for name in ("index.js", "..%2fsecret.bundle.aaaaaaaa.js", "gone.bundle.aaaaaaaa.js"):
+            assert (await client.get(f"/analytics-next/bundles/{name}")).status_code == 404
+        (folder / page_scripts.SEGMENTS_SCRIPT).unlink()
+        assert (await client.get("/analytics.js/v1/wk_page/analytics.min.js")).status_code == 404
+
+
+def test_a_folder_without_the_client_is_told(tmp_path: Path) -> None:
+    said = Config(events={"analytics_js": tmp_path})
+    assert [found.key for found in checks.files(said)] == ["events.analytics_js"]

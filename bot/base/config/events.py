@@ -1,6 +1,7 @@
 """The section [events]: who may send events, and how far each is believed."""
 
 from hashlib import sha256
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -50,6 +51,7 @@ class Events(Section):
     keys: tuple[EventKey, ...] = ()
     page_orders: Literal["hint", "new"] = "hint"
     identity_secret: Annotated[SecretStr | None, AfterValidator(_long)] = None
+    analytics_js: Path | None = None
 
     @property
     def known_keys(self) -> tuple[EventKey, ...]:

@@ -198,6 +198,7 @@ def _with_absolute_paths(config: Config, file: Path | None) -> Config:
     base = file.resolve().parent if file else Path.cwd()
     flows, templates = config.automations.flows_folder, config.templates.folder
     segments, broadcasts = config.automations.segments_folder, config.automations.broadcasts_folder
+    scripts = config.events.analytics_js
     url = config.database.url
     if url.startswith("sqlite:///"):
         url = f"sqlite:///{base / url.removeprefix('sqlite:///')}"
@@ -215,6 +216,7 @@ def _with_absolute_paths(config: Config, file: Path | None) -> Config:
                     ),
                 }
             ),
+            "events": config.events.model_copy(update={"analytics_js": scripts and base / scripts}),
             "templates": config.templates.model_copy(update={"folder": templates and base / templates}),
         }
     )
