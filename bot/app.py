@@ -335,7 +335,7 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
     stack.push_async_callback(ingest.close)
     config, pages = house.config, Pages(house.ground)
     doors: list[APIRouter | Sequence[BaseRoute]] = [
-        health.routes(house.database, config.event_keys),
+        health.routes(house.database, config.event_keys, config),
         metrics.routes(house.database),
         api.routes(house.database, house.ground),
         aside_api.routes(house.database, house.ground),

@@ -27,6 +27,7 @@ from bot.outbound.email.templates import MailTemplates
 from bot.outbound.previews import Previews
 from bot.shops import parting, stores
 from bot.support import answers, hours, macros, scripts
+from bot.support.escalation import leads
 
 _ANSWER_WITHIN = 10.0
 
@@ -144,7 +145,12 @@ async def _database(config: Config) -> list[Finding]:
 
 
 async def _remembered(database: Database, config: Config) -> list[Finding]:
-    return await leaked_keys(database, config) + await templates_given_up(database) + await _stores(database, config)
+    return [
+        *await leaked_keys(database, config),
+        *await templates_given_up(database),
+        *await unreachable_leads(database, config),
+        *await _stores(database, config),
+    ]
 
 
 async def templates_given_up(database: Database) -> list[Finding]:
@@ -153,6 +159,17 @@ async def templates_given_up(database: Database) -> list[Finding]:
     async with database.reading() as session:
         found = await costly_templates.given_up(session)
     return [Finding(words.format(one.words), one.place) for one in found]
+
+
+async def unreachable_leads(database: Database, config: Config) -> list[Finding]:
+    """Leads who would hear of nothing."""
+    words = (
+        "nothing reaches the lead {}: no chat with the bot is open and no address is known; let them send /start to "
+        "the bot, or write their address into [[support.lead_mails]]"
+    )
+    async with database.reading() as session:
+        unheard = await leads.unreachable(session, config)
+    return [Finding(words.format(one), config.source, key="support.departments", warning=True) for one in unheard]
 
 
 async def leaked_keys(database: Database, config: Config) -> list[Finding]:

@@ -12,7 +12,7 @@ from bot.base.database import table
 from bot.outbound.outbox import Defer, Outcome, Send, Skip, Stage
 from bot.support import by_mail, into_topics, lines, post
 from bot.support.desk import Desk
-from bot.support.escalation import group_alarm, paging
+from bot.support.escalation import group_alarm, leads, paging
 from bot.support.feedback import questions, ratings, telling
 from bot.support.privacy import exporting
 from bot.support.self_service import codes
@@ -234,9 +234,10 @@ class Notices:
 
     async def settled(self, session: AsyncSession, row: Row, outcome: Outcome) -> None:
         """Nobody waits for a notice; but somebody must hear what a lead was to be told."""
-        if outcome.status != "failed" or row["channel"] != "telegram" or not str(row["key"]).startswith(paging.KEY):
+        if outcome.status != "failed" or row["channel"] != "telegram":
             return
         await _remember(session, row, outcome)
-        ticket = await session.get(Ticket, row["ticket_id"])
-        if ticket is not None:
+        await leads.refused(session, self.desk, row, outcome.at)
+        ticket = await session.get(Ticket, row["ticket_id"]) if row["ticket_id"] else None
+        if ticket is not None and str(row["key"]).startswith(paging.KEY):
             await paging.refused(session, self.desk, ticket, row["payload"], row["key"], outcome.at)

@@ -1,18 +1,22 @@
 """When the bot loses its rights in a staff group, whoever can still hear it does: once, and once when it has them."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from mail_office import MailOffice, opened
 
+from bot import checks
 from bot.base import clock
-from bot.base.database import Database
+from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.inbound.telegram.group_health import GroupHealth
 from bot.inbound.web import health
+from bot.tables.outbox import Message
 
 LEAD, OTHER = 60, -1007777777777
 MAILS = ["boss@shop.example"]
@@ -91,3 +95,55 @@ async def test_what_is_no_longer_true_when_its_turn_comes_is_not_said(office: Ma
     await office.settle()
     (told,) = _general(office, group.id)
     assert "works again" in told
+
+
+@asynccontextmanager
+async def _led(database: Database, texts: Texts, *addresses: str) -> AsyncIterator[MailOffice]:
+    departments = [{"name": "lamps", "groups": [OTHER], "leads": [LEAD]}]
+    known = [{"lead": LEAD, "mail": address} for address in addresses]
+    async with opened(database, texts, support={"departments": departments, "lead_mails": known}) as made:
+        made.telegram.add_group(OTHER, "Lamps")
+        yield made
+
+
+async def _unheard(office: MailOffice) -> tuple[int, list[str]]:
+    config = office.here.ground.config
+    app = FastAPI()
+    app.include_router(health.routes(office.here.database, config=config))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+        counted = (await client.get("/healthz")).json()["unreachable_leads"]
+    return counted, [str(one) for one in await checks.unreachable_leads(office.here.database, config)]
+
+
+async def test_a_lead_without_an_open_chat_is_told_by_mail(database: Database, texts: Texts) -> None:
+    async with _led(database, texts, "lei@shop.example") as office:
+        office.telegram.memory.chats[OTHER].bot_manages_topics = False
+        await _looks(office, 10)
+        (mail,) = office.catcher.mails
+        assert mail.receivers == ("lei@shop.example",) and "may not manage topics" in mail.message.get_content()
+        assert await _unheard(office) == (0, [])
+        async with database.reading() as session:
+            chats = sa.select(table(Message).c.id).where(table(Message).c.channel == "telegram")
+            assert (await session.scalars(chats)).all() == []
+
+
+async def test_a_lead_who_blocked_the_bot_is_told_by_mail(database: Database, texts: Texts) -> None:
+    async with _led(database, texts, "lei@shop.example") as office:
+        lead = office.telegram.shopper(LEAD, "Lei")
+        lead.starts()
+        await office.settle()
+        lead.chat.reach = "blocked"
+        office.telegram.memory.chats[OTHER].bot_manages_topics = False
+        await _looks(office, 10)
+        (mail,) = office.catcher.mails
+        assert "may not manage topics" in mail.message.get_content()
+
+
+async def test_a_lead_whom_nothing_reaches_stands_in_healthz_and_in_check(database: Database, texts: Texts) -> None:
+    async with _led(database, texts) as office:
+        counted, found = await _unheard(office)
+        assert counted == 1
+        assert len(found) == 1 and str(LEAD) in found[0]
+        office.telegram.shopper(LEAD, "Lei").starts()
+        await office.settle()
+        assert await _unheard(office) == (0, [])

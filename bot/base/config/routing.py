@@ -27,6 +27,13 @@ class Department(Section):
     cap: Annotated[int, Field(ge=1)] = 5
 
 
+class LeadMail(Section):
+    """Where whoever leads is told by mail what their chat with the bot does not take."""
+
+    lead: int
+    mail: Annotated[str, Field(pattern=r"^[^\s@<>,]+@[^\s@<>,]+$")]
+
+
 def check(departments: Sequence[Department]) -> None:
     """Raises ValueError when two departments share a name."""
     names = [department.name for department in departments]

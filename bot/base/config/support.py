@@ -11,7 +11,7 @@ from bot.base import clock
 from bot.base.config.escalation import HOUSE_LADDER, LadderStep
 from bot.base.config.feedback import Complaints, Ratings
 from bot.base.config.privacy import Privacy, Retention
-from bot.base.config.routing import Department
+from bot.base.config.routing import Department, LeadMail
 from bot.base.config.routing import check as check_departments
 from bot.base.config.tickets import DurationOrOff, Flood, Reopen
 from bot.base.config.types import Duration, Language, Section, Target, Timezone, WorkingDays
@@ -127,6 +127,7 @@ _HOUSE_GOALS = (
 class Support(Section):
     hours: Hours = Hours()
     departments: tuple[Department, ...] = ()
+    lead_mails: tuple[LeadMail, ...] = ()
     reassign_when_away: bool = True
     calendars: tuple[NamedHours, ...] = ()
     sla: tuple[SlaPolicy, ...] = _HOUSE_POLICIES

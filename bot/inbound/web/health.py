@@ -12,11 +12,12 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock, due, logs
+from bot.base.config import Config
 from bot.base.config.events import EventKey
 from bot.base.database import Database, insert, table
 from bot.events import leaked
 from bot.outbound import costly_templates
-from bot.support.escalation import group_alarm
+from bot.support.escalation import group_alarm, leads
 from bot.tables.automations import Enrolment
 from bot.tables.chat import TelegramChat
 from bot.tables.events import Event, WebhookDelivery
@@ -65,9 +66,16 @@ async def overdue(session: AsyncSession, now: datetime) -> dict[str, float]:
 class Pulse:
     """Whether the database takes what is written: a row of our own, once a second at most, however many ask."""
 
-    def __init__(self, database: Database, within: float = ANSWER_WITHIN, keys: Sequence[EventKey] = ()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        within: float = ANSWER_WITHIN,
+        keys: Sequence[EventKey] = (),
+        config: Config | None = None,
+    ) -> None:
         self.database = database
         self.keys = keys
+        self.config = config or Config()
         self.within = within
         self._looking = asyncio.Lock()
         self._found: tuple[int, dict[str, Any]] | None = None
@@ -91,6 +99,7 @@ class Pulse:
                     lost = await leaked.names(session, self.keys)
                     costly = [one.key for one in await costly_templates.given_up(session)]
                     shut = {group: why for group, why in (await group_alarm.in_trouble(session)).items() if why}
+                    unheard = await leads.unreachable(session, self.config)
                 reading = False
                 await self._write(clock.now())
         except Exception as error:  # whatever keeps the driver from answering: that is what we are asked
@@ -99,6 +108,7 @@ class Pulse:
         answer["staff_groups"] = shut
         answer["leaked_keys"] = lost
         answer["templates_given_up"] = costly
+        answer["unreachable_leads"] = len(unheard)
         answer["overdue_seconds"] = {name: round(seconds, 1) for name, seconds in late.items()}
         return 200, answer
 
@@ -121,15 +131,16 @@ def word(error: Exception, *, reading: bool = False) -> str:
     return "locked" if isinstance(error, TimeoutError) and not reading else "away"
 
 
-def routes(database: Database, keys: Sequence[EventKey] = ()) -> APIRouter:
+def routes(database: Database, keys: Sequence[EventKey] = (), config: Config | None = None) -> APIRouter:
     router = APIRouter()
-    pulse = Pulse(database, keys=keys)
+    pulse = Pulse(database, keys=keys, config=config)
 
     @router.get("/healthz")
     async def healthz() -> JSONResponse:
         """200 while the database answers and takes what is written, else 503. `overdue_seconds` grows when work stands
         still; `staff_groups` are those in which the bot may not work or others may be, with the reasons; `leaked_keys`
-        are server keys that a browser sent, by name; `templates_given_up` ask for too much and are not sent."""
+        are server keys that a browser sent, by name; `templates_given_up` ask for too much and are not sent;
+        `unreachable_leads` counts those whom neither chat nor mail reaches."""
         status, answer = await pulse.answer()
         return JSONResponse(answer, status, headers={"Cache-Control": "no-store"})
 

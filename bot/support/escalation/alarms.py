@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.outbound import lanes, outbox
 from bot.support import post
 from bot.support.desk import Desk
+from bot.support.escalation import leads as reaching
 
 
 @dataclass(frozen=True)
@@ -25,27 +26,20 @@ class Alarm:
 async def tell(
     session: AsyncSession, desk: Desk, alarm: Alarm, leads: Collection[int], general: int | None, now: datetime
 ) -> None:
-    """Leads hear it if they ever opened a chat with the bot; `general` is the staff group that reads it, if any."""
-    for lead in leads:
-        await outbox.queue(
-            session,
-            channel="telegram",
-            purpose="notice",
-            receiver=f"telegram:{lead}",
-            payload={"chat_id": lead, "text": alarm.text, **alarm.about},
-            key=f"{alarm.key}:{lead}",
-            now=now,
-            priority=lanes.ALERTS,
-        )
-    await post.to_staff(session, general, {"text": alarm.text, **alarm.about}, f"{alarm.key}:general", now)
-    await _by_mail(session, desk, alarm, now)
+    """Leads hear it in their chat with the bot or by mail; `general` is the staff group that reads it, if any."""
+    content = {"text": alarm.text, **alarm.about}
+    told = await reaching.tell(session, desk, list(leads), content, alarm.key, now, subject=alarm.subject)
+    await post.to_staff(session, general, content, f"{alarm.key}:general", now)
+    await _by_mail(session, desk, alarm, now, but=told.mails.values())
 
 
-async def _by_mail(session: AsyncSession, desk: Desk, alarm: Alarm, now: datetime) -> None:
+async def _by_mail(session: AsyncSession, desk: Desk, alarm: Alarm, now: datetime, *, but: Collection[str]) -> None:
     config = desk.ground.config
     if config.mail.server is None:
         return
     for address in config.support.alarm_mails:
+        if address in but:
+            continue
         payload = {"to": address, "to_name": "", "from": "service", "subject": alarm.subject, "text": alarm.text}
         await outbox.queue(
             session,

@@ -1,8 +1,8 @@
 """A staff group in which the bot may not work, or others may be: whoever can hear it is told once, and once when it is
 well again.
 
-Who leads hears it in their own chat; the group itself, or another one, hears it in General for as long as it can; and
-`[support] alarm_mails` by mail. `/healthz` and the log say it too.
+Who leads hears it in their own chat, else by mail; the group itself, or another one, hears it in General for as long as
+it can; and `[support] alarm_mails` by mail. `/healthz` and the log say it too.
 """
 
 from collections.abc import Collection
@@ -59,7 +59,7 @@ async def _tell(session: AsyncSession, desk: Desk, group: int, trouble: list[str
 
 
 async def _leads(session: AsyncSession, desk: Desk, group: int) -> list[int]:
-    """Who leads a department that lives in this group. They hear it if they ever opened a chat with the bot."""
+    """Who leads a department that lives in this group."""
     leading: dict[int, None] = {}
     for name in departments.names(desk):
         if group in await staff_group.of(session, desk.ground.config, name):

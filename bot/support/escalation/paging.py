@@ -1,7 +1,8 @@
-"""Whoever leads hears of a promise that nobody keeps: in their own chat with the bot, else in the staff group."""
+"""Whoever leads hears of a promise that nobody keeps: in their own chat with the bot or by mail, and in the staff group
+where no chat is open."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,14 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base.database import table
-from bot.outbound import lanes, outbox
 from bot.support.desk import Desk
+from bot.support.escalation import leads as reaching
 from bot.support.escalation import told
 from bot.support.escalation.case import Case
 from bot.support.routing import departments
 from bot.support.tickets import pointing, relay
 from bot.tables.chat import StaffMember
-from bot.tables.people import Identity
 from bot.tables.support import Ticket
 
 KEY = "ladder:"
@@ -38,40 +38,22 @@ async def page(session: AsyncSession, desk: Desk, case: Case, step: str, now: da
     """
     ticket = case.ticket
     leads = departments.leads(desk, ticket.department)
-    reached = await started(session, leads)
     names = await _names(session, leads)
     key = f"{KEY}{case.timer_id}:{step}"
     words = html.escape(told.promise(desk, ticket, case.clock, now), quote=False)
     text = f"{words}\n{desk.staff('staff.ladder.page', ticket=await pointing.to(session, ticket))}"
-    for lead in reached:
-        await _to_lead(session, ticket, lead, {"text": text, "html": True, "timer_id": case.timer_id}, key, now)
+    content = {"text": text, "html": True, "timer_id": case.timer_id}
+    reached = (await reaching.tell(session, desk, leads, content, key, now, ticket_id=ticket.id)).chats
     if not reached:
         await _to_group(session, desk, ticket, case.timer_id, text, leads, key, now)
     return Told([names.get(lead, desk.staff("staff.ladder.lead")) for lead in reached], group=not reached)
 
 
 async def alarm(session: AsyncSession, desk: Desk, ticket: Ticket, text: str, key: str, now: datetime) -> None:
-    """`text` (HTML) to the staff group and to every lead in their own chat, at any hour."""
+    """`text` (HTML) to the staff group and to every lead in their own chat or by mail, at any hour."""
     leads = departments.leads(desk, ticket.department)
-    for lead in await started(session, leads):
-        await _to_lead(session, ticket, lead, {"text": text, "html": True}, key, now)
+    await reaching.tell(session, desk, leads, {"text": text, "html": True}, key, now, ticket_id=ticket.id)
     await _to_group(session, desk, ticket, None, text, leads, key, now)
-
-
-async def _to_lead(
-    session: AsyncSession, ticket: Ticket, lead: int, content: Mapping[str, object], key: str, now: datetime
-) -> None:
-    await outbox.queue(
-        session,
-        channel="telegram",
-        purpose="notice",
-        receiver=f"telegram:{lead}",
-        payload={"chat_id": lead, **content},
-        key=f"{key}:{lead}",
-        now=now,
-        priority=lanes.ALERTS,
-        ticket_id=ticket.id,
-    )
 
 
 async def refused(
@@ -107,16 +89,6 @@ async def every_lead(session: AsyncSession, desk: Desk) -> str:
 
 def mention(telegram_id: int, name: str) -> str:
     return f'<a href="tg://user?id={telegram_id}">{html.escape(name, quote=False)}</a>'
-
-
-async def started(session: AsyncSession, leads: Sequence[int]) -> list[int]:
-    """Those who opened a chat with the bot and did not block it: Telegram lets us write to nobody else."""
-    rows = table(Identity)
-    known = sa.select(rows.c.value).where(
-        rows.c.kind == "telegram", rows.c.value.in_([str(lead) for lead in leads]), rows.c.unreachable_at.is_(None)
-    )
-    found = set((await session.scalars(known)).all()) if leads else set()
-    return [lead for lead in leads if str(lead) in found]
 
 
 async def _names(session: AsyncSession, leads: Sequence[int]) -> dict[int, str]:

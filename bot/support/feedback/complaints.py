@@ -9,6 +9,7 @@ from sqlmodel import col, select
 from bot.base.database import table
 from bot.support import post, typed
 from bot.support.desk import Desk
+from bot.support.escalation import paging
 from bot.support.self_service import ready
 from bot.support.sla import clocks as sla
 from bot.support.tickets import asking, choices, marking, pointing, statuses
@@ -133,8 +134,11 @@ async def _not_fixed(
 
 
 async def _call(session: AsyncSession, desk: Desk, ticket: Ticket, name: str, key: str, now: datetime) -> None:
+    """Ring for whoever has it; where nobody does, all who lead are told."""
     who = await pointing.at_assignee(session, ticket)
     text = desk.staff(name, number=ticket.number)
+    if not who:
+        await paging.alarm(session, desk, ticket, text, f"{key}:leads", now)
     content = {"text": f"{who} {text}" if who else text, "html": True}
     await post.to_topic(session, ticket, "notice", content, key, now, priority=30)
 

@@ -12,10 +12,10 @@ from bot import contacts
 from bot.base import clock, due, logs, work
 from bot.base.database import Database, table
 from bot.contacts import audit, export, requests
-from bot.outbound import outbox, staff_group
+from bot.outbound import staff_group
 from bot.support import post
 from bot.support.desk import Desk
-from bot.support.escalation import paging
+from bot.support.escalation import leads
 from bot.support.privacy import forgetting, wiping
 from bot.support.routing import departments
 from bot.tables.people import Contact
@@ -149,7 +149,7 @@ def _next(task: PrivacyTask, now: datetime) -> datetime | None:
 
 
 async def _tell(session: AsyncSession, desk: Desk, task: PrivacyTask, reminder: str, now: datetime) -> None:
-    """In General; whoever leads and opened a chat with the bot hears it there, too, when the last day is near."""
+    """In General; whoever leads hears it in their own chat or by mail, too, when the last day is near."""
     log.warning("a request about personal data is open", task=task.id, what=task.kind, reminder=reminder)
     text = words(desk, task, reminder, await _recent_order(session, desk, task, now))
     groups = await staff_group.every(session, desk.ground.config)
@@ -157,11 +157,7 @@ async def _tell(session: AsyncSession, desk: Desk, task: PrivacyTask, reminder: 
     if groups:
         await post.to_staff(session, groups[0], {"text": text}, key, now)
     if reminder in ("day", "late") or not groups:
-        for lead in await paging.started(session, list(dict.fromkeys(departments.leads(desk, "")))):
-            await outbox.queue(
-                session, channel="telegram", purpose="notice", receiver=f"telegram:{lead}",
-                payload={"chat_id": lead, "text": text}, key=f"{key}:{lead}", now=now, priority=30,
-            )  # fmt: skip
+        await leads.tell(session, desk, departments.leads(desk, ""), {"text": text}, key, now)
 
 
 def words(desk: Desk, task: PrivacyTask, reminder: str, ordered_at: datetime | None = None) -> str:

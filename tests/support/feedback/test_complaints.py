@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import make
 import pytest
 from conftest import NOON
 from deskwork import Stage, seconds
@@ -93,6 +94,22 @@ async def test_no_brings_it_back_more_urgent_and_calls_the_owner(stage: Stage) -
     await stage.staff_closes(seconds(200))
     await _answers(stage, True, seconds(210))
     assert [(one.cycle, one.answer) for one in await _asked(stage)] == [(1, "no"), (2, "yes")]
+
+
+async def test_what_is_not_fixed_and_has_no_owner_is_told_to_the_leads(database: Database, texts: Texts) -> None:
+    """Nobody is called by a notice in a topic that nobody has."""
+    support = {"departments": [{"name": "returns", "leads": [77]}]}
+    stage = await Stage.set(database, texts, support=support)
+    async with database.transaction() as session:
+        await make.telegram_contact(session, 77)
+    await stage.customer_says(PROBLEM)
+    await stage.staff_takes(seconds(5))
+    await stage.staff_writes("/complaint", seconds(10))
+    await stage.staff_writes("/drop", seconds(20))
+    await stage.staff_closes(seconds(60))
+    await _answers(stage, False, seconds(90))
+    told = [row for row in await stage.queued("notice") if "NOT fixed" in row["payload"]["text"]]
+    assert {row["receiver"].partition(":")[0] for row in told} >= {"telegram", "staff"}
 
 
 async def test_without_an_answer_it_ends_as_unconfirmed_once(stage: Stage) -> None:
