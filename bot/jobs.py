@@ -17,6 +17,7 @@ from bot.inbound.telegram import inbox
 from bot.shops import adoption, prices, unconfirmed
 from bot.support.escalation import burn_alarm, queue_alarm, template_alarm
 from bot.support.feedback import complaints
+from bot.support.newcomers import waiting
 from bot.support.self_service import codes
 
 log = logs.get(__name__)
@@ -40,6 +41,7 @@ class Jobs:
             "held sign-ups": self.mail_held_sign_ups,
             "merged customers": self.count_merged,
             "complaints": self.end_complaints,
+            "new senders": self.let_in_senders,
             "staff groups": self.look_at_groups,
             "costly templates": self.look_at_templates,
             "experiments": self.look_at_experiments,
@@ -90,6 +92,14 @@ class Jobs:
         while whole:
             async with self.house.database.transaction() as session:
                 whole = await complaints.end_unconfirmed(session, self.house.desk, clock.now())
+
+    async def let_in_senders(self) -> None:
+        database, desk, now = self.house.database, self.house.desk, clock.now()
+        async with database.reading() as session:
+            due = await waiting.due(session, desk, now)
+        for row_id in due:
+            async with database.transaction() as session:
+                await waiting.let_in(session, desk, row_id, "clock", now)
 
     async def look_at_groups(self) -> None:
         if self.house.telegram is not None:

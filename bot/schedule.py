@@ -48,6 +48,7 @@ TABLE = (
     Line("held sign-ups", "* * * * * */10", "sign-ups for which there was no room are asked by mail, in a fair order"),
     Line("merged customers", "*/5 * * * *", "who turned out to be one is counted as one"),
     Line("complaints", "17 * * * *", "complaints whose customer never said whether they are fixed end as unconfirmed"),
+    Line("new senders", "* * * * *", "unknown senders of mail who wait behind a rush of such get their tickets"),
     Line("staff groups", "*/10 * * * *", "whether the bot may still work in each; who leads is told what changed"),
     Line("costly templates", "* * * * *", "templates that were given up because they ask for too much are told"),
     Line("experiments", "37 * * * *", "planned looks at experiments are taken when their number of people came"),

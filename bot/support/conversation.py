@@ -15,6 +15,7 @@ from bot.support.answers import catalogue, guards, ranking
 from bot.support.desk import Desk
 from bot.support.escalation import danger
 from bot.support.feedback import comments, complaints, ratings, telling
+from bot.support.newcomers import waiting
 from bot.support.self_service import chats, disclosing, order_status, preferences, proof, ready
 from bot.support.sla import clocks as sla
 from bot.support.tickets import blocking, edits, floods, opening
@@ -84,18 +85,18 @@ async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: date
         return
     elif await floods.too_much(session, desk, contact, line.at):
         language = await _language(session, desk, contact, said.text)
-        await opening.hand_over(session, desk, contact, said.channel, language, line, "flood", now)
+        await _to_staff(session, desk, contact, line, language, "flood", now)
     elif said.subject and guards.wants_human(said.subject):
         language = await _language(session, desk, contact, said.text)
-        await opening.hand_over(session, desk, contact, said.channel, language, line, "human", now)
+        await _to_staff(session, desk, contact, line, language, "human", now)
     elif said.to_a_person:
         if await _answered_by_order(session, desk, contact, line, now):
             return
         language = await _language(session, desk, contact, said.text)
-        await opening.hand_over(session, desk, contact, said.channel, language, line, "reply", now)
+        await _to_staff(session, desk, contact, line, language, "reply", now)
     elif said.attachment or not said.text.strip():
         language = await _language(session, desk, contact, said.text)
-        await opening.hand_over(session, desk, contact, said.channel, language, line, "attachment", now)
+        await _to_staff(session, desk, contact, line, language, "attachment", now)
     elif not (
         (said.channel != by_mail.CHANNEL and await proof.took(session, desk, contact, line, now))
         or await comments.take(session, desk, contact, line, now, ticket=None)
@@ -127,6 +128,7 @@ async def _in_danger(
     if ticket is None:
         channel = line.channel
         ticket = await opening.hand_over(session, desk, contact, channel, language, line, "danger", now, urgent=urgent)
+        await waiting.joined(session, desk, contact, ticket, now)
     else:
         await opening.into(session, desk, contact, ticket, line, now, urgent=urgent)
     if urgent:
@@ -159,11 +161,11 @@ def _id(contact: Contact) -> int:
 async def _reply(session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, now: datetime) -> None:
     language = await _language(session, desk, contact, line.text)
     if await opening.thanked(session, desk, contact, line):
-        await opening.hand_over(session, desk, contact, line.channel, language, line, "thanks", now)
+        await _to_staff(session, desk, contact, line, language, "thanks", now)
         return
     mailed = line.channel == by_mail.CHANNEL
     if mailed and not await by_mail.may_answer(session, line, desk.ground.config.mailbox.answers_per_hour, now):
-        await opening.hand_over(session, desk, contact, line.channel, language, line, "unsure", now)
+        await _to_staff(session, desk, contact, line, language, "unsure", now)
         return
     if order_status.is_only_a_number(line.text):
         await _order(session, desk, contact, line, language, now)
@@ -179,7 +181,16 @@ async def _reply(session: AsyncSession, desk: Desk, contact: Contact, line: Tick
     elif match.kind == "suggest" and not mailed and not await _asks_again(session, desk, contact, line, now):
         await ready.suggest(session, desk, contact, line.channel, match, language, key, now)
         return
-    await opening.hand_over(session, desk, contact, line.channel, language, line, match.why or "unsure", now)
+    await _to_staff(session, desk, contact, line, language, match.why or "unsure", now)
+
+
+async def _to_staff(
+    session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, language: str, why: str, now: datetime
+) -> None:
+    """A ticket, unless it is the mail of an unknown sender in a rush of such: then it waits."""
+    if not await waiting.waits(session, desk, contact, line, language, why, now):
+        ticket = await opening.hand_over(session, desk, contact, line.channel, language, line, why, now)
+        await waiting.joined(session, desk, contact, ticket, now)
 
 
 async def _asks_again(session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, now: datetime) -> bool:
@@ -205,7 +216,7 @@ async def _order(
     if await proof.offered(session, desk, contact, chat, reply, language, f"said:{line.id}", now):
         return
     if reply.kind == "unproven":
-        await opening.hand_over(session, desk, contact, line.channel, language, line, "order", now)
+        await _to_staff(session, desk, contact, line, language, "order", now)
         return
     human = ready.human_button(desk, language)
     first = {"text": desk.say(language, "answer.helped"), "data": "1:helped:order_status"}
@@ -220,7 +231,7 @@ async def _order_by_mail(
     session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, language: str, now: datetime
 ) -> None:
     if not await _told_by_mail(session, desk, contact, line, language, now):
-        await opening.hand_over(session, desk, contact, line.channel, language, line, "order", now)
+        await _to_staff(session, desk, contact, line, language, "order", now)
 
 
 async def _told_by_mail(

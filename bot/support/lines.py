@@ -57,6 +57,7 @@ async def before_ticket(session: AsyncSession, contact_id: int, channel: str, no
         TicketMessage.contact_id == contact_id,
         TicketMessage.channel == channel,
         col(TicketMessage.ticket_id).is_(None),
+        col(TicketMessage.held).is_(False),
         TicketMessage.received_at > now - _EARLIER,
     )
     newest = await session.scalars(loose.order_by(col(TicketMessage.id).desc()).limit(_MOST))

@@ -14,6 +14,7 @@ from bot.support import by_mail, into_topics, lines, post
 from bot.support.desk import Desk
 from bot.support.escalation import group_alarm, leads, paging
 from bot.support.feedback import questions, ratings, telling
+from bot.support.newcomers import notice
 from bot.support.privacy import exporting
 from bot.support.self_service import codes
 from bot.support.sla import clocks as sla
@@ -51,6 +52,7 @@ def stages(desk: Desk) -> dict[str, Stage]:
         exporting.PURPOSE: exporting.Exports(desk),
         drills.PURPOSE: drills.Turns(desk),
         floods.PURPOSE: floods.Notices(desk),
+        notice.PURPOSE: notice.Notices(desk),
     }
 
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from bot.base.due import DueRow, due_index
-from bot.base.personal import By, Keeps, NotPersonal, Personal, blank
+from bot.base.personal import By, Delete, Keeps, NotPersonal, Personal, blank
 from bot.tables.columns import json_value, moment, reference, row_id, source_rank
 
 _NO_WORDS = blank(raw=b"", sender="", subject="", thread=[], error=None)
@@ -91,3 +91,26 @@ class ReceivedMail(DueRow, table=True):
     about_id: int | None = reference("message.id", null=True)
     contact_id: int | None = reference("contact.id", null=True)
     said_id: int | None = reference("ticketmessage.id", null=True)
+
+
+class NewSender(SQLModel, table=True):
+    """A sender of mail whom we did not know, and of whom nothing proves that they wrote it.
+
+    `state` is open (a ticket was opened), waiting (behind a rush of such; their lines are held and of no ticket),
+    called (waiting, and staff want to see them) or spam. `since` is when their mail came to the mailbox, `came_at` when
+    it came to us, `changed_at` when the state was reached, by `changed_by`. `why` and `language` are for their ticket.
+    """
+
+    __personal__ = Personal("new senders of mail", (By("contact_id"),), Delete(), inside=True)
+
+    __table_args__ = (sa.Index("ix_newsender_state", "state", "changed_at"), sa.Index("ix_newsender_came", "came_at"))
+
+    id: int | None = row_id()
+    contact_id: int = reference("contact.id")
+    state: str
+    why: str
+    language: str
+    since: datetime = moment()
+    came_at: datetime = moment()
+    changed_at: datetime = moment()
+    changed_by: str = ""

@@ -27,9 +27,13 @@ class Reopen(Section):
 
 
 class Flood(Section):
-    """From which number on what one customer writes is kept together instead of shown one by one."""
+    """From which number on what one customer writes is kept together instead of shown one by one.
+
+    `new_senders`: so many unknown senders of mail an hour get a ticket each, further ones wait together.
+    """
 
     messages: Annotated[int, Field(ge=1)] = 30
     within: Duration = timedelta(minutes=1)
     tickets: Annotated[int, Field(ge=1)] = 5
     tickets_within: Duration = timedelta(days=1)
+    new_senders: Annotated[int, Field(ge=1)] = 30

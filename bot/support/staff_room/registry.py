@@ -9,6 +9,7 @@ from bot.support import typed
 from bot.support.desk import Desk
 from bot.support.escalation import today
 from bot.support.feedback import board_room, complaints, noting, ratings
+from bot.support.newcomers import room as newcomers
 from bot.support.privacy import exporting, forgetting
 from bot.support.routing import departments, transfer
 from bot.support.staff_room import (
@@ -68,6 +69,7 @@ _FEATURES = (
     exporting,
     forgetting,
     drills,
+    newcomers,
 )
 
 

@@ -1,0 +1,203 @@
+"""Who waits in a rush of unknown senders of mail, and how they come to a ticket after all.
+
+Anybody can invent senders, and each would cost the staff group a topic. Above so many in an hour their mails wait
+beside one notice. The clocks of their tickets run from when the mails came.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from bot.base.database import table
+from bot.contacts import audit
+from bot.support import by_mail
+from bot.support.desk import Desk
+from bot.support.newcomers import notice
+from bot.support.tickets import opening
+from bot.tables.mail import NewSender, ReceivedMail
+from bot.tables.people import Contact, Identity
+from bot.tables.shop import Order
+from bot.tables.support import Ticket, TicketMessage
+
+A_RUN = 5
+"""So many tickets are opened in one go: a group takes about twenty messages a minute."""
+
+_HOUR = timedelta(hours=1)
+_OTHERS = 2
+"""So many others may answer a mail of ours that went to somebody else; whoever has one could invent any number."""
+
+_ROWS, _MAILS, _LINES = table(NewSender), table(ReceivedMail), table(TicketMessage)
+_WAITING = ("waiting", "called")
+
+
+async def waits(
+    session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage, language: str, why: str, now: datetime
+) -> bool:
+    """Whether this mail, which would open a ticket, waits instead. It is kept and counted then."""
+    mail = await by_mail.of_line(session, line) if line.channel == by_mail.CHANNEL else None
+    if mail is None or mail.proven_by or await _is_known(session, contact) or await _is_in_our_thread(session, mail):
+        return False
+    row = await _row(session, contact)
+    if row is not None and row.state == "spam":
+        if now - row.changed_at <= desk.ground.config.support.reopen_window(by_mail.CHANNEL):
+            line.held = True
+            return True
+        row.state, row.changed_at, row.since = "waiting", now, line.at
+    elif row is None or row.state == "open":
+        many = await _is_rush(session, desk, now)
+        row = NewSender(
+            contact_id=contact.id or 0, state="waiting" if many else "open", language=language, why=why,
+            since=line.at, came_at=now, changed_at=now,
+        )  # fmt: skip
+        session.add(row)
+        if not many:
+            return False
+    line.held = True
+    await session.flush()
+    await notice.count(session, desk, now)
+    return True
+
+
+async def _is_known(session: AsyncSession, contact: Contact) -> bool:
+    """A customer, or somebody of whom more is known than that a mail named them; or people had a ticket of theirs."""
+    more = select(Identity.id).where(
+        Identity.contact_id == contact.id,
+        sa.or_(col(Identity.proven), col(Identity.kind) != "email", col(Identity.rank) == "shop"),
+    )
+    tickets = select(Ticket.id).where(Ticket.contact_id == contact.id, col(Ticket.spam).is_(False))
+    orders = select(Order.id).where(Order.contact_id == contact.id)
+    return any([await session.scalar(one.limit(1)) is not None for one in (more, tickets, orders)])
+
+
+async def _is_in_our_thread(session: AsyncSession, mail: ReceivedMail) -> bool:
+    if mail.about_id is None:
+        return False
+    others = sa.select(sa.func.count(sa.distinct(_MAILS.c.contact_id))).where(
+        _MAILS.c.about_id == mail.about_id, _MAILS.c.proven_by == "", _MAILS.c.contact_id != mail.contact_id
+    )
+    return (await session.scalar(others) or 0) < _OTHERS
+
+
+async def _row(session: AsyncSession, contact: Contact) -> NewSender | None:
+    theirs = select(NewSender).where(NewSender.contact_id == contact.id).order_by(col(NewSender.id).desc()).limit(1)
+    return (await session.scalars(theirs.with_for_update())).first()
+
+
+async def _is_rush(session: AsyncSession, desk: Desk, now: datetime) -> bool:
+    """Who comes now waits behind those who wait already."""
+    return await many(session) > 0 or await _opened_lately(session, now) >= _most(desk)
+
+
+def _most(desk: Desk) -> int:
+    return desk.ground.config.support.flood.new_senders
+
+
+async def _opened_lately(session: AsyncSession, now: datetime) -> int:
+    opened = sa.select(sa.func.count()).where(_ROWS.c.state == "open", _ROWS.c.changed_at > now - _HOUR)
+    return await session.scalar(opened) or 0
+
+
+async def many(session: AsyncSession) -> int:
+    """How many senders wait."""
+    return await notice.many(session)
+
+
+async def oldest(session: AsyncSession, most: int, upto: int | None = None) -> Sequence[NewSender]:
+    """Of those who wait, the first that came; up to the row `upto`."""
+    waiting = select(NewSender).where(col(NewSender.state).in_(_WAITING))
+    if upto is not None:
+        waiting = waiting.where(col(NewSender.id) <= upto)
+    return (await session.scalars(waiting.order_by(col(NewSender.id)).limit(most))).all()
+
+
+async def said(session: AsyncSession, row: NewSender, *, lock: bool = False) -> Sequence[TicketMessage]:
+    """The mails that wait of one sender, in order."""
+    held = select(TicketMessage).where(
+        TicketMessage.contact_id == row.contact_id,
+        TicketMessage.channel == by_mail.CHANNEL,
+        TicketMessage.author == "customer",
+        col(TicketMessage.held),
+        col(TicketMessage.ticket_id).is_(None),
+    )
+    in_order = held.order_by(col(TicketMessage.at), col(TicketMessage.id))
+    return (await session.scalars(in_order.with_for_update() if lock else in_order)).all()
+
+
+async def let_in(session: AsyncSession, desk: Desk, row_id: int, by: str, now: datetime) -> Ticket | None:
+    """Open the ticket of one who waits (or was taken for spam), from when their first mail came. None: not any more."""
+    row = await session.get(NewSender, row_id, with_for_update=True, populate_existing=True)
+    contact = await session.get(Contact, row.contact_id) if row is not None else None
+    if row is None or contact is None or row.state == "open":
+        return None
+    lines = await said(session, row, lock=True)
+    row.state, row.changed_at, row.changed_by = "open", now, by
+    if not lines:
+        return None
+    first, *rest = lines
+    first.held = False
+    await session.flush()
+    ticket = await opening.hand_over(session, desk, contact, by_mail.CHANNEL, row.language, first, row.why, now)
+    await follow(session, desk, contact, ticket, rest, now)
+    await notice.count(session, desk, now)
+    return ticket
+
+
+async def follow(
+    session: AsyncSession, desk: Desk, contact: Contact, ticket: Ticket, lines: Sequence[TicketMessage], now: datetime
+) -> None:
+    """The further mails into the ticket, each whole."""
+    for line in lines:
+        line.held = False
+        await opening.into(session, desk, contact, ticket, line, now)
+
+
+async def joined(session: AsyncSession, desk: Desk, contact: Contact, ticket: Ticket, now: datetime) -> None:
+    """They have a ticket by another way (danger, a mail that is proven): what waits goes into it."""
+    row = await _row(session, contact)
+    if row is None or row.state not in _WAITING:
+        return
+    lines = await said(session, row, lock=True)
+    row.state, row.changed_at = "open", now
+    await follow(session, desk, contact, ticket, lines, now)
+    await notice.count(session, desk, now)
+
+
+async def mark_spam(session: AsyncSession, row_id: int, by: str, now: datetime) -> bool:
+    """Nobody hears of it; it stays kept, and `unmark` brings it back."""
+    row = await session.get(NewSender, row_id, with_for_update=True, populate_existing=True)
+    if row is None or row.state not in _WAITING:
+        return False
+    row.state, row.changed_at, row.changed_by = "spam", now, by
+    await audit.write(session, by, "spam", f"contact:{row.contact_id}", now)
+    return True
+
+
+async def unmark(session: AsyncSession, marked_at: datetime, by: str, now: datetime) -> int:
+    """Whoever was marked at that moment waits again. Returns how many."""
+    marked = select(NewSender).where(NewSender.state == "spam", NewSender.changed_at == marked_at)
+    rows = (await session.scalars(marked.with_for_update())).all()
+    for row in rows:
+        row.state, row.changed_at, row.changed_by = "waiting", now, by
+        await audit.write(session, by, "unspam", f"contact:{row.contact_id}", now)
+    return len(rows)
+
+
+async def call_in(session: AsyncSession, upto: int, by: str, now: datetime) -> int:
+    """Staff want all of them up to that row: they come first, a few each minute. Returns how many."""
+    called = sa.update(_ROWS).where(_ROWS.c.state == "waiting", _ROWS.c.id <= upto)
+    done = await session.execute(called.values(state="called", changed_at=now, changed_by=by).returning(_ROWS.c.id))
+    return len(done.all())
+
+
+async def due(session: AsyncSession, desk: Desk, now: datetime) -> list[int]:
+    """The rows whose turn it is now: who was called in, and all once the rush is over; in a rush so many an hour."""
+    waiting = await oldest(session, 1000)
+    called = [row.id for row in waiting if row.state == "called" and row.id is not None]
+    others = [row.id for row in waiting if row.state == "waiting" and row.id is not None]
+    came = sa.select(sa.func.count()).where(_ROWS.c.came_at > now - _HOUR)
+    if (await session.scalar(came) or 0) >= _most(desk):
+        others = others[: max(0, _most(desk) - await _opened_lately(session, now))]
+    return [*called, *others][:A_RUN]
