@@ -25,7 +25,7 @@ AUTOMATIC = "auto_answer"
 """The purpose of what a machine answers."""
 
 _LONGEST_THREAD = 20
-_OUTBOX = table(Message)
+_OUTBOX, _MAILS, _LINES = table(Message), table(ReceivedMail), table(TicketMessage)
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,22 @@ async def is_theirs(session: AsyncSession, contact_id: int) -> bool:
     """Their last mail answers one of ours to them, so they read the mailbox: any other may say From whom it likes."""
     mail = await origin(session, contact_id, None)
     return mail is not None and mail.rank == "person"
+
+
+async def is_proven(session: AsyncSession, line: TicketMessage) -> bool:
+    """The line came in a mail that is shown to be its sender's."""
+    mail = await of_line(session, line) if line.channel == CHANNEL else None
+    return mail is not None and mail.proven_by != ""
+
+
+async def has_proven(session: AsyncSession, ticket_id: int | None) -> bool:
+    """A mail of the ticket is shown to be its sender's."""
+    theirs = (
+        sa.select(_MAILS.c.id)
+        .join(_LINES, _LINES.c.id == _MAILS.c.said_id)
+        .where(_LINES.c.ticket_id == ticket_id, _MAILS.c.proven_by != "")
+    )
+    return await session.scalar(theirs.limit(1)) is not None
 
 
 async def may_answer(session: AsyncSession, line: TicketMessage, most: int, now: datetime) -> bool:

@@ -83,7 +83,7 @@ async def customer_said(session: AsyncSession, desk: Desk, said: Said, now: date
         await opening.into(session, desk, contact, ticket, line, now)
     elif chose:
         return
-    elif await floods.too_much(session, desk, contact, line.at):
+    elif await floods.too_much(session, desk, contact, line):
         language = await _language(session, desk, contact, said.text)
         await _to_staff(session, desk, contact, line, language, "flood", now)
     elif said.subject and guards.wants_human(said.subject):

@@ -18,6 +18,7 @@ from bot.support.desk import Desk
 from bot.support.newcomers import notice
 from bot.support.tickets import opening
 from bot.tables.mail import NewSender, ReceivedMail
+from bot.tables.outbox import Message
 from bot.tables.people import Contact, Identity
 from bot.tables.shop import Order
 from bot.tables.support import Ticket, TicketMessage
@@ -38,9 +39,12 @@ async def waits(
 ) -> bool:
     """Whether this mail, which would open a ticket, waits instead. It is kept and counted then."""
     mail = await by_mail.of_line(session, line) if line.channel == by_mail.CHANNEL else None
-    if mail is None or mail.proven_by or await _is_known(session, contact) or await _is_in_our_thread(session, mail):
+    if mail is None or mail.proven_by or await _is_known(session, contact):
         return False
     row = await _row(session, contact)
+    if row is None and await _is_in_our_thread(session, mail):
+        session.add(_new(contact, line, language, why, now, "open"))
+        return False
     if row is not None and row.state == "spam":
         if now - row.changed_at <= desk.ground.config.support.reopen_window(by_mail.CHANNEL):
             line.held = True
@@ -48,17 +52,19 @@ async def waits(
         row.state, row.changed_at, row.since = "waiting", now, line.at
     elif row is None or row.state == "open":
         many = await _is_rush(session, desk, now)
-        row = NewSender(
-            contact_id=contact.id or 0, state="waiting" if many else "open", language=language, why=why,
-            since=line.at, came_at=now, changed_at=now,
-        )  # fmt: skip
-        session.add(row)
+        session.add(_new(contact, line, language, why, now, "waiting" if many else "open"))
         if not many:
             return False
     line.held = True
     await session.flush()
     await notice.count(session, desk, now)
     return True
+
+
+def _new(contact: Contact, line: TicketMessage, language: str, why: str, now: datetime, state: str) -> NewSender:
+    return NewSender(
+        contact_id=contact.id or 0, state=state, language=language, why=why, since=line.at, came_at=now, changed_at=now
+    )
 
 
 async def _is_known(session: AsyncSession, contact: Contact) -> bool:
@@ -73,8 +79,14 @@ async def _is_known(session: AsyncSession, contact: Contact) -> bool:
 
 
 async def _is_in_our_thread(session: AsyncSession, mail: ReceivedMail) -> bool:
-    if mail.about_id is None:
+    """From another address than it went to. A machine with ever new addresses that answers our own is in none."""
+    about = await session.get(Message, mail.about_id) if mail.about_id is not None else None
+    if about is None:
         return False
+    if about.purpose == by_mail.AUTOMATIC:
+        theirs = select(NewSender.id).where(NewSender.contact_id == about.contact_id)
+        if await session.scalar(theirs.limit(1)) is not None:
+            return False
     others = sa.select(sa.func.count(sa.distinct(_MAILS.c.contact_id))).where(
         _MAILS.c.about_id == mail.about_id, _MAILS.c.proven_by == "", _MAILS.c.contact_id != mail.contact_id
     )

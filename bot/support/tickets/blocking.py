@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot.base.database import table
-from bot.support import typed
+from bot.support import by_mail, typed
 from bot.support.desk import Desk
 from bot.support.sla import clocks as sla
 from bot.support.tickets import choices, closing, floods, staff_card, statuses
@@ -27,10 +27,17 @@ async def keeps_out(
     newest = ticket or await _newest(session, contact, line.channel)
     if contact.blocked_at is None and not _still_spam(desk, newest, line.at):
         return False
+    if contact.blocked_at is None and newest is not None and await _is_of_another(session, newest, line):
+        return False
     line.held = True
     if newest is not None:
         await floods.keep(session, newest, line, now)
     return True
+
+
+async def _is_of_another(session: AsyncSession, ticket: Ticket, line: TicketMessage) -> bool:
+    """What is spam may be forged in their name: a mail that is shown to be theirs has nothing to do with it."""
+    return await by_mail.is_proven(session, line) and not await by_mail.has_proven(session, ticket.id)
 
 
 async def _newest(session: AsyncSession, contact: Contact, channel: str) -> Ticket | None:
@@ -161,7 +168,10 @@ async def _ask(session: AsyncSession, desk: Desk, ticket: Ticket, now: datetime)
         return desk.staff("staff.block.already", who=who)
     answers = (("block", "yes"), ("no", "no"))
     verbs = [choices.button(desk, name, "block", ticket.id, extra) for name, extra in answers]
-    await choices.ask(session, ticket, desk.staff("staff.block.ask", who=who), verbs, "block", now)
+    text = desk.staff("staff.block.ask", who=who)
+    if ticket.channel == by_mail.CHANNEL and not await by_mail.has_proven(session, ticket.id):
+        text += "\n" + desk.staff("staff.block.unproven")
+    await choices.ask(session, ticket, text, verbs, "block", now)
     return None
 
 

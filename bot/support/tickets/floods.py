@@ -13,10 +13,11 @@ from sqlmodel import col, select
 
 from bot.base.database import table
 from bot.outbound.outbox import Defer, Outcome, Send, Skip
-from bot.support import post, typed
+from bot.support import by_mail, post, typed
 from bot.support.desk import Desk
 from bot.support.self_service import ready
 from bot.support.tickets import choices, relay
+from bot.tables.mail import ReceivedMail
 from bot.tables.outbox import Message
 from bot.tables.people import Contact
 from bot.tables.support import Ticket, TicketMessage
@@ -24,20 +25,27 @@ from bot.tables.support import Ticket, TicketMessage
 PURPOSE = "held"
 
 _LINES = table(TicketMessage)
+_MAILS = table(ReceivedMail)
 _TICKETS = table(Ticket)
 _OUTBOX = table(Message)
 _LONGEST = 3500
 
 
-async def too_much(session: AsyncSession, desk: Desk, contact: Contact, at: datetime) -> bool:
-    """More of their messages lie within the time before `at` than one reads one by one."""
-    flood = desk.ground.config.support.flood
+async def too_much(session: AsyncSession, desk: Desk, contact: Contact, line: TicketMessage) -> bool:
+    """More of their messages lie within the time before this one than one reads one by one.
+
+    Mails that anybody may have written in their name hold back none that is shown to be theirs.
+    """
+    flood, at = desk.ground.config.support.flood, line.at
     recent = sa.select(sa.func.count()).where(
         _LINES.c.contact_id == contact.id,
         _LINES.c.author == "customer",
         _LINES.c.at > at - flood.within,
         _LINES.c.at <= at,
     )
+    if await by_mail.is_proven(session, line):
+        others = sa.exists().where(_MAILS.c.said_id == _LINES.c.id, _MAILS.c.proven_by == "")
+        recent = recent.where(~others)
     return (await session.scalar(recent) or 0) > flood.messages
 
 

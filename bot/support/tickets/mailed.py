@@ -22,6 +22,8 @@ async def shown(session: AsyncSession, desk: Desk, line: TicketMessage) -> str:
     """The mail as one text for the topic."""
     mail = await by_mail.of_line(session, line)
     parts = [await _heading(session, desk, mail)] if mail is not None else []
+    if mail is not None and await _may_be_forged(session, desk, line, mail):
+        parts.append(desk.staff("staff.mail.unproven"))
     if mail is not None and (other := await _of_other(session, mail)) is not None:
         parts.append(desk.staff("staff.mail.other_address", number=other.number))
     parts.append(line.text)
@@ -51,6 +53,19 @@ async def _heading(session: AsyncSession, desk: Desk, mail: ReceivedMail) -> str
         return desk.staff("staff.mail.subject", subject=subject)
     flow, step = str(answered["flow"]).replace("_", " "), answered["step_id"] or "–"
     return desk.staff("staff.mail.answers", subject=subject, flow=flow, step=step)
+
+
+async def _may_be_forged(session: AsyncSession, desk: Desk, line: TicketMessage, mail: ReceivedMail) -> bool:
+    """Nothing shows that they wrote it, though something would: our mail server, or that they answered us before."""
+    if mail.proven_by:
+        return False
+    if desk.ground.config.mailbox.trusted_servers:
+        return True
+    answers = sa.select(_LINES.c.id).where(
+        _LINES.c.ticket_id == line.ticket_id, _LINES.c.author == "staff", _LINES.c.channel == by_mail.CHANNEL,
+        _LINES.c.accepted_at.is_not(None), _LINES.c.id < line.id,
+    )  # fmt: skip
+    return line.ticket_id is not None and await session.scalar(answers.limit(1)) is not None
 
 
 async def _of_other(session: AsyncSession, mail: ReceivedMail) -> Ticket | None:

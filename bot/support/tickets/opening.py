@@ -121,7 +121,7 @@ async def into(
     """
     if line.ticket_id != ticket.id:
         line.ticket_id = ticket.id
-    if not urgent and await floods.too_much(session, desk, contact, line.at):
+    if not urgent and await floods.too_much(session, desk, contact, line):
         await floods.hold(session, desk, contact, ticket, line, now)
     else:
         await relay.to_topic(session, ticket, line, now)
@@ -268,7 +268,7 @@ async def _say_earlier(
         one.ticket_id = ticket.id
     await session.flush()
     text = recap(desk, contact, earlier) if earlier else ""
-    held = line is not None and not urgent and await floods.too_much(session, desk, contact, line.at)
+    held = line is not None and not urgent and await floods.too_much(session, desk, contact, line)
     if text and (line is None or held):
         key = f"recap:{ticket.id}:{earlier[-1].id}"
         await post.to_topic(session, ticket, "notice", {"text": text}, key, now, priority=10)

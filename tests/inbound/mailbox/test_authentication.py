@@ -13,7 +13,7 @@ from bot.base.texts import Texts
 from bot.inbound.mailbox import authentication, parsing
 from bot.outbound.email import addresses
 from bot.tables.shop import Order
-from bot.tables.support import Ticket
+from bot.tables.support import Ticket, TicketMessage
 
 OURS = "mx.shop.example"
 PASS = f"{OURS}; dkim=pass header.d=example.org; dmarc=pass (p=none dis=none) header.from=example.org"
@@ -154,3 +154,59 @@ async def _ada_with_an_order(office: MailOffice) -> int:
                           currency="EUR", ordered_at=clock.now(), changed_at=clock.now()))  # fmt: skip
         assert ada.id is not None
         return ada.id
+
+
+TALK = "I want to talk to a human please: my lamp came broken."
+
+
+def _talk(above: str, number: int, text: str = TALK) -> bytes:
+    written = letters.letter(text, sender="Ada <ada@example.org>", message_id=f"<t{number}@mail.example.org>")
+    return f"{above}\r\n".encode() + written
+
+
+async def test_spam_in_somebodys_name_keeps_out_nothing_that_is_theirs(office: MailOffice) -> None:
+    await office.comes(_talk(FORGED, 1, "I want to talk to a human about cheap pills"))
+    office.mia.says("/spam", await office.topic())
+    await office.settle()
+    await office.comes(_talk(FORGED, 2))
+    assert len(await office.rows(Ticket)) == 1  # still in the name of whoever
+    await office.comes(_talk(_results(PASS), 3))
+    *_, ticket = await office.rows(Ticket)
+    assert (len(await office.rows(Ticket)), ticket.status) == (2, "new")
+
+
+async def test_a_flood_in_somebodys_name_holds_back_nothing_that_is_theirs(database: Database, texts: Texts) -> None:
+    mailbox = {"imap_url": BOX, "trusted_servers": [OURS]}
+    async with opened(database, texts, mailbox=mailbox, support={"flood": {"messages": 3, "within": "1h"}}) as office:
+        for number in range(6):
+            await office.comes(_talk(FORGED, number))
+        mail = await office.comes(_talk(_results(PASS), 9))
+        held = {one.id: one.held for one in await office.rows(TicketMessage)}
+        assert sum(held.values()) == 3 and not held[mail.said_id or 0]
+
+
+async def test_staff_see_what_nothing_shows_to_be_theirs(office: MailOffice) -> None:
+    await office.comes(_talk(_results(PASS), 1))
+    await office.comes(_talk(FORGED, 2, "Send it to another address"))
+    marked = [text for text in await office.shown() if "❓" in text]
+    assert len(marked) == 1 and "Send it to another address" in marked[0]
+
+
+async def test_a_stray_mail_in_a_talk_that_was_answered_is_marked_without_any_server(
+    database: Database, texts: Texts
+) -> None:
+    async with opened(database, texts) as office:
+        await office.comes(_talk("X-Mailer: x", 1))
+        answer = await office.answers("Which colour?")
+        reply = letters.letter("Blue.", message_id="<r@mail.example.org>", In_Reply_To=answer.message["Message-ID"])
+        await office.comes(reply)
+        await office.comes(_talk("X-Mailer: x", 2, "Send it to another address"))
+        marked = [text for text in await office.shown() if "❓" in text]
+        assert len(marked) == 1 and "Send it to another address" in marked[0]
+
+
+async def test_whoever_blocks_is_told_that_it_may_be_somebody_else(office: MailOffice) -> None:
+    await office.comes(_talk(FORGED, 1))
+    office.mia.says("/block", await office.topic())
+    await office.settle()
+    assert any("/spam" in text for text in await office.shown() if "❓" in text)

@@ -175,6 +175,15 @@ async def test_one_mail_of_ours_lets_in_no_crowd_that_says_it_answers_it(office:
     assert await _tickets(office) == 4
 
 
+async def test_a_machine_with_ever_new_addresses_is_answered_no_oftener(office: MailOffice) -> None:
+    """It answers each of our automatic answers from another address: each would be a new ticket and a new answer."""
+    await _rush(office, "m0")
+    for number in range(1, 8):
+        name = office.catcher.mails[-1].message["Message-ID"]
+        await _writes(office, f"m{number}", In_Reply_To=name)
+    assert await _tickets(office) == 2 and len(office.catcher.mails) == 2
+
+
 async def test_danger_never_waits_and_takes_along_what_does(office: MailOffice) -> None:
     await _rush(office, "ada", "bob", "cyd")
     await _writes(office, "cyd", "My lamp caught fire and my child is burnt", number=2)
