@@ -24,8 +24,9 @@ _EVERY = timedelta(minutes=1)
 _WAITING = ("waiting", "called")
 
 
-async def many(session: AsyncSession) -> int:
-    return await session.scalar(sa.select(sa.func.count()).where(_ROWS.c.state.in_(_WAITING))) or 0
+async def many(session: AsyncSession, upto: int | None = None) -> int:
+    waiting = sa.select(sa.func.count()).where(_ROWS.c.state.in_(_WAITING))
+    return await session.scalar(waiting if upto is None else waiting.where(_ROWS.c.id <= upto)) or 0
 
 
 async def count(session: AsyncSession, desk: Desk, now: datetime) -> None:

@@ -83,20 +83,19 @@ async def _open_all(session: AsyncSession, press: typed.Pressed) -> str:
 async def _ask(session: AsyncSession, press: typed.Pressed) -> Mapping[str, Any]:
     desk = press.desk
     buttons = [notice.button(desk, f"newcomers_{name}", press.id, name) for name in ("spam_yes", "spam_no")]
-    many = len(await waiting.oldest(session, 10_000, press.id))
+    many = await waiting.many(session, press.id)
     return {"text": desk.staff("staff.newcomers.ask_spam", many=many), "buttons": [buttons]}
 
 
 async def _spam_all(session: AsyncSession, press: typed.Pressed) -> None:
     """Only who stood there when it was asked."""
-    rows = await waiting.oldest(session, 10_000, press.id)
-    many = sum([await waiting.mark_spam(session, row.id or 0, press.by, press.now) for row in rows])
+    many = await waiting.mark_spam(session, press.by, press.now, upto=press.id)
     await _instead(session, press, _marked(press, many))
     await notice.count(session, press.desk, press.now)
 
 
 async def _spam_one(session: AsyncSession, press: typed.Pressed) -> str | None:
-    if not await waiting.mark_spam(session, press.id, press.by, press.now):
+    if not await waiting.mark_spam(session, press.by, press.now, one=press.id):
         return press.desk.staff("pressed.gone")
     await _instead(session, press, await _list(session, press))
     await _post(session, press, _marked(press, 1))

@@ -21,6 +21,7 @@ from bot.tables.mail import NewSender, ReceivedMail
 from bot.tables.outbox import Message
 from bot.tables.people import Contact, Identity
 from bot.tables.shop import Order
+from bot.tables.staff_room import AuditEntry
 from bot.tables.support import Ticket, TicketMessage
 
 A_RUN = 5
@@ -112,9 +113,9 @@ async def _opened_lately(session: AsyncSession, now: datetime) -> int:
     return await session.scalar(opened) or 0
 
 
-async def many(session: AsyncSession) -> int:
-    """How many senders wait."""
-    return await notice.many(session)
+async def many(session: AsyncSession, upto: int | None = None) -> int:
+    """How many senders wait; up to that row."""
+    return await notice.many(session, upto)
 
 
 async def oldest(session: AsyncSession, most: int, upto: int | None = None) -> Sequence[NewSender]:
@@ -177,14 +178,18 @@ async def joined(session: AsyncSession, desk: Desk, contact: Contact, ticket: Ti
     await notice.count(session, desk, now)
 
 
-async def mark_spam(session: AsyncSession, row_id: int, by: str, now: datetime) -> bool:
-    """Nobody hears of it; it stays kept, and `unmark` brings it back."""
-    row = await session.get(NewSender, row_id, with_for_update=True, populate_existing=True)
-    if row is None or row.state not in _WAITING:
-        return False
-    row.state, row.changed_at, row.changed_by = "spam", now, by
-    await audit.write(session, by, "spam", f"contact:{row.contact_id}", now)
-    return True
+async def mark_spam(
+    session: AsyncSession, by: str, now: datetime, *, one: int | None = None, upto: int | None = None
+) -> int:
+    """The row `one`, or all up to a row: nobody hears of them, they stay kept, and `unmark` brings them back."""
+    meant = _ROWS.c.id == one if one is not None else _ROWS.c.id <= upto
+    marking = sa.update(_ROWS).where(_ROWS.c.state.in_(_WAITING), meant).returning(_ROWS.c.contact_id)
+    marked = (await session.scalars(marking.values(state="spam", changed_at=now, changed_by=by))).all()
+    session.add_all(
+        AuditEntry(at=now, actor=by, action="spam", subject=f"contact:{contact_id}") for contact_id in marked
+    )
+    await session.flush()
+    return len(marked)
 
 
 async def unmark(session: AsyncSession, marked_at: datetime, by: str, now: datetime) -> int:
