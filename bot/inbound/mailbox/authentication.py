@@ -83,7 +83,8 @@ def _read(value: str) -> tuple[str, list[Verdict]]:
 
 
 def _verdict(text: str) -> Verdict | None:
-    words = [word.partition("=") for word in _SPACED.sub(r"\1", text).lower().split()]
+    plain = " ".join(text.lower().split())  # where comments stood, blanks lie side by side
+    words = [word.partition("=") for word in _SPACED.sub(r"\1", plain).split()]
     if not words or not words[0][1]:
         return None
     method = words[0][0].partition("/")[0]

@@ -112,6 +112,8 @@ GROWING = {
     "thread": _one_header(b"<a@b.example> ", b"References"),
     "parameters": _one_header(b"; a=b", b"Content-Type"),
     "quoted parameters": _one_header(b';"', b"Content-Disposition"),
+    "comments of mail servers": _headers(b"Authentication-Results: mx.shop.example; a" + b"( ) " * 2_000),
+    "results of mail servers": _headers(b"Authentication-Results: mx.shop.example; spf=none" + b"; a = b" * 1_000),
     "parts": _parts,
     "parts in parts": _nested,
     "lines in parts in parts": _lines_in_parts,
@@ -121,7 +123,8 @@ GROWING = {
 
 @pytest.fixture
 def ground(texts: Texts) -> Ground:
-    return make.ground(texts, mail={"from": "Shop <help@shop.example>", "bounce_domain": "bounce.shop.example"})
+    mail = {"from": "Shop <help@shop.example>", "bounce_domain": "bounce.shop.example"}
+    return make.ground(texts, mail=mail, mailbox={"trusted_servers": ["mx.shop.example"]})
 
 
 def _seconds(raw: bytes, ground: Ground) -> float:
