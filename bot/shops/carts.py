@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from bot import contacts
 from bot.base.database import insert, table
@@ -21,6 +22,7 @@ _MOST_LINES = 200
 _OWN = "contact-"
 _CLAIMANTS = 100
 """Browsers that say they are the buyer's, of which carts are closed: strangers can make as many as they like."""
+_TOLD = ("currency", "total", "url", "items", "emptied_at", "ordered_at", "stated_at", "changed_at")
 _rows = table(Cart)
 
 
@@ -35,12 +37,10 @@ async def apply(session: AsyncSession, happened: Happened, currency: str) -> boo
         cart_id = f"{_OWN}{happened.contact_id}"  # the shop gives its carts no id: one per person
     at = lines.told_at(said, happened.ts, happened.received_at)
     cart = await _row(session, kind, cart_id, at, happened)
-    if not _owns(cart, happened):
+    if cart is None or not _owns(cart, happened):
         return None
     if cart.rank == "page" and happened.rank != "page":
         cart.rank = happened.rank
-        if happened.contact_id is not None and cart.contact_id not in (None, happened.contact_id):
-            _take_over(cart, at)
     if happened.contact_id is not None and (cart.contact_id is None or at >= cart.changed_at):
         cart.contact_id = happened.contact_id
     _begin_again(cart, at)
@@ -57,14 +57,9 @@ async def apply(session: AsyncSession, happened: Happened, currency: str) -> boo
     _sum_up(cart, said, at, told_total=whole is not None)
     await _known_order(session, cart, lines.moment(said.get("completed_at")))
     await session.flush()
+    if happened.rank == "shop":
+        await _end_of_pages(session, cart)
     return None
-
-
-def _take_over(cart: Cart, at: datetime) -> None:
-    """The shop tells whose it is: what another browser said of it before, who may have guessed its id, goes."""
-    cart.items, cart.total, cart.url = [], 0, ""
-    cart.stated_at = cart.emptied_at = cart.ordered_at = None
-    cart.changed_at = at
 
 
 def _owns(cart: Cart, happened: Happened) -> bool:
@@ -75,14 +70,43 @@ def _owns(cart: Cart, happened: Happened) -> bool:
     return mine and (cart.rank != "shop" or cart.cart_id.startswith(_OWN))
 
 
-async def _row(session: AsyncSession, kind: str, cart_id: str, at: datetime, happened: Happened) -> Cart:
+async def _row(session: AsyncSession, kind: str, cart_id: str, at: datetime, happened: Happened) -> Cart | None:
+    """The shop's row, or that of the browser. None: a page tells of one of which the shop said whose it is."""
+    if cart_id.startswith(_OWN):
+        return await _put(session, kind, cart_id, 0, at, happened)
+    if happened.rank == "shop":
+        cart = await _put(session, kind, cart_id, 0, at, happened)
+        await _take_over(session, cart, happened)
+        return cart
+    if happened.contact_id is None:
+        return None
+    told = select(Cart.id).where(
+        col(Cart.kind) == kind, col(Cart.cart_id) == cart_id, col(Cart.store).in_((happened.store, "")),
+        col(Cart.page_of) == 0, col(Cart.contact_id).is_not(None),
+    )  # fmt: skip
+    if await session.scalar(told.limit(1)) is not None:
+        return None
+    mine = select(Cart.page_of).where(
+        col(Cart.kind) == kind, col(Cart.cart_id) == cart_id, col(Cart.store).in_((happened.store, "")),
+        col(Cart.page_of) != 0, col(Cart.contact_id) == happened.contact_id,
+    )  # fmt: skip
+    # The browser may have been another contact when it began.
+    before = await session.scalar(mine.order_by(col(Cart.changed_at).desc()).limit(1))
+    return await _put(session, kind, cart_id, before or happened.contact_id, at, happened)
+
+
+async def _put(session: AsyncSession, kind: str, cart_id: str, page_of: int, at: datetime, happened: Happened) -> Cart:
+    """The row of that key, made if there is none."""
     store = happened.store
     new: dict[str, Any] = {
-        "store": store, "kind": kind, "cart_id": cart_id, "contact_id": happened.contact_id, "rank": happened.rank,
-        "changed_at": at, "currency": "", "total": 0, "url": "", "items": [],
+        "store": store, "kind": kind, "cart_id": cart_id, "page_of": page_of, "contact_id": happened.contact_id,
+        "rank": happened.rank, "changed_at": at, "currency": "", "total": 0, "url": "", "items": [],
     }  # fmt: skip
     await session.execute(insert(session, _rows).values(new).on_conflict_do_nothing())
-    mine = select(Cart).where(col(Cart.kind) == kind, col(Cart.cart_id) == cart_id, col(Cart.store).in_((store, "")))
+    mine = select(Cart).where(
+        col(Cart.kind) == kind, col(Cart.cart_id) == cart_id, col(Cart.store).in_((store, "")),
+        col(Cart.page_of) == page_of,
+    )  # fmt: skip
     found = {cart.store: cart for cart in (await session.scalars(mine)).all()}
     both = (found[store], found.get("", found[store]))
     if store and "" in found and not found[store].items and all(_owns(one, happened) for one in both):
@@ -92,6 +116,39 @@ async def _row(session: AsyncSession, kind: str, cart_id: str, at: datetime, hap
         found[""].store = store
         return found[""]
     return found[store]
+
+
+async def _take_over(session: AsyncSession, cart: Cart, happened: Happened) -> None:
+    """The shop tells whose it is: what their own browser told of it is the shop's from now on, what others said who
+    may have guessed its id goes."""
+    if happened.contact_id is None:
+        return
+    of_pages = (await session.scalars(_of_pages(cart))).all()
+    if not cart.items and cart.stated_at is None and cart.emptied_at is None:
+        for one in of_pages:
+            if one.contact_id == happened.contact_id:
+                for name in _TOLD:
+                    setattr(cart, name, getattr(one, name))
+    for one in of_pages:
+        await session.delete(one)
+    await session.flush()
+
+
+async def _end_of_pages(session: AsyncSession, cart: Cart) -> None:
+    """What the shop says has ended has ended for whoever tells of it, too."""
+    if cart.contact_id is None and (cart.emptied_at is not None or cart.ordered_at is not None):
+        for one in (await session.scalars(_of_pages(cart))).all():
+            one.ordered_at = one.ordered_at or cart.ordered_at
+            if cart.emptied_at is not None and one.changed_at <= cart.changed_at:
+                one.items, one.total, one.emptied_at = [], 0, cart.emptied_at
+        await session.flush()
+
+
+def _of_pages(cart: Cart) -> SelectOfScalar[Cart]:
+    return select(Cart).where(
+        col(Cart.kind) == cart.kind, col(Cart.cart_id) == cart.cart_id, col(Cart.store).in_((cart.store, "")),
+        col(Cart.page_of) != 0,
+    )  # fmt: skip
 
 
 def _begin_again(cart: Cart, at: datetime) -> None:

@@ -26,7 +26,7 @@ KEYS: Sequence[tuple[sa.Table, tuple[str, ...]]] = (
     (table(UnconfirmedOrder), ("order_id",)),
     (table(InventoryItem), ("item_id",)),
     (_products, ("product_id", "variant_id")),
-    (_carts, ("kind", "cart_id")),
+    (_carts, ("kind", "cart_id", "page_of")),
     (table(PriceChange), ()),
     (table(SeenPrice), ("contact_id", "product_id", "variant_id")),
     (table(StockAlert), ()),
@@ -115,7 +115,7 @@ async def _by_what_it_names(session: AsyncSession, happened: Happened) -> tuple[
         return next(iter(found), stores.of_key(happened.source) if several else ""), ""
     for kind in ("checkout", "cart"):
         if cart_id := lines.text(said.get(f"{kind}_id")):
-            found = await _stores_of(session, _carts, kind=kind, cart_id=cart_id)
+            found = await _stores_of(session, _carts, kind=kind, cart_id=cart_id, page_of=0)
             if len(found - {""}) == 1:
                 return next(iter(found - {""})), ""
     return await _by_products(session, said), ""
@@ -140,6 +140,6 @@ async def _by_products(session: AsyncSession, said: Mapping[str, object]) -> str
     return next(iter(common)) if len(common) == 1 else ""
 
 
-async def _stores_of(session: AsyncSession, rows: sa.Table, **key: str) -> set[str]:
+async def _stores_of(session: AsyncSession, rows: sa.Table, **key: str | int) -> set[str]:
     found = sa.select(rows.c.store).where(*(rows.c[name] == value for name, value in key.items()))
     return set((await session.scalars(found)).all())

@@ -101,14 +101,15 @@ class Cart(SQLModel, table=True):
     `items` are dicts with product_id, variant_id, sku, name, variant, category, quantity, price, url, image_url.
     `changed_at` is the shop's time of the state that we hold: an older one is ignored. `stated_at` is when it was last
     told whole: single additions and removals from before are in it already. `rank`: what the shop itself told of, no
-    page changes; and one of a page only the same browser.
+    page changes; and one of a page only the same browser. `page_of` is the contact of that browser, 0 where the shop
+    told of it or the id is one of ours: pages can guess ids, so of one id each browser has a row of its own.
     """
 
     __personal__ = Personal("carts", (By("contact_id"),), blank(url=""), ours="store kind cart_id rank currency items")
     __worked_out__ = ("id", "store", "rank", "stated_at", "changed_at")
 
     __table_args__ = (
-        sa.UniqueConstraint("kind", "cart_id", "store"),
+        sa.UniqueConstraint("kind", "cart_id", "store", "page_of"),
         sa.Index("ix_cart_contact", "contact_id", "changed_at"),
     )
 
@@ -116,6 +117,7 @@ class Cart(SQLModel, table=True):
     store: str = of_store()
     kind: str
     cart_id: str
+    page_of: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "0"})
     contact_id: int | None = reference("contact.id", null=True, index=False)
     rank: str = source_rank()
     currency: str = ""

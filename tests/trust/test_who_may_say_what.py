@@ -268,8 +268,9 @@ async def test_a_cart_is_of_the_browser_that_made_it(world: TrustWorld) -> None:
         track("Product Added", anonymousId="b2", cart_id="c-ada", **lamp),
         track("Product Added", anonymousId="b2", cart_id="contact-1", **lamp),
     )
-    (cart,) = await world.rows(Cart, cart_id="c1")
-    assert [line["product_id"] for line in cart.items] == ["lamp"]
+    cart, others = await world.rows(Cart, cart_id="c1")
+    assert [line["product_id"] for line in cart.items] == ["lamp"] and others.items == []
+    assert cart.contact_id != others.contact_id
     (hers,) = await world.rows(Cart, cart_id="c-ada")
     assert [line["product_id"] for line in hers.items] == ["mug"]
     await world.page(track("Cart Viewed", anonymousId="b1", cart_id="c1", products=[], currency="EUR"))
