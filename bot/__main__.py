@@ -20,6 +20,7 @@ from bot.commands import (
     running,
     segments,
     setting_up,
+    shops,
     sla_report,
     templates,
 )
@@ -42,6 +43,7 @@ cli.command()(backups.backup)
 cli.command()(backups.restore)
 cli.add_typer(backups.held_cli, name="held")
 cli.command("import")(importing.import_file)
+cli.add_typer(shops.cli, name="shop")
 cli.add_typer(flows.cli, name="flow")
 cli.add_typer(segments.cli, name="segment")
 cli.add_typer(broadcasts.cli, name="broadcast")

@@ -21,6 +21,7 @@ from bot.base.errors import Finding, FindingsError
 from bot.base.texts import Texts
 from bot.events import leaked
 from bot.inbound.mailbox import setup as mailbox
+from bot.inbound.shops import hooks, opening
 from bot.inbound.web import page_scripts
 from bot.outbound import costly_templates
 from bot.outbound.email.templates import MailTemplates
@@ -38,7 +39,7 @@ async def everything(config: Config) -> list[Finding]:
     if config.telegram.token:
         # It takes seconds to import: before the others' patience starts to run.
         importlib.import_module("bot.inbound.telegram.setup")
-    connections = (_database(config), _relay(config), _mailbox(config), _telegram(config))
+    connections = (_database(config), _relay(config), _mailbox(config), _telegram(config), shops(config))
     for found in await asyncio.gather(*connections):
         findings += found
     return findings
@@ -222,6 +223,20 @@ async def _mailbox(config: Config) -> list[Finding]:
             return await mailbox.check(config)
     except TimeoutError as error:
         return [_finding("mailbox.imap_url", "the mailbox does not answer", error)]
+
+
+async def shops(config: Config) -> list[Finding]:
+    """Whether the shop's API takes our key, and which webhooks it does not send."""
+    found: list[Finding] = []
+    for system in opening.connected(config):
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN), opening.opened(config, system) as shop:
+                found += hooks.lacking(await hooks.look(shop, config.web.url), system)
+        except FindingsError as error:
+            found += error.findings
+        except TimeoutError as error:
+            found.append(_finding(f"shops.{system}", "the shop does not answer", error))
+    return found
 
 
 def smtp(server: SmtpServer) -> aiosmtplib.SMTP:

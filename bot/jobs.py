@@ -13,6 +13,8 @@ from automations.running.sweeps.runner import Sweeps
 from bot.base import clock, logs
 from bot.contacts import retention
 from bot.house import House
+from bot.inbound.shops import comparing, hooks, progress
+from bot.inbound.shops.opening import connected, opened, source_of
 from bot.inbound.telegram import inbox
 from bot.shops import adoption, prices, unconfirmed
 from bot.support.escalation import burn_alarm, queue_alarm, template_alarm
@@ -45,6 +47,7 @@ class Jobs:
             "staff groups": self.look_at_groups,
             "costly templates": self.look_at_templates,
             "experiments": self.look_at_experiments,
+            "shop": self.compare_shops,
             "retention": self.keep_no_longer,
             "old updates": self.forget_old,
         }
@@ -116,6 +119,16 @@ class Jobs:
         window = Window(config.automations.attribution_window, config.shop.currency)
         async with self.house.database.transaction() as session:
             await looks.take(session, window, clock.now())
+
+    async def compare_shops(self) -> None:
+        house = self.house
+        for system in connected(house.config):
+            async with house.database.reading() as session:
+                rows = await progress.of_store(session, house.config.shops.of_source(source_of(house.config, system)))
+            if comparing.is_due(rows, clock.now(), house.desk.timezone):
+                async with opened(house.config, system) as shop:
+                    await comparing.compare(house.database, house.ground, shop)
+                    await hooks.warn_of_missing(shop, house.config.web.url)
 
     async def keep_no_longer(self) -> None:
         await retention.run(self.house.database, self.house.config, clock.now())

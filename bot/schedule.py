@@ -52,6 +52,7 @@ TABLE = (
     Line("staff groups", "*/10 * * * *", "whether the bot may still work in each; who leads is told what changed"),
     Line("costly templates", "* * * * *", "templates that were given up because they ask for too much are told"),
     Line("experiments", "37 * * * *", "planned looks at experiments are taken when their number of people came"),
+    Line("shop", "13 * * * *", "at night what changed in a connected shop is compared; what webhooks lost comes in"),
     Line("retention", "43 2 * * *", "words older than the shop keeps go, if it says so"),
     Line(
         "old updates",

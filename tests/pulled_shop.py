@@ -12,11 +12,14 @@ from intake import Intake
 from bot.base.database import Database
 from bot.base.ground import Ground
 from bot.base.texts import Texts
+from bot.demo import shopify_goods
+from bot.demo.shopify_api import ShopifyShop
 from bot.demo.woocommerce_api import WooCommerceSite
-from bot.inbound.shops import woocommerce
+from bot.inbound.shops import opening, woocommerce
 from bot.inbound.shops.connection import Connection
 from bot.inbound.shops.pulling import Pull
 from bot.inbound.shops.shop import RESOURCES, Shop, Thing
+from bot.shops import lines
 from bot.tables.people import Consent, Contact, Identity
 from bot.tables.shop import InventoryItem, Order, Product
 
@@ -43,6 +46,36 @@ async def pull_woo(database: Database, ground: Ground, **more: Any) -> Sequence[
     async with woo(ground) as connection:
         shop = woocommerce.WooCommerce(ground.config.shops.woocommerce, connection)
         return await Pull(database, ground, shop).run(**more)
+
+
+def shopify_ground(texts: Texts, shop: ShopifyShop, **more: Any) -> Ground:
+    section = {
+        "domain": shop.domain, "token": shop.token, "api_base": shop.url, "allow_private": True,
+        "secrets": ["a-secret-of-webhooks"],
+    }  # fmt: skip
+    return make.ground(texts, shops={"shopify": {**section, **more}})
+
+
+def opened(ground: Ground) -> AbstractAsyncContextManager[Shop]:
+    """The shop that is connected, without any waiting."""
+    (system,) = opening.connected(ground.config)
+    return opening.opened(ground.config, system, at_once)
+
+
+async def pull(database: Database, ground: Ground, **more: Any) -> Sequence[Mapping[str, Any]]:
+    async with opened(ground) as shop:
+        return await Pull(database, ground, shop).run(**more)
+
+
+def webhooks_of(shop: ShopifyShop) -> list[Thing]:
+    """What its webhooks told of all that it has."""
+    told: list[tuple[str, Mapping[str, Any]]] = []
+    for product in shop.things["products"]:
+        told.append(("products/update", product))
+        told += [("inventory_items/update", shopify_goods.inventory_item(one)) for one in product["variants"]]
+    told += [("customers/update", one) for one in shop.things["customers"]]
+    told += [("orders/updated", one) for one in shop.things["orders"]]
+    return [Thing(str(one["id"]), topic, one, lines.moment(one["updated_at"])) for topic, one in told]
 
 
 async def everything(shop: Shop) -> list[Thing]:

@@ -96,6 +96,7 @@ class Connection:
         *,
         params: Mapping[str, str] | None = None,
         body: Any = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         again: bool = True,
     ) -> Answer:
@@ -106,7 +107,7 @@ class Connection:
         failed = asked_later = 0
         while True:
             try:
-                answer = await self._once(method, path, params, body, headers)
+                answer = await self._once(method, path, params, _content(body, form), headers or {})
             except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
                 self._give_up_if_forbidden(error)
                 failed += 1
@@ -132,13 +133,10 @@ class Connection:
         method: str,
         path: str,
         params: Mapping[str, str] | None,
-        body: Any,
-        headers: Mapping[str, str] | None,
+        content: Mapping[str, Any],
+        headers: Mapping[str, str],
     ) -> Answer:
-        sent: dict[str, Any] = {"headers": dict(headers or {})}
-        if body is not None:
-            sent["data"] = msgspec.json.encode(body)
-            sent["headers"]["Content-Type"] = "application/json"
+        sent = {**content, "headers": {**content.get("headers", {}), **headers}}
         asked = self._session.request(method, self.base + path, params=params, allow_redirects=False, **sent)
         async with asked as response:
             raw = await _whole(response)
@@ -172,6 +170,14 @@ class Connection:
         if isinstance(found, webhook.ForbiddenAddressError):
             words = f"{found}; for a shop in your own network set allow_private = true"
             raise ShopApiError(words, self.key) from error
+
+
+def _content(body: Any, form: Mapping[str, str] | None) -> Mapping[str, Any]:
+    if form is not None:
+        return {"data": dict(form)}
+    if body is None:
+        return {}
+    return {"data": msgspec.json.encode(body), "headers": {"Content-Type": "application/json"}}
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:

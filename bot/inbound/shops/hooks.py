@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bot.base import logs
 from bot.base.errors import Finding
 from bot.inbound.shops.connection import ShopApiError
 from bot.inbound.shops.shop import Hook, Shop
+
+log = logs.get(__name__)
 
 _TRIES = 3
 
@@ -66,3 +69,17 @@ async def make(shop: Shop, base: str) -> Hooks:
             break
     before.failed = [failed[topic] for topic in todo]
     return before
+
+
+def lacking(found: Hooks, system: str) -> list[Finding]:
+    """A word about topics that the shop does not tell."""
+    topics = [*found.missing, *(hook.topic for hook in found.asleep)]
+    if not topics:
+        return []
+    words = f"the shop sends no webhook of {', '.join(topics)}: run `aftercart shop connect {system}`"
+    return [Finding(words, key=f"shops.{system}", warning=True)]
+
+
+async def warn_of_missing(shop: Shop, base: str) -> None:
+    for finding in lacking(await look(shop, base), shop.system):
+        log.warning(finding.message, system=shop.system)

@@ -12,6 +12,7 @@ from bot.inbound.shops.shop import RESOURCES
 from bot.tables.shop import PulledResource
 
 rows = table(PulledResource)
+Row = Mapping[str, Any]
 
 
 async def begin(session: AsyncSession, store: str, now: datetime, *, again: bool = False) -> None:
@@ -24,11 +25,15 @@ async def begin(session: AsyncSession, store: str, now: datetime, *, again: bool
         await session.execute(new.on_conflict_do_nothing())
 
 
-async def of_store(session: AsyncSession, store: str) -> list[Mapping[str, Any]]:
-    """In the order in which they are pulled."""
-    found = (await session.execute(sa.select(rows).where(rows.c.store == store))).mappings()
-    return sorted((dict(row) for row in found), key=lambda row: RESOURCES.index(row["resource"]))
+async def every(session: AsyncSession) -> list[Row]:
+    """Store by store, in the order in which they are pulled."""
+    found = (await session.execute(sa.select(rows))).mappings()
+    return sorted((dict(row) for row in found), key=lambda row: (row["store"], RESOURCES.index(row["resource"])))
 
 
-async def write(session: AsyncSession, row: Mapping[str, Any], **changed: Any) -> None:
+async def of_store(session: AsyncSession, store: str) -> list[Row]:
+    return [row for row in await every(session) if row["store"] == store]
+
+
+async def write(session: AsyncSession, row: Row, **changed: Any) -> None:
     await session.execute(sa.update(rows).where(rows.c.id == row["id"]).values(**changed))

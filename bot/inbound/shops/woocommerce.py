@@ -4,6 +4,7 @@ Lists go by id. A list is cut into pages by counting, so what is deleted meanwhi
 begins with the last thing that was seen, and if that is gone we look further back.
 """
 
+import asyncio
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -142,7 +143,7 @@ class WooCommerce:
         await self._api.ask("PUT", f"/webhooks/{hook.id}", body=body)
 
 
-def open_connection(settings: Settings, **more: Sleep) -> Connection:
+def open_connection(settings: Settings, sleep: Sleep = asyncio.sleep) -> Connection:
     assert settings.address is not None and settings.consumer_key is not None
     secret = settings.consumer_secret.get_secret_value() if settings.consumer_secret else ""
     both = f"{settings.consumer_key.get_secret_value()}:{secret}"
@@ -151,7 +152,7 @@ def open_connection(settings: Settings, **more: Sleep) -> Connection:
         key=_KEY,
         allow_private=settings.allow_private,
         headers={"Authorization": f"Basic {b64encode(both.encode()).decode()}"},
-        **more,
+        sleep=sleep,
     )
 
 

@@ -1,0 +1,237 @@
+"""A stand-in for Shopify's Admin API: GraphQL that pages by cursor, counts what queries cost, breaks off and changes.
+
+async with ShopifyShop(orders=250) as shop:
+    config: [shops.shopify] domain = shop.domain, token = shop.token, api_base = shop.url, allow_private = true
+
+It reads the selections of a query and answers these fields alone; one that it does not know is an error, as there.
+"""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Self
+
+from aiohttp import web
+
+from bot.demo import shopify_goods as goods
+from bot.demo.shop_things import Things
+from bot.demo.shop_trouble import Trouble
+from bot.demo.shopify_nodes import NODES, Listing, refund
+
+_TOKENS = re.compile(r"\.\.\.|[A-Za-z_$][\w]*|[{}():!,\[\]]|\"[^\"]*\"|\d+")
+_MOST = 1000
+Selection = dict[str, tuple[dict[str, str], "Selection"]]
+
+
+class ShopifyShop:
+    """`things` are what webhooks tell. `meanwhile` is called before each list is answered, with its name: there the
+    shop may change. `asked` are the names of the fields that were asked for; `hooks` are the subscriptions, topics in
+    `refuses` are not subscribed. `restored` points come back each second, of a bucket of 1,000; each thing of a page
+    costs `cost`."""
+
+    def __init__(
+        self,
+        *,
+        products: int = 0,
+        customers: int = 0,
+        orders: int = 0,
+        trouble: Trouble | None = None,
+        cost: int = 12,
+        restored: float = 1_000_000.0,
+    ) -> None:
+        self.domain, self.token = "goods.myshopify.com", "shpat_of_the_stand_in"
+        self.client_id, self.client_secret = "client-of-the-stand-in", "shpss_of_the_stand_in"
+        people = max(1, min(customers, goods.PEOPLE) if customers < 1000 else customers)
+        self.things = {
+            "products": Things(goods.product, products),
+            "customers": Things(goods.customer, customers),
+            "orders": Things(partial(goods.order, people=people), orders),
+        }
+        self.hooks: list[dict[str, Any]] = []
+        self.trouble = trouble or Trouble()
+        self.meanwhile: Callable[[str], None] = lambda _name: None
+        self.asked: list[str] = []
+        self.refuses: set[str] = set()
+        self.refuses_fields: set[str] = set()
+        self.cost, self.restored = cost, restored
+        self.throttled = 0
+        self._points, self._at = float(_MOST), time.monotonic()
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_post("/admin/oauth/access_token", self._give_token)
+        app.router.add_post("/admin/api/{version}/graphql.json", self._answer)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        listening = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await listening.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def spend(self, points: float) -> None:
+        """By another app of the shop."""
+        self._points -= points
+
+    def let_pass(self, seconds: float) -> None:
+        self._at -= seconds
+
+    async def _give_token(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        given = (form.get("grant_type"), form.get("client_id"), form.get("client_secret"))
+        if given != ("client_credentials", self.client_id, self.client_secret):
+            return web.json_response({"error": "invalid_client"}, status=401)
+        return web.json_response({"access_token": self.token, "scope": "read_orders", "expires_in": 86399})
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("X-Shopify-Access-Token") != self.token:
+            return web.json_response({"errors": "[API] Invalid API key or access token"}, status=401)
+        told = await request.json()
+        variables = told.get("variables") or {}
+        asked = read(told["query"])
+        cost = 10 + int(variables.get("first", 0)) * self.cost
+        if cost > _MOST:
+            return await self._say(request, _error("MAX_COST_EXCEEDED", f"Query cost is {cost}"), cost)
+        now = time.monotonic()
+        self._points = min(_MOST, self._points + (now - self._at) * self.restored)
+        self._at = now
+        if cost > self._points:
+            self.throttled += 1
+            return await self._say(request, _error("THROTTLED", "Throttled"), cost)
+        self._points -= cost
+        if self.refuses_fields & asked.keys():
+            return await self._say(request, _error("ACCESS_DENIED", "Access denied for this field."), cost)
+        try:
+            data = {name: self._field(name, given, below, variables) for name, (given, below) in asked.items()}
+        except LookupError as error:
+            return await self._say(request, _error("undefinedField", str(error)), cost)
+        return await self._say(request, {"data": data}, cost)
+
+    async def _say(self, request: web.Request, answer: dict[str, Any], cost: int) -> web.StreamResponse:
+        status = {"maximumAvailable": _MOST, "currentlyAvailable": int(self._points), "restoreRate": self.restored}
+        told = {"cost": {"requestedQueryCost": cost, "actualQueryCost": cost, "throttleStatus": status}}
+        return await self.trouble.answer(request, {**answer, "extensions": told}, {})
+
+    def _field(self, name: str, given: dict[str, str], below: "Selection", variables: Mapping[str, Any]) -> Any:
+        self.asked.append(name)
+        if name.endswith("Count"):
+            return {"count": len(self.things[f"{name.removesuffix('Count')}"])}
+        if name in self.things:
+            self.meanwhile(name)
+            return self._list(name, below, variables)
+        if name == "webhookSubscriptions":
+            return _project(Listing(self.hooks), below, 100, variables.get("after"))
+        if name == "webhookSubscriptionCreate":
+            return self._subscribe(variables)
+        kind, number = str(variables["id"]).split("/")[-2:]
+        if name == "order":
+            return _project(NODES["orders"](self.things["orders"][int(number)]), below)
+        if name == "node":
+            return self._node(kind, int(number), below, variables)
+        raise LookupError(f"Field '{name}' doesn't exist on type 'QueryRoot'")
+
+    def _list(self, name: str, below: "Selection", variables: Mapping[str, Any]) -> dict[str, Any]:
+        size, after = int(variables["first"]), int(variables.get("after") or 0)
+        since = re.fullmatch(r"updated_at:>='(.*)'", variables.get("query") or "")
+        found = self.things[name].after(after, 1_000_000 if since else size + 1)
+        if since:
+            found = [one for one in found if one["updated_at"] >= since[1]][: size + 1]
+        info = {"hasNextPage": len(found) > size, "endCursor": str(found[:size][-1]["id"]) if found else None}
+        nodes = [_project(NODES[name](one), below["nodes"][1]) for one in found[:size]]
+        return {"nodes": nodes, "pageInfo": info}
+
+    def _node(self, kind: str, number: int, below: "Selection", variables: Mapping[str, Any]) -> Any:
+        (connection, (_, fields)) = next(iter(below.items()))
+        if kind == "Refund":
+            told = next(one for order in self.things["orders"] for one in order["refunds"] if one["id"] == number)
+            node = refund(told)
+        else:
+            resource = {"Product": "products", "Order": "orders"}[kind]
+            node = NODES[resource](self.things[resource][number])
+        return {connection: _project(node[connection], fields, 50, variables.get("after"))}
+
+    def _subscribe(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        if variables["topic"] in self.refuses:
+            words = f"You do not have access to the webhook topic {variables['topic']}"
+            return {"webhookSubscription": None, "userErrors": [{"message": words}]}
+        hook = {
+            "id": f"gid://shopify/WebhookSubscription/{len(self.hooks) + 1}", "topic": variables["topic"],
+            "uri": variables["uri"],
+        }  # fmt: skip
+        self.hooks.append(hook)
+        return {"webhookSubscription": {"id": hook["id"]}, "userErrors": []}
+
+
+def _project(value: Any, below: "Selection", size: int = 0, after: str | None = None) -> Any:
+    """What was selected of it, and nothing else."""
+    if isinstance(value, Listing):
+        begin, most = int(after or 0), size or 1_000_000
+        some = value.nodes[begin : begin + most]
+        more = begin + most < len(value.nodes)
+        page = {"hasNextPage": more, "endCursor": str(begin + len(some)) if some else None}
+        return {"nodes": [_project(one, below["nodes"][1]) for one in some], "pageInfo": page}
+    if isinstance(value, list):
+        return [_project(one, below) if isinstance(one, dict) else one for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for name, (given, fields) in below.items():
+        if name not in value:
+            raise LookupError(f"Field '{name}' doesn't exist")
+        found[name] = _project(value[name], fields, int(given.get("first", "0")) if given else 0)
+    return found
+
+
+def read(query: str) -> "Selection":
+    """The selections of a query: each field with its arguments and what is selected below."""
+    tokens = _TOKENS.findall(query)
+    found, at = _selection(tokens, _to_brace(tokens, 0))
+    assert at == len(tokens), "something stands behind the query"
+    return found
+
+
+def _to_brace(tokens: list[str], at: int) -> int:
+    while tokens[at] != "{":
+        at += 1
+    return at
+
+
+def _selection(tokens: list[str], at: int) -> tuple["Selection", int]:
+    found: Selection = {}
+    at += 1
+    while tokens[at] != "}":
+        name = tokens[at]
+        given: dict[str, str] = {}
+        below: Selection = {}
+        if name == "...":
+            below, at = _selection(tokens, _to_brace(tokens, at))
+            found |= below
+            continue
+        at += 1
+        if tokens[at] == "(":
+            given, at = _arguments(tokens, at)
+        if tokens[at] == "{":
+            below, at = _selection(tokens, at)
+        found[name] = (given, below)
+    return found, at + 1
+
+
+def _arguments(tokens: list[str], at: int) -> tuple[dict[str, str], int]:
+    begin, depth = at, 0
+    while True:
+        depth += {"(": 1, ")": -1}.get(tokens[at], 0)
+        at += 1
+        if depth == 0:
+            break
+    inside = tokens[begin + 1 : at - 1]
+    return {inside[one]: inside[one + 2] for one in range(len(inside) - 2) if inside[one + 1] == ":"}, at
+
+
+def _error(code: str, words: str) -> dict[str, Any]:
+    return {"errors": [{"message": words, "extensions": {"code": code}}]}

@@ -1,0 +1,115 @@
+"""What is asked of Shopify's Admin API, in its language."""
+
+VERSION = "2026-07"
+
+_MONEY = "shopMoney { amount currencyCode }"
+_PAGE = "pageInfo { hasNextPage endCursor }"
+_PLACE = "firstName lastName phone address1 address2 city zip province country countryCodeV2"
+_PERSON = f"""
+  legacyResourceId firstName lastName state tags note verifiedEmail createdAt updatedAt numberOfOrders
+  defaultEmailAddress {{ emailAddress marketingState marketingOptInLevel marketingUpdatedAt }}
+  defaultPhoneNumber {{ phoneNumber }}
+  defaultAddress {{ {_PLACE} }}
+"""
+_LINE = f"""
+  id title name variantTitle sku vendor quantity currentQuantity
+  product {{ legacyResourceId }} variant {{ legacyResourceId }}
+  originalUnitPriceSet {{ {_MONEY} }} totalDiscountSet {{ {_MONEY} }}
+  taxLines {{ title rate priceSet {{ {_MONEY} }} }}
+"""
+_VARIANT = """
+  legacyResourceId title sku price compareAtPrice inventoryPolicy inventoryQuantity updatedAt
+  inventoryItem { legacyResourceId sku tracked updatedAt }
+"""
+_BACK = f"""
+  quantity subtotalSet {{ {_MONEY} }} totalTaxSet {{ {_MONEY} }}
+  lineItem {{ id title name sku product {{ legacyResourceId }} variant {{ legacyResourceId }}
+    originalUnitPriceSet {{ {_MONEY} }} }}
+"""
+
+PRODUCTS = f"""
+query Products($first: Int!, $after: String, $query: String) {{
+  products(first: $first, after: $after, query: $query, sortKey: ID) {{
+    nodes {{
+      legacyResourceId title handle vendor productType status tags createdAt updatedAt publishedAt
+      featuredMedia {{ preview {{ image {{ url }} }} }}
+      id variants(first: 20) {{ nodes {{ {_VARIANT} }} {_PAGE} }}
+    }}
+    {_PAGE}
+  }}
+}}"""
+
+CUSTOMERS = f"""
+query Customers($first: Int!, $after: String, $query: String) {{
+  customers(first: $first, after: $after, query: $query, sortKey: ID) {{
+    nodes {{ {_PERSON} }}
+    {_PAGE}
+  }}
+}}"""
+
+ORDERS = f"""
+query Orders($first: Int!, $after: String, $query: String) {{
+  orders(first: $first, after: $after, query: $query, sortKey: ID) {{
+    nodes {{
+      legacyResourceId name email phone createdAt updatedAt processedAt cancelledAt cancelReason closedAt currencyCode
+      presentmentCurrencyCode taxesIncluded test tags note customerLocale statusPageUrl clientIp sourceName
+      customerAcceptsMarketing displayFinancialStatus displayFulfillmentStatus discountCodes
+      subtotalPriceSet {{ {_MONEY} }} currentSubtotalPriceSet {{ {_MONEY} }} totalPriceSet {{ {_MONEY} }}
+      totalTaxSet {{ {_MONEY} }} totalDiscountsSet {{ {_MONEY} }} totalShippingPriceSet {{ {_MONEY} }}
+      billingAddress {{ {_PLACE} }} shippingAddress {{ {_PLACE} }}
+      customer {{ {_PERSON} }}
+      fulfillments(first: 10) {{
+        legacyResourceId status displayStatus createdAt updatedAt trackingInfo(first: 1) {{ company number url }}
+      }}
+      refunds(first: 10) {{ id }}
+      id lineItems(first: 10) {{ nodes {{ {_LINE} }} {_PAGE} }}
+    }}
+    {_PAGE}
+  }}
+}}"""
+
+COUNTS = {
+    "products": "query Count { productsCount(limit: null) { count } }",
+    "customers": "query Count { customersCount(limit: null) { count } }",
+    "orders": "query Count { ordersCount(limit: null) { count } }",
+}
+
+REFUNDS = f"""
+query Refunds($id: ID!) {{
+  order(id: $id) {{
+    refunds(first: 50) {{
+      id legacyResourceId createdAt
+      refundLineItems(first: 20) {{ nodes {{ {_BACK} }} {_PAGE} }}
+      refundShippingLines(first: 5) {{ nodes {{ subtotalAmountSet {{ {_MONEY} }} }} }}
+      transactions(first: 10) {{ nodes {{ kind status amountSet {{ {_MONEY} }} }} }}
+    }}
+  }}
+}}"""
+
+
+def _rest(kind: str, connection: str, fields: str) -> str:
+    return f"""
+query Rest($id: ID!, $after: String) {{
+  node(id: $id) {{ ... on {kind} {{ {connection}(first: 50, after: $after) {{ nodes {{ {fields} }} {_PAGE} }} }} }}
+}}"""
+
+
+REST = {
+    "variants": _rest("Product", "variants", _VARIANT),
+    "lineItems": _rest("Order", "lineItems", _LINE),
+    "refundLineItems": _rest("Refund", "refundLineItems", _BACK),
+}
+"""What of a list did not fit into the first answer."""
+
+HOOKS = f"""
+query Hooks($after: String) {{
+  webhookSubscriptions(first: 100, after: $after) {{ nodes {{ id topic uri }} {_PAGE} }}
+}}"""
+
+MAKE_HOOK = """
+mutation MakeHook($topic: WebhookSubscriptionTopic!, $uri: String!) {
+  webhookSubscriptionCreate(topic: $topic, webhookSubscription: {uri: $uri, format: JSON}) {
+    webhookSubscription { id }
+    userErrors { message }
+  }
+}"""
