@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base import clock, due
 from bot.base.ground import Ground
-from bot.events import Happened, NewEvent, happened, people
+from bot.events import Happened, NewEvent, happened, names, people
 from bot.events.apply import APPLYING
 from bot.shops import inbox, phone_numbers, record, worth
 from bot.tables.people import Contact
@@ -23,8 +23,8 @@ async def take(session: AsyncSession, ground: Ground, store: str, told: Iterable
     own, found = ground.config.shop, set[int]()
     zone = clock.zone(own.timezone)
     rates = worth.rates(own)
-    for new in told:
-        readable = phone_numbers.readable(new, own.country)
+    for new in _states_once(told):
+        readable = phone_numbers.readable(new, own.own_country)
         event = await inbox.of_store(session, readable, store)
         row = {**happened.values(event), "id": 0}
         contact_id = event.contact_id
@@ -42,6 +42,17 @@ async def take(session: AsyncSession, ground: Ground, store: str, told: Iterable
         await session.flush()
     session.expunge_all()
     return found
+
+
+def _states_once(told: Iterable[NewEvent]) -> list[NewEvent]:
+    """An order tells its state as completed and as updated: of history once is enough."""
+    events = list(told)
+    updated = {_order_of(one) for one in events if one.name == "Order Updated"}
+    return [one for one in events if one.name != "Order Completed" or _order_of(one) not in updated]
+
+
+def _order_of(event: NewEvent) -> str:
+    return names.text_id((event.body.get("properties") or {}).get("order_id"))
 
 
 async def _without_what_is_known(session: AsyncSession, said: Happened) -> Happened:

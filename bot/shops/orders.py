@@ -227,6 +227,8 @@ async def _tell(session: AsyncSession, order: Order, happened: Happened, now: da
     """What the row shows and nobody told yet. What it shows no more is told anew when it comes back."""
     if happened.history:
         count_as_told(order)
+        if "Order Completed" not in order.told:
+            order.told = [*order.told, "Order Completed"]
         return
     parcel = order.shipped_at is not None and any(one.startswith("parcel:") for one in order.told)
     gone = {name for name, at in _facts(order) if at is None}
