@@ -84,7 +84,7 @@ class Shopify:
                     raise ShopApiError(f"Shopify answers not even one of the {resource} at once", _KEY) from None
                 self._sizes[resource] = size // 2
                 continue
-            cost = self._costs.get(_QUERIES[resource], 0) / size
+            cost = self._costs.get(_QUERIES[resource], 0)
             if cost > 0:
                 self._sizes[resource] = max(1, min(_LARGEST, size * 2, int(self._bucket * _PART / cost)))
             return found
@@ -156,11 +156,13 @@ class Shopify:
     async def _ask(self, query: str, variables: Mapping[str, Any], *, again: bool = True) -> Mapping[str, Any]:
         """The data of the answer. Raises ShopApiError, _TooDearError."""
         failed = throttled = 0
+        size = int(variables.get("first") or 1)
         while True:
-            await self._wait_for(self._costs.get(query, 0))
+            known = self._costs.get(query)
+            await self._wait_for(self._bucket * _PART if known is None else known * size)
             answer = await self._post(query, variables, again=again)
             told = answer.data if isinstance(answer.data, Mapping) else {}
-            self._note_cost(query, told)
+            self._note_cost(query, size, told)
             errors = listed(told.get("errors"))
             codes = {lines.text((one.get("extensions") or {}).get("code")) for one in errors}
             if not errors and isinstance(told.get("data"), Mapping):
@@ -170,7 +172,7 @@ class Shopify:
             if "THROTTLED" in codes and throttled < _PATIENCE:
                 throttled += 1
                 self._points = min(self._points, 0)
-                await self._api.sleep(max(1.0, self._costs.get(query, 100.0) / self._restored))
+                await self._api.sleep(max(1.0, self._costs.get(query, 100.0) * size / self._restored))
             elif codes & {"INTERNAL_SERVER_ERROR", "TIMEOUT"} and failed < _TRIES and again:
                 failed += 1
                 await self._api.sleep(min(60.0, 2.0**failed))
@@ -184,13 +186,14 @@ class Shopify:
         if cost > have:
             await self._api.sleep((cost - have) / self._restored)
 
-    def _note_cost(self, query: str, told: Mapping[str, Any]) -> None:
+    def _note_cost(self, query: str, size: int, told: Mapping[str, Any]) -> None:
+        """What one thing of its page costs, and how full the bucket is."""
         extensions = told.get("extensions")
         cost = extensions.get("cost") if isinstance(extensions, Mapping) else None
         if not isinstance(cost, Mapping):
             return
         if isinstance(asked := cost.get("requestedQueryCost"), int | float):
-            self._costs[query] = float(asked)
+            self._costs[query] = float(asked) / size
         status = cost.get("throttleStatus")
         if isinstance(status, Mapping):
             self._points = float(status.get("currentlyAvailable") or 0)
