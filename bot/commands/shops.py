@@ -57,6 +57,7 @@ async def _connect(config: "Config", system: str, *, dry_run: bool, again: bool,
 
     failed = False
     async with opening.opened(config, system) as shop:
+        await opening.make_sure(config, shop)
         if webhooks:
             found = await (hooks.look if dry_run else hooks.make)(shop, config.web.url)
             _tell_hooks(found, dry_run=dry_run)

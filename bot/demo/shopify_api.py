@@ -122,6 +122,8 @@ class ShopifyShop:
         self.asked.append(name)
         if name.endswith("Count"):
             return {"count": len(self.things[f"{name.removesuffix('Count')}"])}
+        if name == "shop":
+            return {"myshopifyDomain": self.domain}
         if name in self.things:
             self.meanwhile(name)
             return self._list(name, below, variables)

@@ -48,7 +48,7 @@ class WooCommerceSite:
         self.asked: list[str] = []
         self.refuses: set[str] = set()
         self._runner: web.AppRunner | None = None
-        self.url = ""
+        self.url = self.home = ""
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -68,6 +68,10 @@ class WooCommerceSite:
         given = base64.b64encode(f"{self.key}:{self.secret}".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {given}":
             return _refused(401, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
+        if request.path == "/wp-json/":
+            return await self.trouble.answer(
+                request, {"name": "Lamps", "url": self.url, "home": self.home or self.url}, {}
+            )
         path = request.path.removeprefix(_BELOW)
         self.asked.append(path)
         parts = path.strip("/").split("/")

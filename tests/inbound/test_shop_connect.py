@@ -16,6 +16,7 @@ from bot.__main__ import cli
 from bot.base import clock
 from bot.base.config import Config
 from bot.base.database import Database
+from bot.base.errors import FindingsError
 from bot.base.ground import Ground
 from bot.base.texts import Texts
 from bot.demo.shop_trouble import Trouble
@@ -103,6 +104,18 @@ async def test_a_store_that_is_not_declared_beside_others_is_refused(texts: Text
         stores = [{"name": "main", "woocommerce": "https://another.example"}]
         raw = {"shops": {"woocommerce": ground.config.shops.woocommerce.model_dump(), "stores": stores}}
         assert opening.wanting(Config.model_validate(raw), "woocommerce")
+
+
+async def test_an_address_by_which_the_shop_does_not_call_itself_is_refused(connected: tuple[Site, Ground]) -> None:
+    site, ground = connected
+    async with opened(ground) as shop:
+        await opening.make_sure(ground.config, shop)
+        if isinstance(site, WooCommerceSite):
+            site.home = "https://www.shop.example"
+        else:
+            site.domain = "another.myshopify.com"
+        with pytest.raises(FindingsError, match="calls itself"):
+            await opening.make_sure(ground.config, shop)
 
 
 async def test_what_webhooks_lost_comes_in_at_night_and_is_counted(

@@ -49,3 +49,12 @@ async def opened(config: Config, system: str, sleep: Sleep = asyncio.sleep) -> A
     else:
         async with woocommerce.open_connection(config.shops.woocommerce, sleep=sleep) as connection:
             yield woocommerce.WooCommerce(config.shops.woocommerce, connection)
+
+
+async def make_sure(config: Config, shop: Shop) -> None:
+    """What is pulled and what webhooks tell must be of one store. Raises FindingsError."""
+    named = await shop.named()
+    if named != shop.source:
+        key = "shops.shopify.domain" if shop.system == "shopify" else "shops.woocommerce.address"
+        words = f"the shop calls itself {named.partition(':')[2]}, and so do its webhooks; write that here"
+        raise FindingsError(Finding(words, config.source, key=key))

@@ -60,6 +60,10 @@ class Shop(Protocol):
         """The topics that we hear of."""
         ...
 
+    async def named(self) -> str:
+        """The store that the shop says it is: its webhooks name it so."""
+        ...
+
     def url_of(self, topic: str, base: str) -> str:
         """Where webhooks of this topic are to be sent."""
         ...

@@ -59,6 +59,10 @@ class Shopify:
         self._costs: dict[str, float] = {}
         self._points, self._restored, self._bucket, self._at = 1000.0, 50.0, 1000.0, time.monotonic()
 
+    async def named(self) -> str:
+        shop = (await self._ask(shopify_queries.SHOP, {})).get("shop")
+        return stores.of_shopify(lines.text((shop or {}).get("myshopifyDomain")))
+
     def url_of(self, topic: str, base: str) -> str:
         return f"{base.rstrip('/')}/webhooks/shopify/{topic}"
 

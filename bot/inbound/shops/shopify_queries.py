@@ -68,6 +68,8 @@ query Orders($first: Int!, $after: String, $query: String) {{
   }}
 }}"""
 
+SHOP = "query Shop { shop { myshopifyDomain } }"
+
 COUNTS = {
     "products": "query Count { productsCount(limit: null) { count } }",
     "customers": "query Count { customersCount(limit: null) { count } }",

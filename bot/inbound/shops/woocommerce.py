@@ -18,6 +18,7 @@ from bot.shops import lines
 from bot.shops.payloads import listed
 
 _KEY = "shops.woocommerce"
+_V3 = "/wc/v3"
 _PAGE = 100  # the most that WooCommerce gives
 _TOPICS = tuple(
     f"{thing}.{word}"
@@ -49,6 +50,13 @@ class WooCommerce:
         self._secret = settings.secrets[0].get_secret_value() if settings.secrets else ""
         self._api = connection
 
+    async def named(self) -> str:
+        answer = await self._api.ask("GET", "/")
+        home = answer.data.get("home") if isinstance(answer.data, Mapping) else None
+        if not isinstance(home, str) or not home:
+            raise ShopApiError("this is no site of WordPress whose API can be asked", f"{_KEY}.address")
+        return stores.of_woocommerce(home)
+
     def url_of(self, topic: str, base: str) -> str:
         return f"{base.rstrip('/')}/webhooks/woocommerce"
 
@@ -78,7 +86,7 @@ class WooCommerce:
         if not wanted:
             return Page((), 0, next_)
         params = {**_ALL["customers"], "include": ",".join(wanted), "per_page": str(_PAGE)}
-        answer = await self._api.ask("GET", "/customers", params=params)
+        answer = await self._api.ask("GET", f"{_V3}/customers", params=params)
         whole = listed(answer.data)
         return Page([_thing("customers", one) for one in whole], len(whole), next_)
 
@@ -90,7 +98,7 @@ class WooCommerce:
         begin = max(0, offset - 1)
         while True:
             asked = {**params, "orderby": "id", "order": "asc", "per_page": str(_PAGE), "offset": str(begin)}
-            answer = await self._api.ask("GET", path, params=asked)
+            answer = await self._api.ask("GET", f"{_V3}{path}", params=asked)
             if not isinstance(answer.data, list):
                 raise ShopApiError("the answer is no list: is this address that of a WooCommerce shop?", _KEY)
             found = listed(answer.data)
@@ -136,11 +144,11 @@ class WooCommerce:
             "name": f"aftercart {topic}", "topic": topic, "delivery_url": url, "secret": self._secret,
             "status": "active",
         }  # fmt: skip
-        await self._api.ask("POST", "/webhooks", body=made, again=False)
+        await self._api.ask("POST", f"{_V3}/webhooks", body=made, again=False)
 
     async def wake_hook(self, hook: Hook) -> None:
         body = {"status": "active", "secret": self._secret}
-        await self._api.ask("PUT", f"/webhooks/{hook.id}", body=body)
+        await self._api.ask("PUT", f"{_V3}/webhooks/{hook.id}", body=body)
 
 
 def open_connection(settings: Settings, sleep: Sleep = asyncio.sleep) -> Connection:
@@ -148,7 +156,7 @@ def open_connection(settings: Settings, sleep: Sleep = asyncio.sleep) -> Connect
     secret = settings.consumer_secret.get_secret_value() if settings.consumer_secret else ""
     both = f"{settings.consumer_key.get_secret_value()}:{secret}"
     return Connection(
-        f"{settings.address.rstrip('/')}/wp-json/wc/v3",
+        f"{settings.address.rstrip('/')}/wp-json",
         key=_KEY,
         allow_private=settings.allow_private,
         headers={"Authorization": f"Basic {b64encode(both.encode()).decode()}"},
