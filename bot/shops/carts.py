@@ -229,13 +229,11 @@ async def said_ordered(session: AsyncSession, happened: Happened) -> None:
 
 async def ordered(session: AsyncSession, order: Order) -> None:
     """Close what the order came from: its own cart and checkout, and the person's others with a product of it."""
-    own = (
-        (col(Cart.kind) == "checkout", col(Cart.cart_id) == order.checkout_id),
-        (
-            col(Cart.kind) == "cart",
-            col(Cart.cart_id) == order.cart_id,
-        ),
-    )
+    own = [
+        (col(Cart.kind) == kind, col(Cart.cart_id) == cart_id)
+        for kind, cart_id in (("checkout", order.checkout_id), ("cart", order.cart_id))
+        if cart_id
+    ]
     found: list[Cart] = []
     for where in own:
         open_ones = select(Cart).where(*where, col(Cart.ordered_at).is_(None), _fits(Cart.store, order.store))
