@@ -5,6 +5,7 @@ import gc
 import itertools
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,10 @@ from starlette.routing import BaseRoute
 
 from automations import care
 from automations.audiences import tiers
-from automations.audiences.segment_watch import SegmentWatch
 from automations.audiences.standings import Standings
 from automations.broadcasts.going import Broadcasts
 from automations.consent import opt_in
 from automations.consent.signing_up import OnSubscribed
-from automations.definition import flow_files
-from automations.definition.flow_watch import FlowWatch
 from automations.definition.versions import Versions
 from automations.gate.marketing import Marketing
 from automations.running import publishing
@@ -28,7 +26,6 @@ from automations.running.engine import Engine as Enrolments
 from automations.running.on_catalogue import OnCatalogue
 from automations.running.on_event import OnEvent
 from automations.running.shelves import Shelves
-from automations.subjects.wordings import Wordings
 from bot import schedule, start
 from bot.base import clock, logs, texts, work, worker
 from bot.base.config import Config
@@ -67,9 +64,9 @@ from bot.jobs import Jobs
 from bot.outbound import held, practice, staff_group
 from bot.outbound.chat_templates import ChatTemplates
 from bot.outbound.email.sender import EmailSender
-from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import Sender
+from bot.own_files import OwnFiles
 from bot.shops import inbox as webhooks
 from bot.shops import record, stores, worth
 from bot.support import stages
@@ -125,24 +122,14 @@ class App:
     async def _build(
         self, stack: AsyncExitStack, database: Database, ground: Ground, parts: set[str] | frozenset[str]
     ) -> House:
-        folders = texts.folders(self.config.templates.folder)
-        mails = MailTemplates(folders, self.config.shop.language)
-        if wrong := [finding for finding in mails.lint() if not finding.warning]:
-            raise FindingsError(*wrong)
-        where, words = flow_files.folders(self.config), Wordings(mails.folders)
-        around = flow_files.around(self.config, mails.names(), words)
-        watch = FlowWatch(where, around)
-        flows = flow_files.load(where, around)
+        files = await OwnFiles.open(self.config, database)
         return House(
             database=database,
             ground=ground,
             worker=await stack.enter_async_context(worker.working(database)),
-            desk=Desk.build(ground),
-            mails=mails,
-            care=care.load(folders),
-            flows=flows,
-            watch=watch,
-            segment_watch=SegmentWatch(self.config),
+            desk=replace(Desk.build(ground), mails=files.mails),
+            files=files,
+            care=care.load(texts.folders(self.config.templates.folder)),
             versions=Versions(),
             telegram=await _telegram(stack, self.config) if parts & {"telegram", "work"} else None,
         )
@@ -161,8 +148,11 @@ class App:
             limits = Limits.of(self.config.web.limits, self.config.web.trusted_proxies)
             running.append(partial(server.serve, await _web(stack, house), listening, stop, limits))
             if "work" not in parts:
-                running.append(partial(house.segment_watch.follow, stop))
+                running.append(partial(house.files.follow, stop))
         if "work" in parts:
+            await house.files.keep(house.database)
+            house.files.segments.before = house.look_before
+            await house.look_first(house.flows)
             async with house.database.transaction() as session:
                 await publishing.publish(session, house.ground, house.flows, clock.now())
                 await tiers.publish(session, self.config, clock.now())
@@ -260,7 +250,7 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
         Shelves(house.database, house.flows, house.worker).kind(),
         Enrolments(house.database, house.ground, house.worker, house.versions, house.care).kind(),
         Broadcasts(
-            house.database, house.ground, house.segments, house.worker, reload=house.segment_watch.take_changes
+            house.database, house.ground, house.segments, house.worker, reload=house.files.segments.take_changes
         ).kind(),
         Timers(house.database, house.desk, house.worker).kind(),
         Waking(house.database, house.desk, house.worker).kind(),

@@ -8,6 +8,7 @@ from automations.audiences.standings import Standings
 from automations.consent import held_sign_ups, opt_in
 from automations.experiments import looks
 from automations.experiments.outcomes import Window
+from automations.gate.wording import UNWRITTEN
 from automations.running import publishing
 from automations.running.sweeps.runner import Sweeps
 from bot.base import clock, logs
@@ -16,8 +17,9 @@ from bot.house import House
 from bot.inbound.shops import comparing, hooks, progress
 from bot.inbound.shops.opening import connected, opened, source_of
 from bot.inbound.telegram import inbox
+from bot.outbound import outbox
 from bot.shops import adoption, prices, unconfirmed
-from bot.support.escalation import burn_alarm, queue_alarm, template_alarm
+from bot.support.escalation import burn_alarm, file_alarm, queue_alarm, template_alarm
 from bot.support.feedback import complaints
 from bot.support.newcomers import waiting
 from bot.support.self_service import codes
@@ -35,7 +37,9 @@ class Jobs:
             "queue delay": self.look_at_queue,
             "goals": self.look_at_goals,
             "flow files": self.look_at_flows,
-            "segment files": self.house.segment_watch.take_changes,
+            "segment files": self.look_at_segment_files,
+            "mail templates": self.look_at_mail_templates,
+            "files to mend": self.tell_of_files,
             "sweeps": self.sweep,
             "segments": self.look_at_segments,
             "goods of files": self.name_goods,
@@ -65,20 +69,39 @@ class Jobs:
                 await burn_alarm.alarm(session, desk, one, now)
 
     async def look_at_flows(self) -> None:
-        house = self.house
-        found = await asyncio.to_thread(house.watch.look)
+        house, watch = self.house, self.house.files.flows
+        found = await asyncio.to_thread(watch.look)
         if found is not None:
+            await house.look_first(found)
             async with house.database.transaction() as session:
                 await publishing.publish(session, house.ground, found, clock.now())
-            house.flows.take(found)
-            house.watch.taken()
+            watch.taken()
+            house.files.templates.look_again()
             log.info("changed flows are in use", flows=sorted(found.by_name))
+
+    async def look_at_segment_files(self) -> None:
+        await self.house.files.segments.take_changes()
+        await self.house.files.keep(self.house.database)
+
+    async def look_at_mail_templates(self) -> None:
+        """What waited for the mend of a template leaves."""
+        files = self.house.files
+        if await asyncio.to_thread(files.templates.look):
+            await files.keep(self.house.database)
+            async with self.house.database.transaction() as session:
+                await outbox.ask_again(session, None, UNWRITTEN, clock.now())
+
+    async def tell_of_files(self) -> None:
+        house = self.house
+        await asyncio.to_thread(house.files.look_at_broadcasts)
+        async with house.database.transaction() as session:
+            await file_alarm.found(session, house.desk, house.files.wrong, clock.now())
 
     async def sweep(self) -> None:
         await Sweeps(self.house.database, self.house.starter, self.house.flows).run()
 
     async def look_at_segments(self) -> None:
-        await self.house.segment_watch.take_changes()
+        await self.house.files.segments.take_changes()
         await self.house.members.refresh(self.house.database)
 
     async def count_all(self) -> None:

@@ -41,6 +41,14 @@ TABLE = (
     Line("goals", "*/5 * * * *", "house goals that are missed too fast to be reached are told, once a window each"),
     Line("flow files", "* * * * * */10", "changed flow files are taken; a wrong one changes nothing and is told"),
     Line("segment files", "* * * * * */10", "changed segment files are taken; a wrong one changes nothing and is told"),
+    Line(
+        "mail templates", "* * * * * */10", "changed templates are taken if lint passes; else the last good one stays"
+    ),
+    Line(
+        "files to mend",
+        "* * * * * */20",
+        "who leads is told of files that are wrong, and of mails that wait for the mend",
+    ),
     Line("sweeps", "2 * * * *", "whoever has a birthday or anniversary soon, or bought long ago, enters the flow"),
     Line("segments", "*/3 * * * *", "who came into the segments that flows wait for, and who left them"),
     Line("goods of files", "3 1 * * *", "orders and carts name by id what a file named by handle or SKU"),

@@ -1,7 +1,7 @@
 """Who is in the segments that flows wait for: looked at every few minutes, and at once for whoever just bought.
 
 Coming in is told once. The first look at a segment, and the first after its words changed, tells nothing: nobody did
-anything then.
+anything then. It is taken before a flow begins to wait for it (`first_look`), so that nobody comes in unseen between.
 """
 
 import json
@@ -74,6 +74,15 @@ class Members:
                 await here._fill(database, name, moment)
         await here._forget(database)
         return moved
+
+    async def first_look(self, database: Database, names: Collection[str], now: datetime | None = None) -> None:
+        """Who is in these segments before a flow waits for them: whoever comes in from now on is told."""
+        here = self._as_now()
+        for name in sorted(set(names) & set(here.segments.by_name)):
+            async with database.reading() as session:
+                known = await here._known(session, name)
+            if not known:
+                await here._fill(database, name, now or clock.now())
 
     async def settle_quietly(self, session: AsyncSession, ids: Sequence[int], now: datetime) -> None:
         """Of these everybody is where they belong from now on, and no flow hears of it: they came as history."""
@@ -171,8 +180,10 @@ class Members:
             await session.execute(put.on_conflict_do_update(index_elements=["name"], set_=changed))
 
     async def _forget(self, database: Database) -> None:
-        """Segments that nothing waits for any more: who comes into them later would not be known to be new."""
-        kept = self._kept()
+        """Segments that nothing waits for any more: who comes into them later would not be known to be new. One whose
+        file is wrong is waited for.
+        """
+        kept = self.live()
         async with database.reading() as session:
             names = await session.scalars(sa.select(_settings.c.name).where(_settings.c.name.startswith("segment.")))
             known = {name.removeprefix("segment.") for name in names}

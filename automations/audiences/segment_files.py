@@ -1,4 +1,4 @@
-"""Reads the segments: one TOML each, the shop's own folder over ours. A wrong file stops the start.
+"""Reads the segments: one TOML each, the shop's own folder over ours.
 
 Every mistake becomes a finding with file, line, key, reason and the nearest name that is known.
 """
@@ -21,6 +21,7 @@ from bot.base.toml_source import Source, mistake, near
 from bot.events import names
 
 Say = Callable[[Sequence[str | int], str], Finding]
+_NONE: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,10 @@ def load(config: Config) -> Segments:
     return found
 
 
-def sound(config: Config) -> tuple[Segments, list[Finding]]:
-    """The segments that can be used, and what is wrong with the others. One that names a wrong one is not among them,
-    but nothing is said about that: it is not its own mistake.
+def sound(config: Config, before: Mapping[str, Any] = _NONE) -> tuple[Segments, list[Finding]]:
+    """The segments that can be used, and what is wrong with the others: these are used as they were `before` (their
+    trees). One that names one that is missing then is not there either, but nothing is said about that: it is not its
+    own mistake.
     """
     files = every(config)
     missing = [folder for folder in folders(config) if not folder.is_dir()]
@@ -110,8 +112,13 @@ def sound(config: Config) -> tuple[Segments, list[Finding]]:
             found[name], definitions[name] = made, tree
     circles = list(_circles(found, files))
     findings += circles
-    usable = dict(found)
-    for one in circles:
+    round_about = {one.file for one in circles}
+    usable = {name: made for name, made in found.items() if paths.shown(files[name]) not in round_about}
+    for name in (files.keys() & before.keys()) - usable.keys():
+        made, wrong = read(before[name], Source(files[name]).finding)
+        if made and not wrong:
+            usable[name], definitions[name] = made, before[name]
+    for one in list(_circles(usable, files)):
         usable = {name: made for name, made in usable.items() if paths.shown(files[name]) != one.file}
     while broken := [name for name in usable if not _named(usable[name]) <= usable.keys()]:
         usable = {name: made for name, made in usable.items() if name not in broken}

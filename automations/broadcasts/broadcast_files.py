@@ -59,21 +59,38 @@ def around(config: Config, templates: Collection[str] | None = None, words: Word
 
 def load(config: Config, surroundings: Around) -> dict[str, Found]:
     """Every broadcast of the shop's folder, by name. Raises FindingsError with all mistakes of all files."""
+    found, findings = sound(config, surroundings)
+    if findings:
+        raise FindingsError(*findings)
+    return found
+
+
+def sound(config: Config, surroundings: Around) -> tuple[dict[str, Found], list[Finding]]:
+    """The broadcasts that can be used, and what is wrong with the others."""
     folder = config.automations.broadcasts_folder
-    if folder is None:
-        return {}
-    if not folder.is_dir():
-        raise FindingsError(Finding("this folder of broadcasts does not exist", paths.shown(folder)))
+    if folder is not None and not folder.is_dir():
+        return {}, [Finding("this folder of broadcasts does not exist", paths.shown(folder))]
     found: dict[str, Found] = {}
     findings: list[Finding] = []
-    for file in sorted(folder.glob("*.toml")):
+    for file in every(config):
         one, wrong = _read_file(file, surroundings)
         findings += wrong
         if one is not None and not wrong:
             found[file.stem] = one
-    if findings:
-        raise FindingsError(*findings)
-    return found
+    return found, findings
+
+
+def every(config: Config) -> list[Path]:
+    folder = config.automations.broadcasts_folder
+    return sorted(folder.glob("*.toml")) if folder is not None else []
+
+
+def steps(made: Broadcast) -> list[Step]:
+    """What it sends, and what each arm of its test sends instead."""
+    step = Step(id=STEP, send=made.send, subject=made.subject, channels=made.channels, coupon=made.coupon)
+    arms = made.test.variants if made.test else ()
+    changes = [arm.model_dump(include={"subject", "send"}, exclude_none=True) for arm in arms]
+    return [step, *(step.model_copy(update=change) for change in changes)]
 
 
 def load_one(config: Config, name: str, surroundings: Around) -> Found | None:

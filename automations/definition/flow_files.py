@@ -1,9 +1,9 @@
-"""Reads the flows: one TOML per automation, the shop's own folder over ours. A wrong file stops the start.
+"""Reads the flows: one TOML per automation, the shop's own folder over ours.
 
 Every mistake becomes a finding with file, line, key, reason and the nearest name that is known.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,11 +24,15 @@ from bot.base.toml_source import Source, mistake
 
 @dataclass(frozen=True)
 class Flows:
-    """The flows as they stand in the files. `definitions` keep the files' own words for the published version."""
+    """The flows as they stand in the files. `definitions` keep the files' own words for the published version.
+
+    `broken` are those whose file is wrong: they are here as they were when it was right, or not at all.
+    """
 
     by_name: dict[str, Flow] = field(default_factory=dict)
     definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
 
     def take(self, other: "Flows") -> None:
         """Become what the other is: whoever holds these flows sees the new ones."""
@@ -37,6 +41,12 @@ class Flows:
         ):  # fmt: skip
             mine.clear()
             mine.update(theirs)  # type: ignore[arg-type]
+        self.broken.clear()
+        self.broken.update(other.broken)
+
+    def keep(self, name: str, made: Flow, definition: dict[str, Any]) -> None:
+        """One whose file is wrong, as it was when it was right."""
+        self.by_name[name], self.definitions[name] = made, definition
 
     def __iter__(self) -> Iterator[Flow]:
         return iter(self.by_name.values())
@@ -46,6 +56,22 @@ def folders(config: Config) -> list[Path]:
     """Where flows are: ours, then the shop's own, whose files replace ours of the same name."""
     own = config.automations.flows_folder
     return [Path(__file__).parents[1] / "flows", *([own] if own else [])]
+
+
+@dataclass(frozen=True)
+class Now(Collection[str]):
+    """The names that are there at the moment it is asked."""
+
+    look: Callable[[], Collection[str]]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.look()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.look())
+
+    def __len__(self) -> int:
+        return len(self.look())
 
 
 def around(config: Config, templates: Collection[str] | None = None, words: Words | None = None) -> Surroundings:
@@ -62,6 +88,14 @@ def around(config: Config, templates: Collection[str] | None = None, words: Word
 
 def load(where: Sequence[Path], surroundings: Surroundings | None = None) -> Flows:
     """Read and check every flow. Raises FindingsError with one finding per mistake, of all files together."""
+    found, findings = sound(where, surroundings)
+    if findings:
+        raise FindingsError(*findings)
+    return found
+
+
+def sound(where: Sequence[Path], surroundings: Surroundings | None = None) -> tuple[Flows, list[Finding]]:
+    """The flows that can be used, and what is wrong with the others (`broken`)."""
     files: dict[str, Path] = {}
     findings: list[Finding] = []
     for folder in where:
@@ -79,9 +113,7 @@ def load(where: Sequence[Path], surroundings: Surroundings | None = None) -> Flo
         findings += wrong
         if made is not None and not wrong:
             found[name], definitions[name] = made, tree
-    if findings:
-        raise FindingsError(*findings)
-    return Flows(found, definitions, files)
+    return Flows(found, definitions, files, set(files) - set(found)), findings
 
 
 def load_one(file: Path, name: str, surroundings: Surroundings | None = None) -> tuple[Flow, dict[str, Any]]:

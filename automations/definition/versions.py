@@ -72,7 +72,8 @@ async def publish(session: AsyncSession, flows: Flows, now: datetime, only: str 
             if slept:
                 await _wake(session, name)
     if only is None:
-        gone = [_versions.c.flow.not_in(list(flows.by_name) or [""]), _versions.c.status == "active"]
+        there = [*flows.by_name, *flows.broken]  # where a file is wrong, its people wait as they are
+        gone = [_versions.c.flow.not_in(there or [""]), _versions.c.status == "active"]
         await _set(session, gone, "draining")
     return entered
 
@@ -81,6 +82,17 @@ async def active(session: AsyncSession) -> dict[str, int]:
     """The versions that people enter, by flow."""
     entered = sa.select(_versions.c.flow, _versions.c.id).where(_versions.c.status == "active")
     return {row.flow: row.id for row in await session.execute(entered.order_by(_versions.c.id))}
+
+
+async def published(session: AsyncSession) -> dict[str, dict[str, Any]]:
+    """The words of each flow as it was published last, unless its file was taken away since."""
+    rows = sa.select(_versions.c.flow, _versions.c.status, _versions.c.definition).where(
+        _versions.c.status.in_(("active", "stopped")), _versions.c.flow.not_like("broadcast:%")
+    )
+    # Of a flow that is on one version alone is active; of one that is switched off the newest counts.
+    last = rows.order_by(sa.case((_versions.c.status == "active", 1), else_=0), _versions.c.number)
+    found = await session.execute(last)
+    return {row.flow: {**row.definition, **({} if row.status == "active" else {"enabled": False})} for row in found}
 
 
 async def put(session: AsyncSession, name: str, definition: Mapping[str, Any], now: datetime) -> int:

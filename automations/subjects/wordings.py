@@ -1,11 +1,12 @@
 """Reads what templates and subjects use, and compares it with what a flow can show. Nothing is sent or compiled."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from automations.subjects import shown
-from bot.base.errors import FindingsError
+from bot.base.errors import Finding, FindingsError
 from bot.base.render import TemplateError, TemplateSyntaxError
 from bot.outbound.email import fields, mail_template, source
 from bot.outbound.email.fields import Used
@@ -43,6 +44,20 @@ class Wordings:
             for used in _all(one, values, own_subject=own_subject):
                 found |= dict.fromkeys(used.lacking)
         return list(found)
+
+    def misfits(self, about: str, one: Source, who: str, *, own_subject: bool) -> Iterator[Finding]:
+        """What this template uses and `who` does not give it, each with its line."""
+        kind = "broadcast" if about == "broadcast" else f"flow about {about}"
+        values = shown.possible(about)
+        lines = [("", one.mjml)]
+        for variant in one.variants:
+            lines += [("preheader", variant.preheader), *([("subject", variant.subject)] if own_subject else [])]
+        for key, words in lines:
+            environment = mail_template.environment(html=not key)
+            with suppress(TemplateSyntaxError):
+                for line, message in fields.used(environment, words, values, given=mail_template.GIVEN).missing:
+                    told = f"{message} ({who} sends it, a {kind})"
+                    yield one.head_finding(key, told) if key else one.finding(told, line)
 
     def without_code(self, template: str, subject: str | None) -> list[str]:
         values = shown.possible("broadcast")

@@ -30,6 +30,12 @@ def parse(text: str) -> dict[str, Any]:
     return tree
 
 
+def line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
+    """Where it is; what breaks at the end of a text began on the last line that says something."""
+    named = re.search(r"line (\d+)", str(error))
+    return int(named[1]) if named else text.rstrip().count("\n") + 1
+
+
 class Source:
     """One file and its lines."""
 
@@ -38,13 +44,15 @@ class Source:
 
     def read(self, findings: list[Finding]) -> dict[str, Any] | None:
         try:
-            self.text = self.file.read_text("utf-8")
+            self.text = self.file.read_text("utf-8-sig")  # Windows editors begin with a mark
             return parse(self.text)
         except tomllib.TOMLDecodeError as error:
-            line = re.search(r"line (\d+)", str(error))
-            findings.append(Finding(f"not valid TOML: {error}", paths.shown(self.file), int(line[1]) if line else None))
-        except (OSError, UnicodeDecodeError) as error:
-            findings.append(Finding(f"cannot be read: {error}", paths.shown(self.file)))
+            findings.append(Finding(f"not valid TOML: {error}", paths.shown(self.file), line_of(error, self.text)))
+        except UnicodeDecodeError as error:
+            words = "it is not UTF-8 text; save it as UTF-8"
+            findings.append(Finding(words, paths.shown(self.file), error.object.count(b"\n", 0, error.start) + 1))
+        except OSError as error:
+            findings.append(Finding(f"cannot be read: {error.strerror}", paths.shown(self.file)))
         return None
 
     def finding(self, path: Sequence[str | int], message: str) -> Finding:

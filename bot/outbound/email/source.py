@@ -8,6 +8,9 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -71,6 +74,46 @@ class Source:
     def changed(self) -> bool:
         """Somebody saved one of its files since it was read."""
         return any(_changed_at(file) != before for file, before in self.files)
+
+
+def digest(one: Source) -> str:
+    """Changes with anything that lint looks at, and with the release that looks."""
+    parts = (_release(), one.name, one.language, one.kind, one.mjml, repr(one.variants), repr(one.sample))
+    return blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
+
+
+@cache
+def _release() -> str:
+    try:
+        return version("aftercart")
+    except PackageNotFoundError:
+        return ""
+
+
+def stored(one: Source) -> dict[str, Any]:
+    """As JSON keeps it: all that mails are written from. The sample is only for whoever looks at the file."""
+    return {
+        "name": one.name, "language": one.language, "file": str(one.file), "kind": one.kind, "mjml": one.mjml,
+        "variants": [[line.name, line.subject, line.preheader] for line in one.variants],
+        "origins": [[str(file), line] for file, line in one.origins], "lines": dict(one.lines),
+        "files": [[str(file), at] for file, at in one.files],
+    }  # fmt: skip
+
+
+def restored(tree: Mapping[str, Any]) -> Source:
+    """Raises KeyError, TypeError and ValueError for what `stored` did not make."""
+    return Source(
+        name=tree["name"],
+        language=tree["language"],
+        file=Path(tree["file"]),
+        kind=tree["kind"],
+        variants=tuple(Variant(*line) for line in tree["variants"]),
+        sample={},
+        mjml=tree["mjml"],
+        origins=tuple((Path(file), int(line)) for file, line in tree["origins"]),
+        lines=tree["lines"],
+        files=tuple((Path(file), int(at)) for file, at in tree["files"]),
+    )
 
 
 def read(folders: Sequence[Path], name: str, language: str) -> Source:
@@ -183,18 +226,19 @@ def _text(file: Path) -> str:
         if file.stat().st_size > _LARGEST:
             raise FindingsError(Finding(f"larger than {_LARGEST // 1000} KB: no mail is", paths.shown(file)))
         return file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise FindingsError(Finding(f"cannot be read: {reason}", paths.shown(file))) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise FindingsError(Finding("it is not UTF-8 text; save it as UTF-8", paths.shown(file), line)) from None
+    except OSError as error:
+        raise FindingsError(Finding(f"cannot be read: {error.strerror}", paths.shown(file))) from None
 
 
 def _toml(file: Path, text: str, first_line: int) -> dict[str, Any]:
     try:
         return toml_source.parse(text)
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
         message = re.sub(r" \(at .*\)$", "", str(error))
-        at = first_line - 1 + int(line[1]) if line else first_line
+        at = first_line - 1 + toml_source.line_of(error, text)
         raise FindingsError(Finding(f"front matter is not valid TOML: {message}", paths.shown(file), at)) from None
 
 

@@ -1,7 +1,10 @@
-"""All mail templates: ours, and the shop's own over them. Compiled when first asked for, again when a file changes."""
+"""All mail templates: ours, and the shop's own over them. Compiled when first asked for, again when a file changes.
+
+A running program is told which ones it may use (`template_watch`), and looks at no files itself.
+"""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +17,14 @@ from bot.base.database import insert, table
 from bot.base.errors import Finding, FindingsError
 from bot.outbound.email import lint, source
 from bot.outbound.email.mail_template import Mail, MailTemplate
+from bot.outbound.email.source import Source
 from bot.tables.mail import TemplateRevision
 
 __all__ = ["Listed", "Mail", "MailTemplate", "MailTemplates", "remember"]
 
 log = logs.get(__name__)
+Key = tuple[str, str]
+"""Name and language."""
 Look = Callable[[Sequence[Path], str, str], list[Finding]]
 """Everything wrong with the template of that name and language in those folders; see `previews`."""
 _LOOK_AGAIN_AFTER = 2.0  # seconds between two looks at the files of one template
@@ -50,7 +56,15 @@ class MailTemplates:
     def __init__(self, folders: Sequence[Path], language: str = "en") -> None:
         self.folders = [folder / "email" for folder in folders]
         self.language = language
-        self._compiled: dict[tuple[str, str], _Compiled] = {}
+        self._compiled: dict[Key, _Compiled] = {}
+        self._used: Mapping[Key, Source] | None = None
+        self._off: Mapping[Key, Sequence[Finding]] = {}
+
+    def use(self, used: Mapping[Key, Source], off: Mapping[Key, Sequence[Finding]]) -> None:
+        """From now on these and no others, whatever the files say. `off` are those that are wrong: where they are not
+        used in older words either, asking for them raises what is wrong.
+        """
+        self._used, self._off = used, off
 
     def names(self) -> list[str]:
         return list(source.names(self.folders))
@@ -114,10 +128,24 @@ class MailTemplates:
             return list(error.findings)
 
     def _languages(self, name: str) -> list[str]:
+        if self._used is not None:
+            return sorted({language for one, language in (*self._used, *self._off) if one == name})
         held = [language for held_name, language in self._compiled if held_name == name]
         return held if len(held) == len(LANGUAGES) else source.names(self.folders).get(name, [])
 
     def _get(self, name: str, language: str) -> MailTemplate:
+        return self._of_files(name, language) if self._used is None else self._in_use(self._used, name, language)
+
+    def _in_use(self, used: Mapping[Key, Source], name: str, language: str) -> MailTemplate:
+        key = name, language
+        if key not in used:
+            raise FindingsError(*self._off[key]) if key in self._off else LookupError(f"no mail template {name!r}")
+        held = self._compiled.get(key)
+        if held is None or held.template.source is not used[key]:
+            held = self._compiled[key] = _Compiled(MailTemplate(used[key]), 0.0)
+        return held.template
+
+    def _of_files(self, name: str, language: str) -> MailTemplate:
         held = self._compiled.get((name, language))
         now = time.monotonic()
         if held and now - held.looked_at < _LOOK_AGAIN_AFTER:

@@ -160,11 +160,25 @@ def test_changed_files_are_taken_and_wrong_ones_change_nothing(tmp_path: Path) -
     assert segments.by_name["mine"].title == "Mine" and "other" in segments.by_name and "other" in names
     file.write_text("[[all]]\nrfm = 'best of all'\n", "utf-8")
     assert watch.look() is None
-    assert watch.look() is None
+    assert watch.look() is None and "mine.toml:2" in str(watch.wrong[0])
+    assert segments.by_name["mine"].title == "Mine" and "other" in segments
+    (tmp_path / "third.toml").write_text("[[all]]\ntag = 'c'\n", "utf-8")
+    found = watch.look()
+    assert found is not None and {"mine", "other", "third"} <= set(found), "one wrong file holds up no other"
+    segments.take(found)
     file.unlink()
     (tmp_path / "other.toml").unlink()
     assert "mine" not in (watch.look() or {"mine"})
     assert "mine" not in names and len(names) == len(list(names))
+
+
+def test_a_start_with_a_wrong_file_uses_the_segment_as_it_was_kept(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[[all]]\nrfm = 'best of all'\n", "utf-8")
+    (tmp_path / "above.toml").write_text("[[all]]\nsegment = 'mine'\n", "utf-8")
+    kept = {"mine": {"title": "Mine", "all": [{"tag": "a"}]}}
+    watch = SegmentWatch(_config(tmp_path), kept)
+    assert watch.segments.by_name["mine"].title == "Mine" and "above" in watch.segments and len(watch.wrong) == 1
+    assert not {"mine", "above"} & set(SegmentWatch(_config(tmp_path)).segments)
 
 
 def test_one_wrong_file_leaves_the_others_to_be_looked_at(tmp_path: Path) -> None:

@@ -1,0 +1,122 @@
+"""Files as marketers get them wrong, each beside the right one that it replaces."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HEAD = '+++\nsubject = "Hello {{ customer.first_name }}"\npreheader = "News for you"\n+++\n'
+BODY = """<mjml>
+  <mj-body>
+    <mj-section><mj-column>
+      <mj-text>Hello again</mj-text>
+      <mj-text><a href="{{ unsubscribe_url }}">Unsubscribe</a></mj-text>
+    </mj-column></mj-section>
+  </mj-body>
+</mjml>
+"""
+FLOW = """title = "Right"
+about = "cart"
+priority = "cart"
+[trigger]
+events = ["Product Added"]
+[enrol]
+key = "NAME:{cart_id}"
+[[steps]]
+id = "rest"
+wait = "1h"
+[[steps]]
+id = "first"
+send = "abandoned_cart"
+"""
+SEGMENT = 'title = "Right"\n[[all]]\ntag = "tea"\n'
+BROADCAST = 'title = "Right"\nsegment = "subscribers"\nsend = "newsletter"\n'
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What somebody saves: `old` becomes `new`, found at `line` (0: somewhere) with these `words`."""
+
+    kind: str
+    what: str
+    old: str
+    new: str
+    line: int
+    words: str
+
+    @property
+    def right(self) -> str:
+        return {"template": HEAD + BODY, "flow": FLOW, "segment": SEGMENT, "broadcast": BROADCAST}[self.kind]
+
+    def file(self, folder: Path, number: int) -> Path:
+        if self.kind == "template":
+            return folder / "templates" / "email" / f"own_{number}" / "en.mjml"
+        return folder / f"{self.kind}s" / f"own_{number}.toml"
+
+    def text(self, number: int) -> bytes:
+        return self.right.replace("NAME", f"own_{number}").encode()
+
+    def wrong(self, number: int) -> bytes:
+        right = self.right
+        assert self.old in right, self.what
+        text = right.replace(self.old, self.new, 1).replace("NAME", f"own_{number}")
+        return text.encode("latin-1" if "ü" in self.new else "utf-8")
+
+
+_T, _F, _S, _B = "template", "flow", "segment", "broadcast"
+HELLO, NAMED = "Hello again", "customer.first_name"
+KINDS = (
+    Wrong(_T, "misspelt value", HELLO, "Hi {{ customer.frist_name }}", 8, "did you mean first_name"),
+    Wrong(_T, "value of nobody", HELLO, "Hi {{ nickname }}", 8, "nickname is not a value"),
+    Wrong(_T, "misspelt value in the subject", NAMED, "customer.frist_name", 2, "did you mean first_name"),
+    Wrong(_T, "an if without its end", HELLO, "{% if customer %}Hi", 0, "endif"),
+    Wrong(_T, "unknown filter", HELLO, "{{ customer.name | capitalise }}", 8, "capitalise"),
+    Wrong(_T, "an element left open", HELLO + "</mj-text>", HELLO, 0, "mj-text"),
+    Wrong(_T, "an element that does not exist", "<mj-text>Hello again</mj-text>", "<mj-txt>Hi</mj-txt>", 8, "mj-txt"),
+    Wrong(_T, "a picture without words", HELLO, 'x <img src="https://shop.example/a.png" />', 8, "alt"),
+    Wrong(_T, "no front matter", "+++\nsubject", "subject", 1, "front matter"),
+    Wrong(_T, "a quote left open", 'preheader = "News for you"', 'preheader = "News for you', 3, "TOML"),
+    Wrong(_T, "unknown key", "preheader", "preheder", 3, "preheder"),
+    Wrong(_T, "no way to unsubscribe", "{{ unsubscribe_url }}", "https://shop.example", 0, "unsubscribe"),
+    Wrong(_T, "a part that is not there", "<mjml>", '<mjml><mj-include path="../_nothing.mjml" />', 5, "not there"),
+    Wrong(_T, "not UTF-8", HELLO, "Grüße", 8, "UTF-8"),
+    Wrong(_T, "cannot be computed", HELLO, "{{ 1 // 0 }}", 8, "cannot be written"),
+    Wrong(_F, "a quote left open", '"Right"', '"Right', 1, "TOML"),
+    Wrong(_F, "unknown key", "send =", "sent =", 13, "did you mean send"),
+    Wrong(_F, "misspelt event", "Product Added", "Product Addded", 5, "did you mean 'Product Added'"),
+    Wrong(_F, "no such template", "abandoned_cart", "abandoned_card", 13, "did you mean abandoned_cart"),
+    Wrong(_F, "an id twice", 'id = "first"', 'id = "rest"', 12, "used twice"),
+    Wrong(_F, "no duration", '"1h"', '"soon"', 10, "wait"),
+    Wrong(_F, "leads nowhere", 'wait = "1h"', 'wait = "1h"\nnext = "frist"', 11, "did you mean first"),
+    Wrong(_F, "no such segment", 'events = ["Product Added"]', 'segment = "vips"', 5, "did you mean vip"),
+    Wrong(_F, "unknown condition", "[enrol]", 'when = ["has_chart"]\n[enrol]', 6, "unknown condition"),
+    Wrong(_F, "nothing starts it", 'events = ["Product Added"]', "events = []", 4, "started by one of"),
+    Wrong(_F, "not UTF-8", "Right", "Grüße", 1, "UTF-8"),
+    Wrong(_S, "a bracket left open", "[[all]]", "[[all", 2, "TOML"),
+    Wrong(_S, "unknown condition", "tag =", "tagged =", 3, "unknown condition"),
+    Wrong(_S, "no such group", 'tag = "tea"', 'rfm = "best"', 3, "no RFM group"),
+    Wrong(_S, "no such segment", 'tag = "tea"', 'segment = "vips"', 3, "did you mean vip"),
+    Wrong(_B, "a quote left open", '"Right"', '"Right', 1, "TOML"),
+    Wrong(_B, "unknown key", "send =", "sent =", 3, "did you mean send"),
+    Wrong(_B, "no such segment", "subscribers", "subscriber", 2, "did you mean subscribers"),
+    Wrong(_B, "no such template", "newsletter", "newsleter", 3, "did you mean newsletter"),
+    Wrong(_B, "a subject of nobody", "send =", 'subject = "{{ shop.nam }}"\nsend =', 3, "did you mean name"),
+)
+
+
+def save(file: Path, text: bytes) -> None:
+    """As an editor does: another time of change, whatever the clock of the file system says."""
+    before = file.stat().st_mtime_ns if file.exists() else 0
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(text)
+    os.utime(file, ns=(before + 1_000_000_000, before + 1_000_000_000))
+
+
+def save_all(folder: Path, *, wrong: bool) -> None:
+    for number, one in enumerate(KINDS):
+        save(one.file(folder, number), one.wrong(number) if wrong else one.text(number))
+
+
+def sections(folder: Path) -> dict[str, dict[str, str]]:
+    """The configuration that has these folders."""
+    names = {f"{kind}s_folder": str(folder / f"{kind}s") for kind in (_F, _S, _B)}
+    return {"templates": {"folder": str(folder / "templates")}, "automations": names}
