@@ -2,23 +2,28 @@
 
 import asyncio
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiosmtplib
+import sqlalchemy as sa
+from rapidfuzz import fuzz, process
 
 from automations import care
 from automations.audiences import segment_files
 from automations.broadcasts import broadcast_files
-from automations.definition import flow_files
+from automations.definition import flow_files, names, triggers
 from automations.subjects.wordings import Wordings
 from bot import migrations
 from bot.base import clock, logs, paths, private, texts
 from bot.base.config import Config, SmtpServer
-from bot.base.database import Database
+from bot.base.database import Database, table
 from bot.base.errors import Finding, FindingsError
 from bot.base.texts import Texts
+from bot.base.toml_source import Source
 from bot.events import leaked
 from bot.inbound.mailbox import setup as mailbox
 from bot.inbound.shops import hooks, opening
@@ -28,9 +33,11 @@ from bot.outbound.email.templates import MailTemplates
 from bot.outbound.previews import Previews
 from bot.shops import parting, stores
 from bot.support import answers, hours, macros, scripts
-from bot.support.escalation import leads
+from bot.support.escalation import file_alarm, leads
+from bot.tables.events import Event
 
 _ANSWER_WITHIN = 10.0
+_HERE = ("127.0.0.1", "::1", "localhost")
 
 
 async def everything(config: Config) -> list[Finding]:
@@ -66,6 +73,7 @@ def files(config: Config) -> list[Finding]:
         findings.append(Finding("this folder does not exist", config.source, key="templates.folder"))
     findings += _no_client(config)
     findings += _nobody_asked(config) + _old_keys(config) + _open_to_others(config)
+    findings += mails_of_nobody(config)
     with Previews() as previews:
         return findings + mails.lint(look=previews.lint) + previews.lint_chats(folders, config.shop.language)
 
@@ -77,6 +85,46 @@ def _no_client(config: Config) -> list[Finding]:
         return []
     words = f"no {page_scripts.SEGMENTS_SCRIPT} in this folder; it must be dist/umd of the client's package"
     return [Finding(words, config.source, key="events.analytics_js")]
+
+
+def mails_of_nobody(config: Config) -> list[Finding]:
+    """What every mail says of the shop and nobody has said yet: who writes, from where, and where its links lead."""
+    server = config.mail.server
+    if server is None:
+        return []
+    trial = server.host in _HERE  # a relay of this machine is most often one that only shows mails
+
+    def say(key: str, words: str, *, warning: bool = trial) -> Finding:
+        return Finding(words, config.source, key=key, warning=warning)
+
+    found, public = [], config.web.public_url
+    if public is None:
+        words = (
+            f"every link in a mail would lead to {config.web.url}, unsubscribing too; write the address at which "
+            'readers reach this program: "https://mail.your-shop.com"'
+        )
+        found.append(say("web.public_url", words))
+    elif urlsplit(public).scheme != "https" and urlsplit(public).hostname not in _HERE:
+        words = "readers' browsers mark an address with http:// as not safe; use https"
+        found.append(say("web.public_url", words, warning=True))
+    for key in ("name", "url"):
+        if key not in config.shop.model_fields_set:
+            example = {"name": "Juniper & Oak", "url": "https://your-shop.com"}[key]
+            words = f'mails would say {getattr(config.shop, key)!r}; write {key} = "{example}"'
+            found.append(say(f"shop.{key}", words))
+    if not _address(config):
+        words = (
+            "the law of most countries wants the shop's postal address in every marketing mail (CAN-SPAM, § 5 DDG), and "
+            "nothing says it; write it into your own email/_foot.en.mjml and email/_foot.zh_CN.mjml"
+        )
+        found.append(say("templates.folder", words, warning=True))
+    return found
+
+
+def _address(config: Config) -> bool:
+    """A footer of the shop's own is taken to say it: only a person can tell an address from other words."""
+    own = config.templates.folder
+    return own is not None and any((own / "email").glob("_foot.*.mjml"))
 
 
 def _old_keys(config: Config) -> list[Finding]:
@@ -151,6 +199,8 @@ async def _remembered(database: Database, config: Config) -> list[Finding]:
         *await templates_given_up(database),
         *await unreachable_leads(database, config),
         *await _stores(database, config),
+        *await unheard(database, config),
+        *await unwritten(database),
     ]
 
 
@@ -171,6 +221,39 @@ async def unreachable_leads(database: Database, config: Config) -> list[Finding]
     async with database.reading() as session:
         unheard = await leads.unreachable(session, config)
     return [Finding(words.format(one), config.source, key="support.departments", warning=True) for one in unheard]
+
+
+async def unheard(database: Database, config: Config) -> list[Finding]:
+    """Events of no name that we know, in flows, which never came either: nothing would happen."""
+    found = []
+    flows = flow_files.sound(flow_files.folders(config))[0]
+    named = [(name, path, event) for name, made in flows.by_name.items() for path, event in triggers.own_events(made)]
+    heard = await _heard(database, {event for _, _, event in named})
+    for name, path, event in named:
+        if event not in heard:
+            source = Source(flows.files[name])
+            source.read([])
+            nearest = process.extractOne(event, names.EVENTS, scorer=fuzz.ratio)
+            words = (
+                f"no event named {event!r} ever came; did you mean {nearest[0]!r}? One of your own must be sent first"
+            )
+            found.append(replace(source.finding(path, words), warning=True))
+    return found
+
+
+async def _heard(database: Database, events: Collection[str]) -> set[str]:
+    rows = table(Event)
+    async with database.reading() as session:
+        ask = [sa.select(rows.c.name).where(rows.c.name == event).limit(1) for event in sorted(events)]
+        return {name for one in ask if (name := await session.scalar(one)) is not None}
+
+
+async def unwritten(database: Database) -> list[Finding]:
+    """Mails that wait because they cannot be written."""
+    async with database.reading() as session:
+        waiting = await file_alarm.waiting(session)
+    words = "{} mails wait until they can be written: {}"
+    return [Finding(words.format(count, why), key=flow, warning=True) for flow, count, why in waiting]
 
 
 async def leaked_keys(database: Database, config: Config) -> list[Finding]:

@@ -1,6 +1,7 @@
 """`aftercart flow pause`, `resume` and `publish`, as somebody types them."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from typer.testing import CliRunner, Result
 from bot.__main__ import cli
 from bot.base import clock
 from bot.base.database import Database, table
+from bot.tables.audiences import SegmentMember
 from bot.tables.automations import Enrolment, FlowPause, FlowVersion
-from bot.tables.people import Contact
+from bot.tables.people import Contact, Identity
 
 _FLOW = """
 title = "Little"
@@ -42,8 +44,11 @@ class Desk:
         self.flow.parent.mkdir()
         self.flow.write_text(_FLOW, "utf-8")
         settings = {
-            "database": {"url": f"sqlite:///{self.file}"}, "automations": {"flows_folder": str(self.flow.parent)}
-        }  # fmt: skip
+            "database": {"url": f"sqlite:///{self.file}"},
+            "automations": {"flows_folder": str(self.flow.parent), "segments_folder": str(folder / "segments")},
+        }
+        (folder / "segments").mkdir()
+        (folder / "segments" / "everybody.toml").write_text('[not]\ntag = "nobody_has_this"\n', "utf-8")
         self.config.write_text(toml(settings), "utf-8")
 
     def __call__(self, *words: str, status: int = 0) -> Result:
@@ -53,8 +58,8 @@ class Desk:
 
     def publishes(self, *how: str) -> list[str]:
         """What is said, without the log."""
-        said = self("publish", "little", *(("--how", *how) if how else ())).output.splitlines()
-        return [line for line in said if "[info" not in line]
+        said = self("publish", "little", "--yes", *(("--how", *how) if how else ())).output.splitlines()
+        return [line for line in said if "[info" not in line and "would enter" not in line]
 
     def ask(self, query: Any) -> list[Any]:
         async def read() -> list[Any]:
@@ -116,6 +121,48 @@ def test_publishing_says_what_becomes_of_people_inside(desk: Desk) -> None:
     assert tuple(row) == ("exited", "step_removed")
     statuses = desk.ask(sa.select(table(FlowVersion).c.status).order_by(table(FlowVersion).c.number))
     assert [row.status for row in statuses] == ["draining", "draining", "active"]
+
+
+def test_publishing_asks_and_where_nobody_can_be_asked_it_refuses(desk: Desk) -> None:
+    refused = desk("publish", "little", status=1)
+    assert "0 people would enter" in refused.output and "--yes" in refused.output + refused.stderr
+    assert desk.ask(sa.select(table(FlowVersion).c.id)) == []
+
+
+def _birthdays(desk: Desk, count: int) -> None:
+    async def write() -> None:
+        database, now = Database(f"sqlite:///{desk.file}"), clock.now()
+        async with database.transaction() as session:
+            for number in range(1, count + 1):
+                day = (now + timedelta(days=2)).date()
+                session.add(Contact(id=number, created_at=now, birthday=f"1990-{day:%m-%d}"))
+                address = f"r{number}@example.org"
+                await session.flush()
+                session.add(Identity(contact_id=number, kind="email", value=address, proven=True, created_at=now))
+        await database.close()
+
+    asyncio.run(write())
+
+
+def test_publishing_says_how_many_the_next_sweep_would_take_and_takes_none_itself(desk: Desk) -> None:
+    shipped = Path(__file__).parents[1] / "automations" / "flows" / "birthday.toml"
+    desk.flow.write_text(shipped.read_text("utf-8"), "utf-8")
+    desk("pause", "little")
+    desk("resume", "little")
+    _birthdays(desk, 3)
+    assert "3 people would enter" in desk("publish", "little", status=1).output
+    assert "3 people would enter" in desk("publish", "little", "--yes").output
+    assert desk.ask(sa.select(table(Enrolment).c.id)) == []
+
+
+def test_publishing_tells_who_is_in_the_segment_already_and_lets_them_be(desk: Desk) -> None:
+    desk.flow.write_text(_FLOW.replace('about = "cart"', 'about = "win_back"').replace("abandoned_cart", "win_back")
+                         .replace('events = ["Product Added"]', 'segment = "everybody"'), "utf-8")  # fmt: skip
+    desk("pause", "little")
+    _birthdays(desk, 2)
+    said = desk("publish", "little", "--yes").output
+    assert "0 people would enter" in said and "2 are in the segment already" in said
+    assert desk.ask(sa.select(sa.func.count()).select_from(table(SegmentMember)))[0][0] == 2
 
 
 @pytest.mark.parametrize(

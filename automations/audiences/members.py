@@ -84,6 +84,18 @@ class Members:
             if not known:
                 await here._fill(database, name, now or clock.now())
 
+    async def would_come(self, database: Database, name: str, now: datetime) -> tuple[list[int], int]:
+        """Who came into the segment since the last look, and how many were in it already."""
+        compiler, segment = Compiler(self.segments, self.config, now), self.segments.by_name[name]
+        inside = compiler.members(segment)
+        async with database.reading() as session:
+            if not await self._known(session, name):
+                return [], await session.scalar(sa.select(sa.func.count()).select_from(inside.subquery())) or 0
+            mine = sa.and_(_members.c.segment == name, _members.c.contact_id == contacts.c.id)
+            came = list((await session.scalars(inside.where(~sa.exists().where(mine)))).all())
+            there = sa.select(sa.func.count()).where(_members.c.segment == name)
+            return came, await session.scalar(there) or 0
+
     async def settle_quietly(self, session: AsyncSession, ids: Sequence[int], now: datetime) -> None:
         """Of these everybody is where they belong from now on, and no flow hears of it: they came as history."""
         here = self._as_now()

@@ -8,7 +8,7 @@ from datetime import time, timedelta
 from rapidfuzz import fuzz, process
 
 from automations.asking import conditions
-from automations.definition import names, words
+from automations.definition import names, triggers, words
 from automations.definition.flow import Flow
 from automations.definition.step import Step
 from automations.definition.words import Words
@@ -84,11 +84,23 @@ class Check:
                 yield self._say(f"{key} belongs to a sweep over {' or '.join(_SWEEP_KEYS[key])}", "trigger", key)
         yield from self._events(trigger.events, "trigger", "events")
         yield from self._named("segment", trigger.segment, "trigger", "segment")
+        yield from self._about()
         yield from self._named("topic", self.flow.topic, "topic")
         if self.flow.basis == "checkout_reminder" and self.flow.about != "checkout":
             yield self._say("only a flow about a checkout may rest on checkout_reminder", "basis")
         if self.flow.survey and self.flow.about != "order":
             yield self._say("only mails about an order can show a survey", "survey")
+
+    def _about(self) -> Iterator[Finding]:
+        """A mail about something that its trigger never names would have nothing to show, or nobody would enter."""
+        begins, trigger = triggers.BY_ABOUT.get(self.flow.about), self.flow.trigger
+        sends = any(step.send for step in self.flow.steps)
+        if begins is None or not sends or not (trigger.events or trigger.sweep or trigger.segment):
+            return
+        if missing := begins.misses(self.flow):
+            key = "segment" if trigger.segment else "sweep" if trigger.sweep else "events"
+            words = f"nothing to write about: {missing} names no {begins.thing}, and the mail is about one"
+            yield self._say(f"{words}; write {begins.mend}, or another about", "trigger", key)
 
     def _events(self, events: Sequence[str], *path: str | int) -> Iterator[Finding]:
         for event in events:

@@ -82,16 +82,21 @@ class Starter:
             if same is not None:
                 await self._again(session, flow, same, person, case)
                 continue
-            refused, replaced = await self._refused(session, flow, person, case, now)
-            entering = await self._version(session, flow) if refused is None else None
-            if entering is not None:
-                for reason, rows in replaced.items():
-                    await exits.leave(session, rows, reason, now)
-                began += await self._enrol(session, entering, key, cause, case, zone)
-            else:
-                refused = refused or "resting"  # it takes nobody, so it takes nothing's place either
-                await refusals.note(session, flow.name, person.id, refused, cause.event_id, now)
+            began += await self._enter(session, flow, person, key, cause, case, zone)
         return began
+
+    async def _enter(
+        self, session: AsyncSession, flow: Flow, person: Person, key: str, cause: Cause, case: Case, zone: ZoneInfo
+    ) -> int:
+        refused, replaced = await self._refused(session, flow, person, case, case.now)
+        entering = await self._version(session, flow) if refused is None else None
+        if entering is not None:
+            for reason, rows in replaced.items():
+                await exits.leave(session, rows, reason, case.now)
+            return await self._enrol(session, entering, key, cause, case, zone)
+        refused = refused or "resting"  # it takes nobody, so it takes nothing's place either
+        await refusals.note(session, flow.name, person.id, refused, cause.event_id, case.now)
+        return 0
 
     async def _reasons(
         self, session: AsyncSession, flow: Flow, person: Person, cause: Cause, now: datetime

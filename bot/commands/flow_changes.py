@@ -1,6 +1,7 @@
 """`flow pause`, `flow resume` and `flow publish`: what becomes of the people who are in a flow."""
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,9 @@ from bot.commands.ending import in_words
 from bot.commands.options import ConfigFile
 
 if TYPE_CHECKING:
+    from automations.definition.flow import Flow
     from automations.definition.flow_files import Flows
+    from automations.running.entering import Entering
     from bot.base.config import Config
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The flow: the name of its file.")]
@@ -70,28 +73,61 @@ def publish(
             help="People of older versions: go through theirs, go on in the new one, or leave. Else its on_change.",
         ),
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: for scripts.")] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Make the file of a flow the version that people enter, and say what becomes of those inside."""
+    """Say how many people would enter at once, ask, and make the file of a flow the version that people enter."""
     from collections import Counter
 
-    from automations.running import publishing
+    from automations import care
+    from automations.audiences import segment_files
+    from automations.audiences.members import Members
+    from automations.running import entering, publishing
     from bot import start
-    from bot.base import clock
+    from bot.base import clock, texts
 
     _among("--how", how, _HOW)
     loaded, flows = _loaded(config, name)
+    flow = flows.by_name[name]
+    segments = segment_files.sound(loaded)[0]
+
+    async def look() -> entering.Entering:
+        async with start.ready(loaded) as (database, ground):
+            known = care.load(texts.folders(loaded.templates.folder))
+            return await entering.count(database, ground, known, flow, segments, clock.now())
 
     async def work() -> dict[str, Counter[str]]:
-        async with start.ready(loaded) as (database, ground), database.transaction() as session:
-            return await publishing.publish(
-                session, ground, flows, clock.now(), only=name, how=how  # type: ignore[arg-type]
-            )  # fmt: skip
+        async with start.ready(loaded) as (database, ground):
+            if flow.enabled and flow.trigger.segment:
+                await Members(loaded, segments, lambda: []).first_look(database, [flow.trigger.segment])
+            async with database.transaction() as session:
+                return await publishing.publish(
+                    session, ground, flows, clock.now(), only=name, how=how  # type: ignore[arg-type]
+                )  # fmt: skip
 
+    if flow.enabled:
+        _ask(flow, asyncio.run(look()), yes)
     told = asyncio.run(work()).get(name)
     typer.echo(f"{name} is published" if flows.by_name[name].enabled else f"{name} is off: enabled = false in its file")
     for what, count in sorted((told or {}).items()):
         typer.echo(f"  {count} {_WORDS[what]}")
+
+
+def _ask(flow: "Flow", found: "Entering", yes: bool) -> None:
+    """Raises FindingsError where nobody can be asked, and Abort for a no."""
+    from automations.definition import drawing
+    from bot.base.errors import Finding, FindingsError
+
+    said = f"{flow.name} starts on {drawing.starts(flow)}: {found.now:,} people would enter within the next pass"
+    if found.inside:
+        said += f"; {found.inside:,} are in the segment already and do not enter"
+    typer.echo(said)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        words = "nothing is published: nobody can be asked here; say --yes if these people shall enter"
+        raise FindingsError(Finding(words, "--yes"))
+    typer.confirm(f"Publish {flow.name}?", abort=True)
 
 
 _WORDS = {
@@ -106,11 +142,14 @@ def _loaded(config: ConfigFile, name: str) -> "tuple[Config, Flows]":
     """The configuration, and every flow, this one among them."""
     from automations.definition import flow_files
     from bot.base import config as settings
+    from bot.base import paths
     from bot.base.errors import Finding, FindingsError
     from bot.base.toml_source import near
 
     loaded = settings.load(config)
-    flows = flow_files.load(flow_files.folders(loaded), flow_files.around(loaded))
+    flows, wrong = flow_files.sound(flow_files.folders(loaded), flow_files.around(loaded))
+    if name in flows.broken:
+        raise FindingsError(*(one for one in wrong if one.file == paths.shown(flows.files[name])))
     if name not in flows.by_name:
         raise FindingsError(Finding(f"there is no flow {name!r}; {near(name, flows.by_name)}", "NAME"))
     return loaded, flows

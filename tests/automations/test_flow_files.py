@@ -193,7 +193,7 @@ def test_a_flow_can_be_drawn() -> None:
 
 
 MANY = """title = "Many ways"
-about = "cart"
+about = "welcome"
 priority = "cart"
 [trigger]
 segment = "vip"

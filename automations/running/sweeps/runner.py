@@ -53,6 +53,12 @@ class Sweeps:
         await self._remember(done, moment)
         return entered
 
+    async def would(self, flow: Flow, now: datetime) -> int:
+        """How many the starter would take if this flow was looked at now."""
+        assert flow.trigger.sweep is not None
+        last = (await self._looked([flow])).get(_name(flow))
+        return await _SWEEPS[flow.trigger.sweep](Turn(self.database, self.starter, flow, last, now))
+
     async def _sweep(self, flow: Flow, last: datetime | None, now: datetime) -> int:
         assert flow.trigger.sweep is not None
         entered = await _SWEEPS[flow.trigger.sweep](Turn(self.database, self.starter, flow, last, now))
