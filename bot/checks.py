@@ -114,8 +114,8 @@ def mails_of_nobody(config: Config) -> list[Finding]:
             found.append(say(f"shop.{key}", words))
     if not _address(config):
         words = (
-            "the law of most countries wants the shop's postal address in every marketing mail (CAN-SPAM, § 5 DDG), and "
-            "nothing says it; write it into your own email/_foot.en.mjml and email/_foot.zh_CN.mjml"
+            "the law of most countries wants the shop's postal address in every marketing mail (CAN-SPAM, § 5 DDG), "
+            "and nothing says it; write it into your own email/_foot.en.mjml and email/_foot.zh_CN.mjml"
         )
         found.append(say("templates.folder", words, warning=True))
     return found

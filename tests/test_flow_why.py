@@ -71,11 +71,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory, texts: Texts) -> Desk:
 def test_it_is_told_in_sentences_and_in_the_time_of_the_shop(desk: Desk) -> None:
     said = desk("why", "ada@example.org")
     assert (
-        "abandoned_cart: entered 2026-03-04 13:00 CET, left: what the flow is for had happened (Order Completed)"
+        "abandoned_cart: entered 2026-03-04 13:00 CET, left: what the flow is for has happened (Order Completed)"
         in said
     )
     assert "first (abandoned_cart): sent 2026-03-04 14:00 CET" in said
-    assert "browse_reminder: not entered: they looked only once" in said
+    assert "browse_reminder: not entered, because they looked at it only once" in said
     assert "yes to" not in said and "yes to enrolment_active" in desk("why", "ada@example.org", "--all")
 
 

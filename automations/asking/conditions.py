@@ -1,7 +1,8 @@
 """Questions that a flow may ask about a person. TOML names them, here they are answered.
 
 A new question is one function with `@condition`: it gets the person, the case (which enrolment, when) and the value
-in brackets, and answers True if the mail may go. `reason` is the word kept when it may not.
+in brackets, and answers True if the mail may go. `reason` is the word kept when it may not: what is the case then, so
+by itself the name with `not_` before it. Each has its words in the catalogues, `reason.NAME`.
 """
 
 from collections.abc import Callable, Collection
@@ -44,7 +45,7 @@ def condition(
 ) -> Callable[[Callable[[Person, Case, Any], bool]], Callable[[Person, Case, Any], bool]]:
     def register(ask: Callable[[Person, Case, Any], bool]) -> Callable[[Person, Case, Any], bool]:
         name = ask.__name__
-        KNOWN[name] = Condition(name, ask, frozenset(needs), reason or name, value, hold)
+        KNOWN[name] = Condition(name, ask, frozenset(needs), reason or f"not_{name}", value, hold)
         return ask
 
     return register
