@@ -65,7 +65,7 @@ _MEANINGS: dict[Meaning, tuple[str, ...]] = {
         "unsubscribed", "unsubscribe", "opted out", "opt out", "optout", "blocklisted", "blacklisted", "suppressed",
         "disabled", "withdrawn", "revoked", "abgemeldet", "widerrufen", "désabonné", "désinscrit", "baja",
         "dado de baja", "退订", "已退订", "取消订阅", "已取消", "退訂", "取消訂閱", "配信停止", "解除", "désabonnée",
-        "désinscrite", "manual", "user suppressed", "email",
+        "désinscrite", "redacted", "manual", "user suppressed", "email",
     ),
     "hard_bounce": (
         "cleaned", "bounced", "bounce", "hard bounce", "hardbounce", "hard bounced", "invalid", "invalid email",
@@ -81,7 +81,7 @@ _MEANINGS: dict[Meaning, tuple[str, ...]] = {
     ),
     "nothing": (
         "never subscribed", "unconfirmed", "pending", "unknown", "none", "null", "n/a", "-", "enabled", "active",
-        "transactional", "redacted", "invited", "待确认", "未知", "[]",
+        "transactional", "invited", "待确认", "未知", "[]",
     ),
 }  # fmt: skip
 _DATE = re.compile(r"\d{4}[-/.年]\d|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")

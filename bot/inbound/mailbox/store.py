@@ -18,6 +18,7 @@ KIND = "mails"
 _ROWS = table(ReceivedMail)
 _HEAD = re.compile(rb"\r?\n\r?\n")
 _MESSAGE_ID = re.compile(rb"^message-id:[ \t]*((?:[^\r\n]|\r?\n[ \t])*)", re.I | re.M)
+_FROM = re.compile(rb"^from:[ \t]*((?:[^\r\n]|\r?\n[ \t])*)", re.I | re.M)
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,17 @@ async def keep(session: AsyncSession, folder: str, uid_validity: int, mail: Fetc
 def identity(raw: bytes, size: int) -> tuple[str, str]:
     """Message-ID and digest: what tells two mails apart that came under different numbers.
 
-    The way that a mail took stands in its head and differs; without a Message-ID the whole must be the same.
+    The way that a mail took stands in its head and differs, whose name it bears does not: a copy that somebody else
+    sends first is another mail. Without a Message-ID the whole must be the same.
     """
     head = _HEAD.split(raw, maxsplit=1)
     found = _MESSAGE_ID.search(head[0])
     said = headers.plain(found[1].decode("utf-8", "replace")) if found else ""
     message_id = next(iter(headers.message_ids(said)), said[:250])
     told = (head[1] if len(head) > 1 else b"") if message_id else raw
-    return message_id, sha256(b"%d:" % (len(told) if size == len(raw) else size) + told).hexdigest()
+    written_by = b"\n".join(_FROM.findall(head[0])) if message_id else b""
+    length = len(told) if size == len(raw) else size
+    return message_id, sha256(b"%d:%s:" % (length, b" ".join(written_by.split())) + told).hexdigest()
 
 
 async def newest(session: AsyncSession, folder: str, uid_validity: int) -> int:

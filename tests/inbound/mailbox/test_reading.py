@@ -143,6 +143,14 @@ async def test_like_words_of_two_people_without_a_message_id_are_two_mails(datab
     assert [one.status for one in found] == ["new", "new"]
 
 
+async def test_a_copy_that_a_stranger_sends_first_keeps_nobodys_mail_back(database: Database, box: Mailbox) -> None:
+    for sender in ("mallory@example.net", "ada@example.org"):
+        box.add(letters.letter("Where is my lamp?", message_id="<1@x.example>", sender=sender))
+    async with _at_work(_reading(database, box)):
+        found = await _until_stored(database, 2)
+    assert [one.status for one in found] == ["new", "new"]
+
+
 async def test_at_the_first_start_only_unread_mail_of_the_week_is_taken(database: Database, box: Mailbox) -> None:
     now = datetime.now(UTC)
     box.add(letters.letter(message_id="<old@x.example>"), now - timedelta(days=30))
