@@ -13,8 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.base import stores
+from bot.base import due, stores
 from bot.base.database import Database, table
+from bot.events.apply import APPLYING
 from bot.shops import lines
 from bot.tables.catalogue import CatalogueWatch, PriceChange, SeenPrice, StockAlert
 from bot.tables.shop import Cart, Order, Product
@@ -29,7 +30,7 @@ _FOLLOWERS: Sequence[tuple[sa.Table, tuple[str, ...]]] = (
 )
 """What is kept of products, and what names a row of it beside the product, the variant and the store."""
 _PATH = re.compile(r"/products/([^/?#\s]+)")
-_CHUNK = 2_000
+_CHUNK, _AT_ONCE = 2_000, 100
 
 
 def handle_of(said: Mapping[str, Any]) -> str:
@@ -177,17 +178,37 @@ async def name_lines(database: Database) -> int:
 
 
 async def _name_lines_of(database: Database, rows: sa.Table, ids: Mapping[tuple[str, str], str]) -> int:
+    """Looked for beside everybody else; only what is named otherwise is held, a few at a time."""
     last, changed, of = 0, 0, sorted({store for store, _ in ids})
     while True:
-        async with database.transaction() as session:
-            part = sa.select(rows.c.id, rows.c.store, rows.c["items"]).where(rows.c.id > last, rows.c.store.in_(of))
+        part = sa.select(rows.c.id, rows.c.store, rows.c["items"]).where(rows.c.id > last, rows.c.store.in_(of))
+        async with database.reading() as session:
             found = (await session.execute(part.order_by(rows.c.id).limit(_CHUNK))).all()
-            for row_id, store, told in found:
-                named = [{**line, "product_id": ids[store, line["product_id"]]}
-                         if (store, line["product_id"]) in ids else line for line in told]  # fmt: skip
-                if named != told:
-                    await session.execute(sa.update(rows).where(rows.c.id == row_id).values(items=named))
-                    changed += 1
+        meant = [row_id for row_id, store, told in found if _named(ids, store, told) != told]
+        for at in range(0, len(meant), _AT_ONCE):
+            changed += await _rename(database, rows, ids, meant[at : at + _AT_ONCE])
         if len(found) < _CHUNK:
             return changed
         last = found[-1].id
+
+
+async def _rename(
+    database: Database, rows: sa.Table, ids: Mapping[tuple[str, str], str], meant: Sequence[int]
+) -> int:  # fmt: skip
+    """Read again in the turn of those who write orders: a refund that comes just now must not be undone."""
+    changed = 0
+    async with database.transaction() as session:
+        await due.take_turns(session, APPLYING)
+        now = sa.select(rows.c.id, rows.c.store, rows.c["items"]).where(rows.c.id.in_(meant))
+        for row_id, store, told in (await session.execute(now)).all():
+            named = _named(ids, store, told)
+            if named != told:
+                await session.execute(sa.update(rows).where(rows.c.id == row_id).values(items=named))
+                changed += 1
+    return changed
+
+
+def _named(
+    ids: Mapping[tuple[str, str], str], store: str, items: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:  # fmt: skip
+    return [{**line, "product_id": ids.get((store, line["product_id"]), line["product_id"])} for line in items]

@@ -1,5 +1,6 @@
 """A product file that names its products by handle or SKU, and the shop itself, which names them by id."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import sqlalchemy as sa
 from conftest import NOON
 from intake import Intake
 
+from bot.base import due
 from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.base.ground import Ground
 from bot.base.texts import Texts
+from bot.events.apply import APPLYING
 from bot.inbound.files import csv_lines, taking
 from bot.shops import adoption
 from bot.tables.catalogue import PriceChange, SeenPrice, StockAlert
@@ -92,6 +95,31 @@ async def test_what_is_kept_of_it_follows(database: Database, bring: Any) -> Non
     assert await adoption.name_lines(database) == 1
     assert await adoption.name_lines(database) == 0
     assert [row.items[0]["product_id"] for row in await intake.rows(Order)] == ["501", "board"]
+
+
+async def test_lines_are_named_though_their_order_is_written_meanwhile(database: Database, bring: Any) -> None:
+    await bring(BOARD)
+    intake = Intake(database)
+    line = {"product_id": "board", "variant_id": "", "sku": "B-S", "quantity": 1, "price": 2000, "refunded": 0}
+    async with database.transaction() as session:
+        session.add(Order(order_id="1", store=SHOP, items=[line], ordered_at=NOON, changed_at=NOON))
+    await _tell(intake)
+    holds = asyncio.Event()
+
+    async def refund() -> None:
+        async with database.transaction() as session:
+            await due.take_turns(session, APPLYING)
+            order = (await session.scalars(sa.select(Order))).one()
+            holds.set()
+            await asyncio.sleep(0.2)  # as long as a short batch of events
+            order.items = [{**one, "refunded": 1} for one in order.items]
+
+    refunding = asyncio.create_task(refund())
+    await holds.wait()
+    assert await adoption.name_lines(database) == 1
+    await refunding
+    (order,) = await intake.rows(Order)
+    assert [(one["product_id"], one["refunded"]) for one in order.items] == [("501", 1)]
 
 
 async def test_it_is_back_when_the_file_knew_it_sold_out(database: Database, bring: Any) -> None:
