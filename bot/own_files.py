@@ -138,7 +138,7 @@ class OwnFiles:
 
     def _sending(self, template: str) -> Iterator[tuple[str, str, Step]]:
         """Every step that sends the mail: what it is about, whose it is."""
-        for flow in self.flows.running:
+        for flow in list(self.flows.running):  # they may change meanwhile: this is asked in a thread
             for step in _steps(flow):
                 if step.send == template and "email" in step.channels:
                     yield flow.about, f"the flow {flow.name}", step

@@ -44,6 +44,14 @@ class Flows:
         self.broken.clear()
         self.broken.update(other.broken)
 
+    def take_places(self, other: "Flows") -> None:
+        """Of the same flows: where they stand now, and which of them are wrong. The flows themselves are left alone:
+        this happens in a thread of its own, and whoever asks meanwhile must find every one.
+        """
+        self.files.update(other.files)
+        self.broken.update(other.broken)
+        self.broken.intersection_update(other.broken)
+
     def keep(self, name: str, made: Flow, definition: dict[str, Any]) -> None:
         """One whose file is wrong, as it was when it was right."""
         self.by_name[name], self.definitions[name] = made, definition

@@ -58,7 +58,8 @@ class FlowWatch:
         if found.definitions != self.running.definitions:
             self._tell(findings, found)
             return found
-        self.taken()
+        self.running.take_places(found)
+        self._seen = mark
         self._tell(findings)
         return None
 

@@ -89,6 +89,17 @@ def test_one_wrong_file_holds_up_no_other(file: Path) -> None:
     assert found is not None and {flow.title for flow in found} == {"One", "Other"} and found.broken == {"hello"}
 
 
+def test_a_wrong_change_leaves_the_flows_that_run_alone(file: Path) -> None:
+    write(file.with_name("other.toml"), FLOW.format(title="Other"))
+    watch = watching(file)
+    running = dict(watch.running.by_name)
+    write(file, FLOW.format(title="Two").replace("send =", "sent ="))
+    assert watch.look() is None and watch.running.broken == {"hello"}
+    assert all(watch.running.by_name[name] is flow for name, flow in running.items())
+    write(file, FLOW.format(title="One"))
+    assert watch.look() is None and not watch.running.broken
+
+
 def test_a_start_with_a_wrong_file_runs_the_flow_as_it_was_published_or_not_at_all(file: Path) -> None:
     tree = tomllib.loads(FLOW.format(title="One"))
     write(file, "title = ")
