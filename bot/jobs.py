@@ -12,6 +12,7 @@ from automations.gate.wording import UNWRITTEN
 from automations.running import publishing
 from automations.running.sweeps.runner import Sweeps
 from bot.base import clock, logs
+from bot.base.errors import FindingsError
 from bot.contacts import retention
 from bot.house import House
 from bot.inbound.shops import comparing, hooks, progress
@@ -125,7 +126,7 @@ class Jobs:
             due = await waiting.due(session, desk, now)
         for row_id in due:
             async with database.transaction() as session:
-                await waiting.let_in(session, desk, row_id, "clock", now)
+                await waiting.let_in(session, desk, row_id, "clock", now, spam=False)
 
     async def look_at_groups(self) -> None:
         if self.house.telegram is not None:
@@ -144,14 +145,21 @@ class Jobs:
             await looks.take(session, window, clock.now())
 
     async def compare_shops(self) -> None:
+        """One that does not answer, or refuses us, keeps no other from being compared."""
+        for system in connected(self.house.config):
+            try:
+                await self._compare_shop(system)
+            except FindingsError as error:
+                log.error("a shop could not be compared", system=system, reason=str(error))
+
+    async def _compare_shop(self, system: str) -> None:
         house = self.house
-        for system in connected(house.config):
-            async with house.database.reading() as session:
-                rows = await progress.of_store(session, house.config.shops.of_source(source_of(house.config, system)))
-            if comparing.is_due(rows, clock.now(), house.desk.timezone):
-                async with opened(house.config, system) as shop:
-                    await comparing.compare(house.database, house.ground, shop)
-                    await hooks.warn_of_missing(shop, house.config.web.url)
+        async with house.database.reading() as session:
+            rows = await progress.of_store(session, house.config.shops.of_source(source_of(house.config, system)))
+        if comparing.is_due(rows, clock.now(), house.desk.timezone):
+            async with opened(house.config, system) as shop:
+                await comparing.compare(house.database, house.ground, shop)
+                await hooks.warn_of_missing(shop, house.config.web.url)
 
     async def keep_no_longer(self) -> None:
         await retention.run(self.house.database, self.house.config, clock.now())

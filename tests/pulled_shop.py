@@ -30,12 +30,15 @@ async def at_once(_seconds: float) -> None:
     """In place of waiting."""
 
 
-def woo_ground(texts: Texts, site: WooCommerceSite, **more: Any) -> Ground:
-    section = {
+def woo_section(site: WooCommerceSite) -> dict[str, Any]:
+    return {
         "address": site.url, "consumer_key": site.key, "consumer_secret": site.secret, "allow_private": True,
         "secrets": ["a-secret-of-webhooks"],
     }  # fmt: skip
-    return make.ground(texts, shops={"woocommerce": section}, **more)
+
+
+def woo_ground(texts: Texts, site: WooCommerceSite, **more: Any) -> Ground:
+    return make.ground(texts, shops={"woocommerce": woo_section(site)}, **more)
 
 
 def woo(ground: Ground) -> AbstractAsyncContextManager[Connection]:
@@ -48,12 +51,16 @@ async def pull_woo(database: Database, ground: Ground, **more: Any) -> Sequence[
         return await Pull(database, ground, shop).run(**more)
 
 
-def shopify_ground(texts: Texts, shop: ShopifyShop, **more: Any) -> Ground:
+def shopify_section(shop: ShopifyShop, **more: Any) -> dict[str, Any]:
     section = {
         "domain": shop.domain, "token": shop.token, "api_base": shop.url, "allow_private": True,
         "secrets": ["a-secret-of-webhooks"],
     }  # fmt: skip
-    return make.ground(texts, shops={"shopify": {**section, **more}})
+    return {**section, **more}
+
+
+def shopify_ground(texts: Texts, shop: ShopifyShop, **more: Any) -> Ground:
+    return make.ground(texts, shops={"shopify": shopify_section(shop, **more)})
 
 
 def opened(ground: Ground) -> AbstractAsyncContextManager[Shop]:

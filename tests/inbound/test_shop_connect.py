@@ -4,13 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import make
 import pytest
+import sqlalchemy as sa
 from intake import Intake
-from pulled_shop import opened, pull, shopify_ground, woo_ground
+from pulled_shop import opened, pull, shopify_ground, shopify_section, woo_ground, woo_section
 from typer.testing import CliRunner
 
+from automations.definition.versions import Versions
 from bot import checks
 from bot.__main__ import cli
 from bot.base import clock
@@ -22,7 +26,10 @@ from bot.base.texts import Texts
 from bot.demo.shop_trouble import Trouble
 from bot.demo.shopify_api import ShopifyShop
 from bot.demo.woocommerce_api import WooCommerceSite
+from bot.house import House
 from bot.inbound.shops import comparing, hooks, opening, progress
+from bot.jobs import Jobs
+from bot.support.desk import Desk
 from bot.tables.shop import Order
 
 OURS = "https://desk.example"
@@ -137,6 +144,23 @@ async def test_what_webhooks_lost_comes_in_at_night_and_is_counted(
         assert {one.lost for one in again} == {0}
     async with database.reading() as session:
         assert [row["lost_in_all"] for row in await progress.every(session)] == [0, 1, 2]
+
+
+async def test_a_shop_that_refuses_us_keeps_no_other_from_being_compared(database: Database, texts: Texts) -> None:
+    async with ShopifyShop() as refusing, WooCommerceSite(orders=1) as site:
+        sections = {"shopify": shopify_section(refusing, token="taken back"), "woocommerce": woo_section(site)}
+        ground = make.ground(texts, shops=sections)
+        begun = clock.now() - timedelta(days=3)
+        async with database.transaction() as session:
+            for system in opening.SYSTEMS:
+                await progress.begin(session, opening.source_of(ground.config, system), begun)
+            await session.execute(sa.update(progress.rows).values(cursor={}, finished_at=begun, good_at=begun))
+        nobody: Any = None
+        house = House(database, ground, 1, Desk.build(ground), nobody, nobody, Versions(), None)
+        await Jobs(house).compare_shops()
+        async with database.reading() as session:
+            compared = {row["store"].partition(":")[0]: row["compared_at"] for row in await progress.every(session)}
+    assert compared["shopify"] is None and compared["woocommerce"] is not None
 
 
 def _change(site: Site, resource: str, number: int) -> None:

@@ -139,11 +139,14 @@ async def said(session: AsyncSession, row: NewSender, *, lock: bool = False) -> 
     return (await session.scalars(in_order.with_for_update() if lock else in_order)).all()
 
 
-async def let_in(session: AsyncSession, desk: Desk, row_id: int, by: str, now: datetime) -> Ticket | None:
-    """Open the ticket of one who waits (or was taken for spam), from when their first mail came. None: not any more."""
+async def let_in(
+    session: AsyncSession, desk: Desk, row_id: int, by: str, now: datetime, *, spam: bool = True
+) -> Ticket | None:
+    """Open the ticket of one who waits (or with `spam` was taken for it), from when their first mail came. None: not
+    any more."""
     row = await session.get(NewSender, row_id, with_for_update=True, populate_existing=True)
     contact = await session.get(Contact, row.contact_id) if row is not None else None
-    if row is None or contact is None or row.state == "open":
+    if row is None or contact is None or row.state == "open" or (row.state == "spam" and not spam):
         return None
     lines = await said(session, row, lock=True)
     row.state, row.changed_at, row.changed_by = "open", now, by

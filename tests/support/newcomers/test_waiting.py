@@ -64,7 +64,7 @@ async def _minute(office: MailOffice) -> None:
         due = await waiting.due(session, office.desk, clock.now())
     for row_id in due:
         async with office.here.database.transaction() as session:
-            await waiting.let_in(session, office.desk, row_id, "clock", clock.now())
+            await waiting.let_in(session, office.desk, row_id, "clock", clock.now(), spam=False)
     await office.settle()
 
 
@@ -211,6 +211,16 @@ async def test_staff_look_and_open_one_or_mark_it(office: MailOffice) -> None:
     await _minute(office)
     assert await _tickets(office) == 3
     assert [one.action for one in await office.rows(AuditEntry)] == ["spam"]
+
+
+async def test_spam_is_not_opened_by_a_clock_that_looked_a_moment_before(office: MailOffice) -> None:
+    await _rush(office, "ada", "bob", "cyd")
+    await _later(office, 61)
+    async with office.here.database.transaction() as session:
+        (due,) = await waiting.due(session, office.desk, clock.now())
+        assert await waiting.mark_spam(session, "Mia", clock.now(), one=due) == 1
+        assert await waiting.let_in(session, office.desk, due, "clock", clock.now(), spam=False) is None
+    assert await _tickets(office) == 2
 
 
 async def test_what_was_marked_by_mistake_waits_again(office: MailOffice) -> None:
