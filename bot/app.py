@@ -157,8 +157,12 @@ class App:
                 await publishing.publish(session, house.ground, house.flows, clock.now())
                 await tiers.publish(session, self.config, clock.now())
             jobs = Jobs(house).table()
+            here = [] if house.database.is_sqlite else [line for line in schedule.TABLE if line.in_each]
             for line in schedule.TABLE:
-                engine.every(line.cron, line.name, jobs[line.name])
+                if line not in here:
+                    engine.every(line.cron, line.name, jobs[line.name])
+            if here:
+                running.append(partial(schedule.repeat_here, here, jobs, stop))
             running.append(partial(engine.serve, await _kinds(stack, house), stop))
         if "mailbox" in parts:
             running.append(partial(Reading(house.database, self.config.mailbox, house.worker).read, stop))

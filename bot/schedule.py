@@ -5,8 +5,8 @@ APScheduler is the metronome: it never holds a job per person. Rows know their o
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -15,7 +15,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from bot.base import logs, loops, work
+from bot.base import clock, logs, loops, work
 from bot.base.database import Database
 
 log = logs.get(__name__)
@@ -29,20 +29,32 @@ _KIND_TO_LATE_JOBS = {"misfire_grace_time": None, "coalesce": True, "max_instanc
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table: `cron` has five fields in UTC, or six with the seconds last."""
+    """One line of the table: `cron` has five fields in UTC, or six with the seconds last.
+
+    Of several processes one runs it; with `in_each` each does, for what it finds stays in the memory of that process.
+    """
 
     name: str
     cron: str
     what: str
+    in_each: bool = False
 
 
 TABLE = (
     Line("queue delay", "* * * * * */15", "the way into the staff groups is measured, and alarmed when it is slow"),
     Line("goals", "*/5 * * * *", "house goals that are missed too fast to be reached are told, once a window each"),
-    Line("flow files", "* * * * * */10", "changed flow files are taken; a wrong one changes nothing and is told"),
+    Line(
+        "flow files",
+        "* * * * * */10",
+        "changed flow files are taken; a wrong one changes nothing and is told",
+        in_each=True,
+    ),
     Line("segment files", "* * * * * */10", "changed segment files are taken; a wrong one changes nothing and is told"),
     Line(
-        "mail templates", "* * * * * */10", "changed templates are taken if lint passes; else the last good one stays"
+        "mail templates",
+        "* * * * * */10",
+        "changed templates are taken if lint passes; else the last good one stays",
+        in_each=True,
     ),
     Line(
         "files to mend",
@@ -142,6 +154,24 @@ async def _guarded(repeat: _Repeat) -> None:
         await repeat.job()
     except Exception:  # one run of one job: it comes again at its next time
         log.exception("repeated work failed", job=repeat.name)
+
+
+async def repeat_here(
+    lines: Iterable[Line], jobs: Mapping[str, Callable[[], Awaitable[None]]], stop: asyncio.Event
+) -> None:
+    """Beside an engine that runs each job in one process of all: these run in this one, too."""
+    await asyncio.gather(*(_repeat_here(_Repeat(one.name, one.cron, jobs[one.name]), stop) for one in lines))
+
+
+async def _repeat_here(repeat: _Repeat, stop: asyncio.Event) -> None:
+    times = trigger(repeat.cron)
+    while not stop.is_set():
+        now = clock.now()
+        wait = (times.get_next_fire_time(None, now) - now).total_seconds()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait)
+            return
+        await _guarded(repeat)
 
 
 def trigger(cron: str) -> CronTrigger:

@@ -1,6 +1,6 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,7 +9,7 @@ from working import Deliveries, deliver, serving, until
 from bot.base import clock
 from bot.base.database import Database
 from bot.base.work import Kind
-from bot.schedule import InProcess, trigger
+from bot.schedule import InProcess, Line, repeat_here, trigger
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -112,6 +112,24 @@ async def test_a_repeating_job_runs_on_time_and_survives_its_own_failure(databas
     engine.every("* * * * * *", "each second", job)
     async with serving(engine):
         await until(lambda: len(runs) >= 2, 4)
+
+
+async def test_what_a_process_must_do_itself_is_done_in_each_and_survives_its_own_failure(database_url: str) -> None:
+    runs, stop = list[int](), asyncio.Event()
+
+    def jobs(process: int) -> dict[str, Callable[[], Awaitable[None]]]:
+        async def job() -> None:
+            runs.append(process)
+            raise OSError("the disk is away")
+
+        return {"look": job}
+
+    line = Line("look", "* * * * * *", "something in memory", in_each=True)
+    processes = [asyncio.create_task(repeat_here([line], jobs(one), stop)) for one in (1, 2)]
+    await until(lambda: min(runs.count(1), runs.count(2)) >= 2, 10)
+    stop.set()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*processes)
 
 
 def test_seconds_stand_last_in_a_cron_line_of_six_fields(database_url: str) -> None:
