@@ -27,6 +27,10 @@ class Verdict:
     properties: Mapping[str, str]
 
 
+_UNREADABLE = Verdict("dmarc", "", {})
+"""Of a header that cannot be taken apart: it is the server's all the same, and what stands below it is not."""
+
+
 def proves_sender(mail: Mail, servers: Collection[str]) -> bool:
     """Whether a trusted server found that the domain of the only address in From stands for this mail.
 
@@ -77,9 +81,11 @@ def _stands_for(verdict: Verdict, domain: str) -> bool:
 
 def _read(value: str) -> tuple[str, list[Verdict]]:
     """The id of the server and its results; what is no result is left out."""
-    server, *results = _without_comments(value).split(";")
+    text, whole = _without_comments(value)
+    server, *results = text.split(";")
     words = server.split()
-    return words[0].lower() if words else "", [one for text in results if (one := _verdict(text)) is not None]
+    found = [one for text in results if (one := _verdict(text)) is not None]
+    return words[0].lower() if words else "", found if whole else [_UNREADABLE]
 
 
 def _verdict(text: str) -> Verdict | None:
@@ -88,13 +94,19 @@ def _verdict(text: str) -> Verdict | None:
     if not words or not words[0][1]:
         return None
     method = words[0][0].partition("/")[0]
-    return Verdict(method, words[0][2], {name: value.rstrip(".") for name, _sign, value in words[1:]})
+    properties = {name: value.rstrip(".") for name, _sign, value in words[1:]}
+    # A server says each thing once, and nothing else: what is more came with a name that a sender chose.
+    plainly = len(properties) == len(words) - 1 and all(sign for _name, sign, _value in words)
+    return Verdict(method, words[0][2] if plainly else "", properties)
 
 
-def _without_comments(value: str) -> str:
-    """Comments gone, and of quoted words the signs that would part results: a sender chose some of them."""
+def _without_comments(value: str) -> tuple[str, bool]:
+    """Comments gone, and of quoted words the signs that would part results: a sender chose some of them. And whether
+    every quote and comment ends: a domain may be called `shop.example(.evil.example`, and a reader who took the rest
+    for a comment would see another one.
+    """
     out: list[str] = []
-    depth, quoted, escaped = 0, False, False
+    depth, quoted, escaped, whole = 0, False, False, True
     for sign in value:
         if escaped:
             escaped = False
@@ -105,12 +117,15 @@ def _without_comments(value: str) -> str:
             quoted = sign != '"'
             if not quoted:
                 continue
-        elif sign in "()":
-            depth = max(0, depth + (1 if sign == "(" else -1))
-            continue
-        elif sign == '"' and not depth:
+        elif sign == '"':
             quoted = True
+            continue
+        elif sign in "()":
+            if sign == "(" and not depth and out and not (out[-1].isspace() or out[-1] in ";=/"):
+                out.append(sign)  # it stands in the middle of a word, which is none that we look for
+            depth += 1 if sign == "(" else -1
+            whole, depth = whole and depth >= 0, max(0, depth)
             continue
         if not depth:
             out.append("_" if quoted and (sign.isspace() or sign in ";=") else sign)
-    return "".join(out)
+    return "".join(out), whole and not depth and not quoted
