@@ -76,6 +76,19 @@ async def test_a_product_is_read_from_the_page(strict: Shop, browser: Chromium) 
     assert cookies == []
 
 
+async def test_an_image_that_is_called_like_the_script_leads_it_nowhere(shop: Shop, browser: Chromium) -> None:
+    image = '<img name="currentScript" src="/elsewhere/x.png" data-key="{key}">'
+    shop.pages = {"/": f"<!doctype html><title>Reviews</title>{image}{_SCRIPT}<script>window.loaded = 1</script>"}
+    page = await browser.page()
+    await page.opens(f"{shop.url}/")
+    await page.until("window.loaded && document.readyState == 'complete'")
+    assert await page.runs("document.currentScript.tagName") == "IMG"
+    assert (
+        await page.runs("performance.getEntriesByType('resource').filter(one => one.name.includes('/v1/')).length") == 0
+    )
+    assert await page.runs("typeof window.aftercart") == "undefined"
+
+
 async def test_a_button_and_a_form_put_into_the_cart(strict: Shop, browser: Chromium) -> None:
     page = await browser.page()
     await page.opens(f"{strict.url}/")
