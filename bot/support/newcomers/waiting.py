@@ -28,6 +28,7 @@ A_RUN = 5
 """So many tickets are opened in one go: a group takes about twenty messages a minute."""
 
 _HOUR = timedelta(hours=1)
+_LOOKED_AT = 2000  # of the newest mails
 _OTHERS = 2
 """So many others may answer a mail of ours that went to somebody else; whoever has one could invent any number."""
 
@@ -40,7 +41,7 @@ async def waits(
 ) -> bool:
     """Whether this mail, which would open a ticket, waits instead. It is kept and counted then."""
     mail = await by_mail.of_line(session, line) if line.channel == by_mail.CHANNEL else None
-    if mail is None or mail.proven_by or await _is_known(session, contact):
+    if mail is None or await _is_proven(session, desk, mail, now) or await _is_known(session, contact):
         return False
     row = await _row(session, contact)
     if row is None and await _is_in_our_thread(session, mail):
@@ -66,6 +67,27 @@ def _new(contact: Contact, line: TicketMessage, language: str, why: str, now: da
     return NewSender(
         contact_id=contact.id or 0, state=state, language=language, why=why, since=line.at, came_at=now, changed_at=now
     )
+
+
+async def _is_proven(session: AsyncSession, desk: Desk, mail: ReceivedMail, now: datetime) -> bool:
+    """Shown to be its sender's. Whoever has a domain may invent names before the @: of one only so many an hour are."""
+    if mail.proven_by != "domain":
+        return mail.proven_by != ""
+    newest = sa.select(sa.func.max(_MAILS.c.id)).scalar_subquery()
+    domain = _registered(mail.sender)
+    others = sa.select(sa.func.count(sa.distinct(_MAILS.c.contact_id))).where(
+        _MAILS.c.id > newest - _LOOKED_AT, _MAILS.c.stored_at > now - _HOUR, _MAILS.c.proven_by == "domain",
+        _MAILS.c.contact_id != mail.contact_id,
+        sa.or_(*(_MAILS.c.sender.endswith(f"{sign}{domain}", autoescape=True) for sign in "@.")),
+    )  # fmt: skip
+    return (await session.scalar(others) or 0) < _most(desk)
+
+
+def _registered(address: str) -> str:
+    """The domain that somebody has paid for, as far as its form tells: a name below it costs nothing."""
+    parts = address.rpartition("@")[2].split(".")
+    under_a_country = len(parts) > 2 and len(parts[-1]) == 2 and len(parts[-2]) <= 3  # example.co.uk
+    return ".".join(parts[-3 if under_a_country else -2 :])
 
 
 async def _is_known(session: AsyncSession, contact: Contact) -> bool:

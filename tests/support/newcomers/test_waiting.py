@@ -163,6 +163,23 @@ async def test_customers_answers_and_proven_senders_never_wait(office: MailOffic
     assert await _tickets(office) == 5
 
 
+@pytest.mark.parametrize("below", ["", "{name}."])
+async def test_a_domain_that_invents_senders_opens_no_more_tickets_than_others(office: MailOffice, below: str) -> None:
+    """Anybody has a domain: a name before the @ or a host below it costs nothing, and is proven like the first."""
+
+    async def writes(name: str, domain: str) -> None:
+        proven = f"Authentication-Results: {OURS}; dmarc=pass header.from={domain}\r\n".encode()
+        await office.comes(proven + letters.letter(PERSON, sender=f"{name}@{domain}", message_id=f"<{name}@{domain}>"))
+
+    names = [f"n{number}" for number in range(8)]
+    for name in names:
+        await writes(name, below.format(name=name) + "evil.example")
+    flooded = await _tickets(office)
+    assert flooded < len(names)
+    await writes("lou", "lou.example")
+    assert await _tickets(office) == flooded + 1
+
+
 async def test_one_mail_of_ours_lets_in_no_crowd_that_says_it_answers_it(office: MailOffice) -> None:
     async with office.here.database.transaction() as session:
         mallory = await contacts.find_or_create(session, [("email", "ada@example.org")], clock.now())
