@@ -74,6 +74,22 @@ async def test_metrics_are_numbers_without_personal_data(database: Database) -> 
     assert "anna@example.com" not in text
 
 
+async def test_whoever_asks_for_metrics_without_end_costs_no_more_than_one(database: Database) -> None:
+    statements = 0
+
+    def counted(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+
+    async with _client(database) as client:
+        sa.event.listen(database.engine.sync_engine, "before_cursor_execute", counted)
+        first = (await client.get("/metrics")).text
+        once = statements
+        answers = await asyncio.gather(*(client.get("/metrics") for _ in range(20)))
+    assert all(answer.text for answer in answers) and first
+    assert statements <= 5 * once
+
+
 async def test_health_writes_and_says_what_keeps_it_from_that(tmp_path: Path, sqlite_template: Path) -> None:
     file = tmp_path / "aftercart.db"
     shutil.copy(sqlite_template, file)

@@ -1,5 +1,7 @@
 """Numbers for Prometheus: `/metrics`. Counts and seconds only; every query is small however many rows there are."""
 
+import asyncio
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -25,6 +27,7 @@ from bot.tables.support import SlaTimer
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 RECENT = 10_000
 """States are counted over so many newest rows: enough to alarm on, and the cost stays the same for ever."""
+_FRESH = 1.0  # seconds that an answer is good for
 
 
 class _Collected(Collector):
@@ -37,16 +40,37 @@ class _Collected(Collector):
         return self._metrics
 
 
+class _Numbers:
+    """Counted once a second at most, however many ask: anybody may."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._counting = asyncio.Lock()
+        self._found = b""
+        self._until = 0.0
+
+    async def answer(self) -> bytes:
+        async with self._counting:
+            if time.monotonic() >= self._until:
+                self._found = await self._count()
+                self._until = time.monotonic() + _FRESH
+            return self._found
+
+    async def _count(self) -> bytes:
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        async with self.database.reading() as session:
+            registry.register(_Collected([one async for one in _metrics(session, clock.now())]))
+        return generate_latest(registry)
+
+
 def routes(database: Database) -> APIRouter:
     router = APIRouter()
+    numbers = _Numbers(database)
 
     @router.get("/metrics")
     async def metrics() -> Response:
-        registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        async with database.reading() as session:
-            registry.register(_Collected([one async for one in _metrics(session, clock.now())]))
-        return PlainTextResponse(generate_latest(registry), media_type=CONTENT_TYPE)
+        return PlainTextResponse(await numbers.answer(), media_type=CONTENT_TYPE)
 
     return router
 
