@@ -8,6 +8,7 @@ from intake import Intake
 from pulled_shop import differences, everything, pull_woo, tell, told, woo, woo_ground
 from sqlmodel import SQLModel
 
+from automations.audiences import rfm
 from bot.base import clock
 from bot.base.database import Database
 from bot.base.texts import Texts
@@ -16,6 +17,7 @@ from bot.demo.woocommerce_api import WooCommerceSite
 from bot.inbound.shops import woocommerce
 from bot.inbound.shops.connection import ShopApiError
 from bot.inbound.shops.pulling import Pull
+from bot.inbound.shops.shop import RESOURCES
 from bot.shops import record
 from bot.tables.events import Event, WebhookDelivery
 from bot.tables.people import Contact
@@ -44,6 +46,26 @@ async def test_a_pull_says_what_webhooks_would_have_said(database: Database, tex
             assert differences(await told(database), pulled) == []
     assert len(pulled["Order"]) == 30
     assert len(pulled["Product"]) == 12 + 2  # one of seven has two variations
+
+
+async def test_what_a_pull_ends_with_is_made_up_for_where_it_was_killed_after_the_last_page(
+    database: Database, texts: Texts
+) -> None:
+    def dies(resource: str, _taken: int, _total: int | None) -> None:
+        if resource == RESOURCES[-1]:
+            raise MemoryError
+
+    async with WooCommerceSite(customers=2, orders=3) as site:
+        ground = woo_ground(texts, site)
+        async with woo(ground) as connection:
+            shop = woocommerce.WooCommerce(ground.config.shops.woocommerce, connection)
+            with pytest.raises(MemoryError):
+                await Pull(database, ground, shop, dies).run()
+            async with database.reading() as session:
+                assert await rfm.kept(session) is None
+        await pull_woo(database, ground)
+        async with database.reading() as session:
+            assert await rfm.kept(session) is not None
 
 
 async def _empty(database: Database) -> None:

@@ -8,12 +8,14 @@ nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from bot.base import clock, logs
 from bot.base.database import Database
+from bot.base.errors import FindingsError
 from bot.base.ground import Ground
 from bot.inbound.files.aftermath import Aftermath
 from bot.inbound.shops import news, progress
@@ -23,6 +25,7 @@ from bot.shops import history, inbox, stores
 log = logs.get(__name__)
 
 _PIECE = 20
+_NIGHT = timedelta(days=1)
 
 Tell = Callable[[str, int, int | None], None]
 """Told of what is pulled: its kind, how many are taken, how many there are."""
@@ -45,13 +48,18 @@ class Pull:
             await progress.begin(session, self.store, clock.now(), again=again)
             await stores.know(session, self.store, clock.now())
         after = Aftermath.of(self.ground.config)
-        rows = await self._rows()
-        for row in rows:
-            if row["finished_at"] is None:
-                await self._resource(row, after)
-        if any(row["finished_at"] is None for row in rows):
+        try:
+            for row in await self._rows():
+                if row["finished_at"] is None:
+                    await self._resource(row, after)
+        except FindingsError:  # the shop does not answer any more: nobody may seem to come in by what came so far
             await after.at_end(self.database)
-        return await self._rows()
+            raise
+        rows = await self._rows()
+        # Also where nothing was left to pull, until a night has counted all: a run before may have been killed here.
+        if any(clock.now() - row["finished_at"] < _NIGHT for row in rows):
+            await after.at_end(self.database)
+        return rows
 
     async def _rows(self) -> list[Mapping[str, Any]]:
         async with self.database.reading() as session:
