@@ -35,7 +35,7 @@ class Fetched:
 async def keep(session: AsyncSession, folder: str, uid_validity: int, mail: Fetched, now: datetime) -> bool:
     """Write it down, due at once. False if it came before: then only its number is kept."""
     own_name = f"{folder}:{uid_validity}:{mail.uid}"
-    message_id, digest = identity(mail.raw, mail.size) if mail.raw else ("", own_name)
+    message_id, digest, before = identity(mail.raw, mail.size) if mail.raw else ("", own_name, own_name)
     row = {
         "folder": folder, "uid_validity": uid_validity, "uid": mail.uid, "message_id": message_id, "digest": digest,
         "raw": mail.raw, "size": mail.size, "cut": mail.cut, "received_at": mail.received_at, "stored_at": now,
@@ -44,7 +44,8 @@ async def keep(session: AsyncSession, folder: str, uid_validity: int, mail: Fetc
         "due_at": now,
     }  # fmt: skip
     added = insert(session, _ROWS).on_conflict_do_nothing().returning(_ROWS.c.id)
-    if await session.scalar(added.values(row)) is not None:
+    kept = before != digest and await _is_kept(session, message_id, before)
+    if not kept and await session.scalar(added.values(row)) is not None:
         work.kick(session, KIND)
         return True
     again = {
@@ -55,8 +56,14 @@ async def keep(session: AsyncSession, folder: str, uid_validity: int, mail: Fetc
     return False
 
 
-def identity(raw: bytes, size: int) -> tuple[str, str]:
-    """Message-ID and digest: what tells two mails apart that came under different numbers.
+async def _is_kept(session: AsyncSession, message_id: str, digest: str) -> bool:
+    kept = sa.select(_ROWS.c.id).where(_ROWS.c.message_id == message_id, _ROWS.c.digest == digest)
+    return await session.scalar(kept.limit(1)) is not None
+
+
+def identity(raw: bytes, size: int) -> tuple[str, str, str]:
+    """Message-ID and digest: what tells two mails apart that came under different numbers; and the digest that rows of
+    before have, when it did not say who wrote.
 
     The way that a mail took stands in its head and differs, whose name it bears does not: a copy that somebody else
     sends first is another mail. Without a Message-ID the whole must be the same.
@@ -66,9 +73,12 @@ def identity(raw: bytes, size: int) -> tuple[str, str]:
     said = headers.plain(found[1].decode("utf-8", "replace")) if found else ""
     message_id = next(iter(headers.message_ids(said)), said[:250])
     told = (head[1] if len(head) > 1 else b"") if message_id else raw
-    written_by = b"\n".join(_FROM.findall(head[0])) if message_id else b""
-    length = len(told) if size == len(raw) else size
-    return message_id, sha256(b"%d:%s:" % (length, b" ".join(written_by.split())) + told).hexdigest()
+    length = b"%d:" % (len(told) if size == len(raw) else size)
+    before = sha256(length + told).hexdigest()
+    if not message_id:
+        return "", before, before
+    written_by = b" ".join(b"\n".join(_FROM.findall(head[0])).split())
+    return message_id, sha256(b"%s%s:" % (length, written_by) + told).hexdigest(), before
 
 
 async def newest(session: AsyncSession, folder: str, uid_validity: int) -> int:

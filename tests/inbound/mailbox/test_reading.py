@@ -14,7 +14,7 @@ from working import until
 
 from bot.base.config.mailbox import Mailbox as Settings
 from bot.base.database import Database
-from bot.inbound.mailbox import imap, reading
+from bot.inbound.mailbox import imap, reading, store
 from bot.inbound.mailbox.reading import Reading
 from bot.tables.mail import ReceivedMail
 
@@ -149,6 +149,19 @@ async def test_a_copy_that_a_stranger_sends_first_keeps_nobodys_mail_back(databa
     async with _at_work(_reading(database, box)):
         found = await _until_stored(database, 2)
     assert [one.status for one in found] == ["new", "new"]
+
+
+async def test_what_was_kept_before_its_digest_said_who_wrote_is_not_taken_again(database: Database) -> None:
+    raw, now = letters.letter("Where is my lamp?", message_id="<1@x.example>"), datetime.now(UTC)
+    async with database.transaction() as session:
+        assert await store.keep(session, "INBOX", 1, store.Fetched(7, raw, len(raw), now), now)
+        message_id, digest, before = store.identity(raw, len(raw))
+        kept = (await session.scalars(select(ReceivedMail))).one()
+        assert (kept.message_id, kept.digest) == (message_id, digest) and before != digest
+        kept.digest = before
+        await session.flush()
+        # The server gave all of its mails new numbers.
+        assert not await store.keep(session, "INBOX", 2, store.Fetched(1, raw, len(raw), now), now)
 
 
 async def test_at_the_first_start_only_unread_mail_of_the_week_is_taken(database: Database, box: Mailbox) -> None:
