@@ -13,6 +13,7 @@ from bot.inbound.web import ratings as pages
 from bot.support.desk import Desk
 from bot.support.feedback import ratings
 from bot.tables.feedback import Rating
+from bot.tables.support import TicketEvent
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,19 @@ async def test_sending_the_form_stores_score_and_comment(database: Database, des
     assert answer.status_code == 200 and "Thank you" in answer.text
     stored = await _stored(database)
     assert (stored.score, stored.comment) == (5, "lovely <b>")
+
+
+async def test_who_has_a_link_corrects_a_comment_a_few_times_and_rings_nobody_again(
+    database: Database, desk: Desk
+) -> None:
+    client, path = await _ask(database, desk)
+    for number in range(12):
+        answer = await client.post(path, data={"score": "5", "comment": f"{number}: I want to kill myself"})
+        assert answer.status_code == 200
+    async with database.reading() as session:
+        names = (await session.scalars(select(TicketEvent.name))).all()
+    assert names.count("danger") == 1
+    assert 1 < names.count("commented") < 12
 
 
 async def test_a_form_without_a_score_is_shown_again_with_its_comment(database: Database, desk: Desk) -> None:

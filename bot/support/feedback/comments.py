@@ -2,8 +2,10 @@
 
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.base.database import table
 from bot.support import lines, post
 from bot.support.answers import catalogue, guards, ranking
 from bot.support.desk import Desk
@@ -13,11 +15,13 @@ from bot.support.self_service import ready
 from bot.support.sla import clocks as sla
 from bot.tables.feedback import Rating
 from bot.tables.people import Contact
-from bot.tables.support import Ticket, TicketMessage
+from bot.tables.support import Ticket, TicketEvent, TicketMessage
 
 _ASKED = "comment"  # marks the bot's line that asks
 _WITHIN = timedelta(minutes=30)
 _QUOTED_WITHIN = timedelta(days=7)
+_MOST = 5
+_EVENTS = table(TicketEvent)
 
 
 async def ask(
@@ -74,7 +78,12 @@ async def take(
 async def keep(
     session: AsyncSession, desk: Desk, ticket: Ticket, rating: Rating, text: str, now: datetime, *, shown: bool = False
 ) -> None:
-    """Store the comment and show it: in the topic unless it is `shown` there, that of a low score to everybody too."""
+    """Store the comment and show it: in the topic unless it is `shown` there, that of a low score to everybody too.
+
+    Whoever has the link may correct it, a few times: each is a message to the staff.
+    """
+    if await _times(session, ticket, rating) >= _MOST:
+        return
     rating.comment = text
     await session.flush()
     await sla.happened(session, desk, ticket, "customer", "commented", now, cycle=rating.cycle)
@@ -82,9 +91,18 @@ async def keep(
         words = desk.staff("staff.comment", score=rating.score, text=text)
         key = f"comment:{rating.id}:{now.isoformat()}"
         await post.to_topic(session, ticket, "notice", {"text": words}, key, now, priority=60)
-    if guards.in_danger(text):
+    contact = await session.get_one(Contact, rating.contact_id)
+    if guards.in_danger(text) and not await danger.rang_lately(session, contact, now):
         await danger.warn_staff(session, desk, ticket, f"rating:{rating.id}:{now.isoformat()}", now)
     await low_scores.heard(session, desk, ticket, rating, now)
+
+
+async def _times(session: AsyncSession, ticket: Ticket, rating: Rating) -> int:
+    """How often there was a comment beside this score."""
+    said = sa.select(sa.func.count()).where(
+        _EVENTS.c.ticket_id == ticket.id, _EVENTS.c.name == "commented", _EVENTS.c.at >= rating.rated_at
+    )
+    return await session.scalar(said) or 0
 
 
 async def _waiting(
