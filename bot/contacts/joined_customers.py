@@ -21,6 +21,11 @@ async def remember(session: AsyncSession, kind: str, value: str, contact_id: int
     await session.execute(new.on_conflict_do_update(index_elements=["kind", "value"], set_=changed))
 
 
+def kind_before(kind: str) -> str:
+    """Of an identity, as what the old id still comes."""
+    return kind.removesuffix(_AFTER)
+
+
 async def now_called(session: AsyncSession, kind: str, value: str) -> str:
     """The id that the customer of this one has now; the same if the shop joined it into none."""
     old = _rows.alias()

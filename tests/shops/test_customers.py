@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from conftest import NOON
-from intake import Intake, payload
+from intake import SECRET, Intake, payload
 
+from bot import contacts
 from bot.base.database import Database
 from bot.shops.inbox import Inbox
 from bot.tables.events import Event
@@ -42,6 +43,19 @@ async def people(intake: Intake) -> dict[str, list[str]]:
         if one.contact_id in active and one.kind in ("email", "shopify"):
             found.setdefault(str(one.contact_id), []).append(one.value.rpartition(":")[2])
     return found
+
+
+async def test_late_words_of_an_old_id_bring_nobody_back_who_was_forgotten(database: Database) -> None:
+    intake = Intake(database)
+    await intake.deliver("shopify", "customers/create", customer(1, ADA))
+    await intake.deliver("shopify", "customers/create", customer(2, BEA))
+    await intake.deliver("shopify", "customers/merge", merged(1, 2), at=LATER)
+    (contact_id,) = await people(intake)
+    async with database.transaction() as session:
+        await contacts.erase(session, SECRET, int(contact_id), LATER + timedelta(hours=1))
+    nameless = {**customer(2, BEA), "email": None, "phone": None, "default_address": None}
+    await intake.deliver("shopify", "customers/update", nameless, at=LATER + timedelta(hours=2))
+    assert await people(intake) == {}
 
 
 @pytest.mark.parametrize("kept_is_known", [True, False])
