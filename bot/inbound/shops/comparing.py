@@ -67,9 +67,11 @@ async def _resource(database: Database, shop: Shop, store: str, row: Mapping[str
     while cursor is not None:
         page = await shop.page(row["resource"], cursor, since)
         looked_at += page.count
-        async with database.transaction() as session:
+        async with database.reading() as session:  # hundreds of questions: no writer waits for them
             missed = await _lost(session, shop, store, page.things, row["began_at"])
-            await news.put(session, shop, missed, clock.now())
+        if missed:
+            async with database.transaction() as session:
+                await news.put(session, shop, missed, clock.now())
         lost += len({thing.id for thing in missed})
         cursor = page.next
     async with database.transaction() as session:
