@@ -27,8 +27,8 @@ Selection = dict[str, tuple[dict[str, str], "Selection"]]
 class ShopifyShop:
     """`things` are what webhooks tell. `meanwhile` is called before each list is answered, with its name: there the
     shop may change. `asked` are the names of the fields that were asked for; `hooks` are the subscriptions, topics in
-    `refuses` are not subscribed. `restored` points come back each second, of a bucket of 1,000; each thing of a page
-    costs `cost`."""
+    `refuses` are not subscribed, and questions for the fields `too_dear` not answered. `restored` points come back each
+    second, of a bucket of 1,000; each thing of a page costs `cost`."""
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class ShopifyShop:
         self.asked: list[str] = []
         self.refuses: set[str] = set()
         self.refuses_fields: set[str] = set()
+        self.too_dear: set[str] = set()
         self.cost, self.restored = cost, restored
         self.throttled = 0
         self._points, self._at = float(_MOST), time.monotonic()
@@ -96,7 +97,7 @@ class ShopifyShop:
         variables = told.get("variables") or {}
         asked = read(told["query"])
         cost = 10 + int(variables.get("first", 0)) * self.cost
-        if cost > _MOST:
+        if cost > _MOST or self.too_dear & asked.keys():
             return await self._say(request, _error("MAX_COST_EXCEEDED", f"Query cost is {cost}"), cost)
         now = time.monotonic()
         self._points = min(_MOST, self._points + (now - self._at) * self.restored)
@@ -134,6 +135,8 @@ class ShopifyShop:
         kind, number = str(variables["id"]).split("/")[-2:]
         if name == "order":
             return _project(NODES["orders"](self.things["orders"][int(number)]), below)
+        if name == "refund":
+            return _project(self._refund(int(number)), below)
         if name == "node":
             return self._node(kind, int(number), below, variables)
         raise LookupError(f"Field '{name}' doesn't exist on type 'QueryRoot'")
@@ -151,12 +154,14 @@ class ShopifyShop:
     def _node(self, kind: str, number: int, below: "Selection", variables: Mapping[str, Any]) -> Any:
         (connection, (_, fields)) = next(iter(below.items()))
         if kind == "Refund":
-            told = next(one for order in self.things["orders"] for one in order["refunds"] if one["id"] == number)
-            node = refund(told)
+            node = self._refund(number)
         else:
             resource = {"Product": "products", "Order": "orders"}[kind]
             node = NODES[resource](self.things[resource][number])
         return {connection: _project(node[connection], fields, 50, variables.get("after"))}
+
+    def _refund(self, number: int) -> dict[str, Any]:
+        return refund(next(one for order in self.things["orders"] for one in order["refunds"] if one["id"] == number))
 
     def _subscribe(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         if variables["topic"] in self.refuses:

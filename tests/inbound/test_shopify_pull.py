@@ -2,10 +2,11 @@
 
 import pytest
 from intake import Intake
-from pulled_shop import differences, opened, pull, shopify_ground, tell, told, webhooks_of
+from pulled_shop import differences, everything, opened, pull, shopify_ground, tell, told, webhooks_of
 from sqlmodel import SQLModel
 
 from bot.base.database import Database
+from bot.base.errors import FindingsError
 from bot.base.texts import Texts
 from bot.demo.shop_trouble import Trouble
 from bot.demo.shopify_api import ShopifyShop, read
@@ -71,6 +72,24 @@ async def test_points_are_waited_for_and_pages_fit_what_they_cost(database: Data
             assert site.throttled == 1  # and what others spend we are told
 
 
+async def test_refunds_that_are_too_dear_together_are_asked_for_one_by_one(texts: Texts) -> None:
+    async with ShopifyShop(customers=9, orders=40) as site:
+        async with opened(shopify_ground(texts, site)) as shop:
+            at_once = await everything(shop)
+        assert "refund" not in site.asked and any(one.payload.get("refunds") for one in at_once)
+        site.too_dear = {"order"}
+        async with opened(shopify_ground(texts, site)) as shop:
+            assert await everything(shop) == at_once
+        assert "refund" in site.asked and site.asked.count("order") > 1
+
+
+async def test_a_question_that_is_too_dear_in_itself_is_said_in_words(database: Database, texts: Texts) -> None:
+    async with ShopifyShop(customers=9, orders=40) as site:
+        site.too_dear = {"order", "refund"}
+        with pytest.raises(FindingsError, match="too dear"):
+            await pull(database, shopify_ground(texts, site))
+
+
 async def test_an_app_of_the_dev_dashboard_gets_its_token_each_day(database: Database, texts: Texts) -> None:
     async with ShopifyShop(orders=1) as site:
         more = {"token": None, "client_id": site.client_id, "client_secret": site.client_secret}
@@ -93,5 +112,6 @@ async def test_a_right_that_the_app_lacks_is_named(database: Database, texts: Te
 
 
 def test_queries_are_whole() -> None:
-    for query in (shopify_queries.PRODUCTS, shopify_queries.CUSTOMERS, shopify_queries.ORDERS, shopify_queries.REFUNDS):
+    lists = shopify_queries.PRODUCTS, shopify_queries.CUSTOMERS, shopify_queries.ORDERS
+    for query in (*lists, shopify_queries.REFUNDS, shopify_queries.ONE_REFUND):
         assert read(query)

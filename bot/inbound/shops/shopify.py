@@ -41,8 +41,11 @@ _TOPICS = (
 )  # fmt: skip
 
 
-class _TooDearError(Exception):
+class _TooDearError(ShopApiError):
     """One answer of this size may not be asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("Shopify finds a question of ours too dear, and answers no part of it", _KEY, status=200)
 
 
 class Shopify:
@@ -57,6 +60,7 @@ class Shopify:
         self._token = settings.token.get_secret_value() if settings.token else ""
         self._sizes = dict(_SIZES)
         self._costs: dict[str, float] = {}
+        self._one_refund_at_once = False
         self._points, self._restored, self._bucket, self._at = 1000.0, 50.0, 1000.0, time.monotonic()
 
     async def named(self) -> str:
@@ -118,9 +122,14 @@ class Shopify:
         return [_thing("orders/updated", shopify_payloads.order(node, refunds))]
 
     async def _refunds(self, order: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        found = await self._ask(shopify_queries.REFUNDS, {"id": order["id"]})
-        told = found.get("order")
-        return [await self._whole(one, "refundLineItems") for one in listed((told or {}).get("refunds"))]
+        if not self._one_refund_at_once:
+            try:
+                told = (await self._ask(shopify_queries.REFUNDS, {"id": order["id"]})).get("order")
+                return [await self._whole(one, "refundLineItems") for one in listed((told or {}).get("refunds"))]
+            except _TooDearError:
+                self._one_refund_at_once = True
+        asked = [await self._ask(shopify_queries.ONE_REFUND, {"id": one["id"]}) for one in listed(order["refunds"])]
+        return [await self._whole(one["refund"], "refundLineItems") for one in asked if one.get("refund")]
 
     async def _whole(self, node: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         """With all of a list that is too long for one answer."""

@@ -76,17 +76,16 @@ COUNTS = {
     "orders": "query Count { ordersCount(limit: null) { count } }",
 }
 
-REFUNDS = f"""
-query Refunds($id: ID!) {{
-  order(id: $id) {{
-    refunds(first: 50) {{
-      id legacyResourceId createdAt
-      refundLineItems(first: 20) {{ nodes {{ {_BACK} }} {_PAGE} }}
-      refundShippingLines(first: 5) {{ nodes {{ subtotalAmountSet {{ {_MONEY} }} }} }}
-      transactions(first: 10) {{ nodes {{ kind status amountSet {{ {_MONEY} }} }} }}
-    }}
-  }}
-}}"""
+_REFUND = f"""
+  id legacyResourceId createdAt
+  refundLineItems(first: 20) {{ nodes {{ {_BACK} }} {_PAGE} }}
+  refundShippingLines(first: 5) {{ nodes {{ subtotalAmountSet {{ {_MONEY} }} }} }}
+  transactions(first: 10) {{ nodes {{ kind status amountSet {{ {_MONEY} }} }} }}
+"""
+
+REFUNDS = f"query Refunds($id: ID!) {{ order(id: $id) {{ refunds(first: 50) {{ {_REFUND} }} }} }}"
+
+ONE_REFUND = f"query Refund($id: ID!) {{ refund(id: $id) {{ {_REFUND} }} }}"
 
 
 def _rest(kind: str, connection: str, fields: str) -> str:
