@@ -95,6 +95,9 @@ class Jobs:
     async def tell_of_files(self) -> None:
         house = self.house
         await asyncio.to_thread(house.files.look_at_broadcasts)
+        async with house.database.reading() as session:  # no writer waits for what is nearly always the same
+            if not await file_alarm.is_news(session, house.files.wrong):
+                return
         async with house.database.transaction() as session:
             await file_alarm.found(session, house.desk, house.files.wrong, clock.now())
 

@@ -58,10 +58,20 @@ async def waiting(session: AsyncSession) -> list[tuple[str, int, str]]:
     return sorted(found)
 
 
+async def is_news(session: AsyncSession, wrong: Sequence[Finding]) -> bool:
+    """Whether they stand otherwise than at the last look. It goes through all that waits to be sent."""
+    before, after = await to_mend(session), _as_now(wrong, await waiting(session))
+    return (list(before.files), before.unwritten or {}) != (list(after.files), after.unwritten)
+
+
+def _as_now(wrong: Sequence[Finding], mails: Sequence[tuple[str, int, str]]) -> ToMend:
+    return ToMend([_place(one) for one in wrong], {flow: count for flow, count, _ in mails})
+
+
 async def found(session: AsyncSession, desk: Desk, wrong: Sequence[Finding], now: datetime) -> None:
     """That is how the files stand now. Told when one more is wrong, or more mails wait, and when all is well."""
     before, mails = await to_mend(session), await waiting(session)
-    after = ToMend([_place(one) for one in wrong], {flow: count for flow, count, _ in mails})
+    after = _as_now(wrong, mails)
     unwritten, known = after.unwritten or {}, before.unwritten or {}
     if (list(before.files), known) == (list(after.files), unwritten):
         return

@@ -60,6 +60,17 @@ async def test_who_leads_hears_of_a_wrong_file_once_and_of_its_mend(database: Da
     assert answer["files_to_mend"] == [] and answer["unwritten_mails"] == {}
 
 
+async def test_what_stands_as_before_is_no_news(database: Database, desk: Desk) -> None:
+    async def is_news(*wrong: Finding) -> bool:
+        async with database.reading() as session:
+            return await file_alarm.is_news(session, wrong)
+
+    assert not await is_news() and await is_news(WRONG)
+    async with database.transaction() as session:
+        await file_alarm.found(session, desk, [WRONG], NOON)
+    assert not await is_news(WRONG) and await is_news(WRONG, OTHER) and await is_news()
+
+
 async def test_mails_that_wait_to_be_written_are_told_and_checked(
     database: Database, texts: Texts, desk: Desk, tmp_path: Path
 ) -> None:
