@@ -238,6 +238,7 @@ async def test_robots_fall_into_the_field_that_nobody_sees(world: World) -> None
         ("https://evilshop.example", 403),
         ("http://brand.example", 403),
         ("https://shop.example.evil.example", 403),
+        ("http://[", 403),
         ("null", 403),
         (None, 202),
     ],

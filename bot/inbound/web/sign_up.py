@@ -88,7 +88,7 @@ class _Door:
         self._hosts = config.shop.hosts
         # Of mails there are far fewer, see `consent.limits`; this keeps one network from filling the database.
         self._pace = Pace(lambda: clock.now().timestamp(), per_second=MOST_PER_HOUR / 3600, at_once=MOST_PER_HOUR)
-        self._origins = {_origin(url) for url in (*config.automations.sign_up_origins, config.web.url)}
+        self._origins = {_origin(url) for url in (*config.automations.sign_up_origins, config.web.url)} - {""}
 
     async def preflight(self, request: Request) -> Response:
         """A script of the shop's page asks first whether it may post."""
@@ -147,7 +147,10 @@ class _Door:
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets of an IPv6 address that is none
+        return ""
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
