@@ -250,8 +250,8 @@ async def confirm(session: AsyncSession, ground: Ground, row: OptIn, how: How, n
     about_stock = BACK_IN_STOCK in row.topics
     browsers = await stock_wishes.browsers(session, row.address, now - timedelta(days=DAYS)) if about_stock else set()
     version = How(how.source, how.ip, how.user_agent, row.text_version or how.text_version)
-    row.contact_id = await _grant(session, ground, row, version, now)
-    await stock_wishes.confirmed(session, browsers, row.contact_id)
+    asked_by, row.contact_id = row.contact_id, await _grant(session, ground, row, version, now)
+    await stock_wishes.confirmed(session, browsers, row.contact_id, asked_by)
     await session.flush()
 
 

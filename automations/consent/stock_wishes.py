@@ -25,8 +25,11 @@ async def browsers(session: AsyncSession, address: str, since: datetime) -> set[
     return {row.contact_id for row in await session.execute(asked) if BACK_IN_STOCK in row.topics}
 
 
-async def confirmed(session: AsyncSession, asked_by: Collection[int], owner_id: int) -> None:
-    """What was asked from these browsers is the owner's wish now, each thing once; nothing else of theirs is."""
+async def confirmed(session: AsyncSession, asked_by: Collection[int], owner_id: int, first: int | None) -> None:
+    """What was asked from these browsers is the owner's wish now, each thing once; nothing else of theirs is.
+
+    The browser that the mail was written for comes `first`: what others say in their name takes nothing from it.
+    """
     thing = _alerts.c.store, _alerts.c.product_id, _alerts.c.variant_id
     asked = sa.select(_alerts.c.id, *thing).where(
         _alerts.c.contact_id.in_(sorted(asked_by)), _alerts.c.status == "asked"
@@ -34,7 +37,8 @@ async def confirmed(session: AsyncSession, asked_by: Collection[int], owner_id: 
     waits = sa.select(*thing).where(_alerts.c.contact_id == owner_id, _alerts.c.status.in_(("waiting", "released")))
     there = {tuple(row) for row in await session.execute(waits)}
     mine: dict[tuple[str, ...], int] = {}
-    for alert_id, *named in await session.execute(asked.order_by(_alerts.c.requested_at.desc(), _alerts.c.id.desc())):
+    newest = _alerts.c.requested_at.desc(), _alerts.c.id.desc()
+    for alert_id, *named in await session.execute(asked.order_by((_alerts.c.contact_id == first).desc(), *newest)):
         if tuple(named) not in there:
             mine.setdefault(tuple(named), alert_id)
     theirs = sa.update(_alerts).where(_alerts.c.id.in_(list(mine.values())[:_MOST]))

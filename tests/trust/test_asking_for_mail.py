@@ -170,6 +170,23 @@ async def test_a_wish_to_be_told_of_stock_counts_once_the_mailbox_said_yes(attac
     assert "back_in_stock" in shop.templates()
 
 
+async def test_wishes_that_others_invent_take_nothing_from_the_one_that_was_asked_about(attacker: Stranger) -> None:
+    shop = attacker.shop
+    await shop.happens("Product Updated", source="shopify", product_id="lamp", name="Lamp", price=20, stock=0)
+    await attacker.sends(identify("b1", email=ADA), track("b1", "Back In Stock Requested", product_id="lamp"))
+    await shop.settle()
+    link = "/confirm/" + shop.mails.sent[0].payload["text"].partition("/confirm/")[2].split()[0].rstrip(")>")
+    for number in range(15):
+        await attacker.sends(
+            identify(f"e{number}", email=ADA), track(f"e{number}", "Back In Stock Requested", product_id=f"x{number}")
+        )
+    app = each_request.build([sign_up.routes(shop.database, shop.ground, MailTemplates([paths.templates()]))])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://bot.example") as web:
+        assert (await web.post(link)).status_code == 200
+    waiting = [row["product_id"] for row in await _rows(shop, StockAlert) if row["status"] == "waiting"]
+    assert "lamp" in waiting and len(waiting) <= 10
+
+
 async def test_a_wish_that_nobody_confirmed_brings_nothing_and_takes_nobodys_turn(attacker: Stranger) -> None:
     shop = attacker.shop
     await shop.person(ADA)
