@@ -12,6 +12,7 @@ from bot import tables
 from bot.base import ids, stores
 from bot.base.database import table
 from bot.base.personal import By
+from bot.contacts.joined_customers import kind_before
 from bot.tables.outbox import Message
 from bot.tables.people import Contact, Identity
 from bot.tables.shop import Cart, Order
@@ -59,7 +60,7 @@ async def people(session: AsyncSession, contact_ids: Sequence[int], secret: str 
     mine = sa.select(_tickets.c.id).where(_tickets.c.contact_id.in_(every))
     said = sa.select(_lines.c.id).where(_lines.c.contact_id.in_(every), _lines.c.author != "note")
     names = sa.select(_known.c.kind, _known.c.value).where(_known.c.contact_id.in_(every))
-    known = [(kind, value) for kind, value in (await session.execute(names)).all()]
+    known = [(kind_before(kind), value) for kind, value in (await session.execute(names)).all()]
     orders = sa.select(_orders.c.order_id, _orders.c.store).where(_orders.c.contact_id.in_(every))
     carts = sa.select(_carts.c.cart_id, _carts.c.store, _carts.c.rank).where(_carts.c.contact_id.in_(every))
     ordered, filled = (await session.execute(orders)).all(), (await session.execute(carts)).all()

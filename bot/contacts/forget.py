@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 from bot.base import ids, personal
 from bot.base.database import scrub, table
 from bot.base.personal import Delete, Personal
-from bot.contacts import belonging, claims, consent, elsewhere, endings, joined_customers, mentions
+from bot.contacts import belonging, claims, consent, elsewhere, endings, mentions
 from bot.contacts.belonging import Person
 from bot.contacts.elsewhere import Shown
 from bot.tables.people import Contact, Suppression
@@ -90,8 +90,7 @@ def _as_one(every: Sequence[Person]) -> Person:
 
 
 def _addresses(who: Person) -> Iterator[tuple[str, str]]:
-    for known, value in who.known:
-        kind = joined_customers.kind_before(known)
+    for kind, value in who.known:
         for channel in (kind, "sms", "whatsapp") if kind == "phone" else (kind,):
             yield channel, value
 
