@@ -16,12 +16,13 @@ from bot.support.tickets import asking, choices, marking, pointing, statuses
 from bot.tables.chat import StaffMember
 from bot.tables.feedback import Confirmation
 from bot.tables.people import Contact
-from bot.tables.support import PRIORITIES, Ticket
+from bot.tables.support import PRIORITIES, Ticket, TicketEvent
 
 OFF = ("off", "no", "取消", "不是")
 """What staff write behind /complaint when it is none."""
 
 _ROWS = table(Confirmation)
+_EVENTS = table(TicketEvent)
 _BATCH = 100
 
 
@@ -116,13 +117,17 @@ async def _fixed(session: AsyncSession, desk: Desk, ticket: Ticket, asked: Confi
 async def _not_fixed(
     session: AsyncSession, desk: Desk, contact: Contact, ticket: Ticket, asked: Confirmation, now: datetime
 ) -> None:
-    """Back to the owner, one step more urgent."""
+    """Back to the owner, one step more urgent; once for each question, however often they change their mind."""
+    before = await _said_no(session, asked)
     await sla.happened(session, desk, ticket, "customer", "not_fixed", now, cycle=asked.cycle)
     while ticket.merged_into is not None:
         ticket = await session.get_one(Ticket, ticket.merged_into, with_for_update=True)
-    higher = PRIORITIES[min(PRIORITIES.index(ticket.priority) + 1, len(PRIORITIES) - 1)]
-    await marking.prioritise(session, desk, ticket, higher, "customer", now, why="not_fixed")
+    if not before:
+        higher = PRIORITIES[min(PRIORITIES.index(ticket.priority) + 1, len(PRIORITIES) - 1)]
+        await marking.prioritise(session, desk, ticket, higher, "customer", now, why="not_fixed")
     await statuses.to(session, desk, ticket, "open", "customer", now, why="not_fixed")
+    if before:
+        return
     if ticket.assignee_id is None and (owner := await owner_of(session, desk, ticket)) is not None:
         ticket.assignee_id = owner.id
         await session.flush()
@@ -131,6 +136,14 @@ async def _not_fixed(
     await _call(session, desk, ticket, "staff.complaint.not_fixed", key, now)
     words = desk.say(ticket.language, "complaint.sorry", number=ticket.number)
     await ready.say(session, contact, ticket.channel, words, key, now, ticket_id=ticket.id)
+
+
+async def _said_no(session: AsyncSession, asked: Confirmation) -> bool:
+    """They said so before to this very question."""
+    said = sa.select(_EVENTS.c.id).where(
+        _EVENTS.c.ticket_id == asked.ticket_id, _EVENTS.c.name == "not_fixed", _EVENTS.c.at >= asked.asked_at
+    )
+    return await session.scalar(said.limit(1)) is not None
 
 
 async def _call(session: AsyncSession, desk: Desk, ticket: Ticket, name: str, key: str, now: datetime) -> None:

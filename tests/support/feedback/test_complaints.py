@@ -96,6 +96,18 @@ async def test_no_brings_it_back_more_urgent_and_calls_the_owner(stage: Stage) -
     assert [(one.cycle, one.answer) for one in await _asked(stage)] == [(1, "no"), (2, "yes")]
 
 
+async def test_who_changes_their_mind_without_end_calls_once(stage: Stage) -> None:
+    await stage.staff_writes("/complaint", seconds(10))
+    await stage.staff_closes(seconds(60))
+    before = len(await stage.queued("notice"))
+    for number in range(12):
+        await _answers(stage, number % 2 == 1, seconds(90 + number))
+    called = [row["payload"]["text"] for row in (await stage.queued("notice"))[before:]]
+    assert len([text for text in called if "tg://user?id=902" in text]) == 1
+    assert (await stage.ticket()).priority != "urgent"
+    assert (await stage.ticket()).status == "open"
+
+
 async def test_what_is_not_fixed_and_has_no_owner_is_told_to_the_leads(database: Database, texts: Texts) -> None:
     """Nobody is called by a notice in a topic that nobody has."""
     support = {"departments": [{"name": "returns", "leads": [77]}]}
