@@ -106,7 +106,7 @@ class Cart(SQLModel, table=True):
     """
 
     __personal__ = Personal("carts", (By("contact_id"),), blank(url=""), ours="store kind cart_id rank currency items")
-    __worked_out__ = ("id", "store", "rank", "stated_at", "changed_at")
+    __worked_out__ = ("id", "store", "rank", "stated_at", "changed_at", "page_of")
 
     __table_args__ = (
         sa.UniqueConstraint("kind", "cart_id", "store", "page_of"),

@@ -194,11 +194,11 @@ async def test_the_api_lists_gives_the_copy_and_erases_no_store(database: Databa
 
 async def test_what_else_shopify_says_of_customers_is_kept_and_listed_as_ignored(database: Database) -> None:
     intake = Intake(database)
-    for topic in ("customers/delete", "customers/merge"):
+    for topic in ("customers/enable", "customer_account_settings/update"):
         await intake.deliver("shopify", topic, {"id": 1})
     rows = await intake.rows(WebhookDelivery)
     assert [(row.topic, row.status, bool(row.body)) for row in rows] == [
-        ("customers/delete", "ignored", True), ("customers/merge", "ignored", True),
+        ("customers/enable", "ignored", True), ("customer_account_settings/update", "ignored", True),
     ]  # fmt: skip
 
 
