@@ -21,6 +21,7 @@ from bot.tables.people import OptIn
 _DAY = timedelta(days=1)
 _AT_ONCE = 50
 _EACH = 10  # of one network and key
+_LOOKED_AT = 2000  # however many networks strangers make up
 _ENOUGH = 5  # refusals: there is no room for that key now
 _rows = table(OptIn)
 
@@ -66,7 +67,8 @@ async def _queues(session: AsyncSession, now: datetime) -> list[_Queue]:
     place = sa.func.row_number().over(partition_by=(_rows.c.key, _rows.c.network), order_by=_rows.c.id)
     held = sa.select(_rows.c.id, _rows.c.key, _rows.c.network, place.label("place")).where(*opt_in.still_held(now))
     every = held.subquery()
-    found = (await session.execute(sa.select(every).where(every.c.place <= _EACH).order_by(every.c.id))).all()
+    first = sa.select(every).where(every.c.place <= _EACH).order_by(every.c.place, every.c.id).limit(_LOOKED_AT)
+    found = (await session.execute(first)).all()
     if not found:
         return []
     had = await _had(session, now)

@@ -242,10 +242,17 @@ def is_open(row: OptIn, now: datetime) -> bool:
     return row.confirmed_at is None and now < row.expires_at
 
 
-async def confirm(session: AsyncSession, ground: Ground, row: OptIn, how: How, now: datetime) -> None:
-    """They pressed it: the second yes. Pressed again it changes nothing. The row is held, and open."""
+async def confirm(
+    session: AsyncSession, ground: Ground, row: OptIn, how: How, now: datetime, seen: Sequence[str] | None = None
+) -> None:
+    """They pressed it: the second yes. Pressed again it changes nothing. The row is held, and open.
+
+    `seen` are the topics that stood on the page: what others added since is not what they said yes to.
+    """
     if not is_open(row, now):
         return
+    if seen:
+        row.topics = [topic for topic in row.topics if topic in seen] or row.topics
     row.confirmed_at = now
     about_stock = BACK_IN_STOCK in row.topics
     browsers = await stock_wishes.browsers(session, row.address, now - timedelta(days=DAYS)) if about_stock else set()

@@ -16,10 +16,12 @@ from bot.base import work
 from bot.base.database import table
 from bot.tables.automations import Enrolment
 from bot.tables.events import Event
+from bot.tables.outbox import Message
 
 _GONE = ("order_gone", "order_cancelled")
 _rows = table(Enrolment)
 _events = table(Event)
+_messages = table(Message)
 
 
 async def has_come_back(session: AsyncSession, ended: Mapping[str, Any], person: Person, now: datetime) -> bool:
@@ -45,11 +47,17 @@ async def go_on(
     if step is None:
         return
     due = now
+    if step.send:  # its mail was taken back when the order was; what had left by then stays as it is
+        mail = sa.update(_messages).where(_messages.c.enrolment_id == ended["id"], _messages.c.step_id == step.id)
+        dropped = mail.where(_messages.c.status == "skipped", _messages.c.skip_reason.in_(("exited", "goal")))
+        again: dict[str, Any] = {"status": "planned", "skip_reason": None, "settled_at": None, "verdicts": {}}
+        await session.execute(dropped.values(**again, due_at=now))
+        work.kick(session, "messages:email")
     if step.wait is not None:
         due = waits.end(step.wait, ended["step_entered_at"], zone, ended["context"])
     elif step.wait_for is not None:
         due = ended["step_entered_at"] + step.wait_for.timeout
-    again = {"status": "active", "exit_reason": None, "exit_event_id": None, "ended_at": None, "attempts": 0}
+    open_again = {"status": "active", "exit_reason": None, "exit_event_id": None, "ended_at": None, "attempts": 0}
     mine = sa.update(_rows).where(_rows.c.id == ended["id"], _rows.c.status == "exited")
-    await session.execute(mine.values(**again, due_at=due, planned_at=due))
+    await session.execute(mine.values(**open_again, due_at=due, planned_at=due))
     work.kick(session, "enrolments")

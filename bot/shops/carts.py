@@ -7,7 +7,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from bot import contacts
 from bot.base.database import insert, table
@@ -123,31 +122,34 @@ async def _take_over(session: AsyncSession, cart: Cart, happened: Happened) -> N
     may have guessed its id goes."""
     if happened.contact_id is None:
         return
-    of_pages = (await session.scalars(_of_pages(cart))).all()
     if not cart.items and cart.stated_at is None and cart.emptied_at is None:
-        for one in of_pages:
-            if one.contact_id == happened.contact_id:
-                for name in _TOLD:
-                    setattr(cart, name, getattr(one, name))
-    for one in of_pages:
-        await session.delete(one)
-    await session.flush()
+        theirs = sa.select(*(_rows.c[name] for name in _TOLD)).where(
+            _of_pages(cart), _rows.c.contact_id == happened.contact_id
+        )
+        newest = (await session.execute(theirs.order_by(_rows.c.changed_at.desc()).limit(1))).mappings().first()
+        for name, value in (newest or {}).items():
+            setattr(cart, name, value)
+        await session.flush()
+    await session.execute(sa.delete(_rows).where(_of_pages(cart)))
 
 
 async def _end_of_pages(session: AsyncSession, cart: Cart) -> None:
     """What the shop says has ended has ended for whoever tells of it, too."""
     if cart.contact_id is None and (cart.emptied_at is not None or cart.ordered_at is not None):
-        for one in (await session.scalars(_of_pages(cart))).all():
-            one.ordered_at = one.ordered_at or cart.ordered_at
-            if cart.emptied_at is not None and one.changed_at <= cart.changed_at:
-                one.items, one.total, one.emptied_at = [], 0, cart.emptied_at
         await session.flush()
+        if cart.ordered_at is not None:
+            open_ones = sa.update(_rows).where(_of_pages(cart), _rows.c.ordered_at.is_(None))
+            await session.execute(open_ones.values(ordered_at=cart.ordered_at))
+        if cart.emptied_at is not None:
+            older = sa.update(_rows).where(_of_pages(cart), _rows.c.changed_at <= cart.changed_at)
+            await session.execute(older.values(items=[], total=0, emptied_at=cart.emptied_at))
 
 
-def _of_pages(cart: Cart) -> SelectOfScalar[Cart]:
-    return select(Cart).where(
-        col(Cart.kind) == cart.kind, col(Cart.cart_id) == cart.cart_id, col(Cart.store).in_((cart.store, "")),
-        col(Cart.page_of) != 0,
+def _of_pages(cart: Cart) -> sa.ColumnElement[bool]:
+    """Inside of a statement: anybody may have made any number of them."""
+    return sa.and_(
+        _rows.c.kind == cart.kind, _rows.c.cart_id == cart.cart_id, _rows.c.store.in_((cart.store, "")),
+        _rows.c.page_of != 0,
     )  # fmt: skip
 
 

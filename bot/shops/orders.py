@@ -214,6 +214,10 @@ def _take_amounts(order: Order, said: Mapping[str, Any]) -> None:
     order.edited = money["edited"] or 0
 
 
+_LOST = "lost:"
+"""Before a name in `told`: the order showed it, and then no more."""
+
+
 def _facts(order: Order) -> tuple[tuple[str, datetime | None], ...]:
     return (
         ("Order Paid", order.paid_at if order.status in ("paid", "refunded") else None),
@@ -232,11 +236,13 @@ async def _tell(session: AsyncSession, order: Order, happened: Happened, now: da
         return
     parcel = order.shipped_at is not None and any(one.startswith("parcel:") for one in order.told)
     gone = {name for name, at in _facts(order) if at is None}
-    order.told = [one for one in order.told if one not in gone]
+    lost = [f"{_LOST}{one}" for one in order.told if one in gone and f"{_LOST}{one}" not in order.told]
+    order.told = [*(one for one in order.told if one not in gone), *lost]
     for name, at in _facts(order):
         if at is None or name in order.told or (name == "Order Fulfilled" and parcel):
             continue
         order.told = [*order.told, name]
+        again = f"{_LOST}{name}" in order.told  # news of now: it was paid long ago, and is paid again
         properties = {**happened.properties, "order_id": order.order_id, "currency": order.currency}
         properties.pop("updated_at", None)
         await events.record(
@@ -247,7 +253,7 @@ async def _tell(session: AsyncSession, order: Order, happened: Happened, now: da
                 f"{order.changed_at.isoformat()}:{at.isoformat()}",
                 kind="track",
                 name=name,
-                ts=at,
+                ts=max(at, order.changed_at) if again else at,
                 received_at=now,
                 body={"properties": properties},
                 contact_id=order.contact_id,

@@ -1,6 +1,7 @@
 """Signing up with a second yes: nobody is put on a list by somebody else, and no mailbox is flooded."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -116,6 +117,17 @@ async def test_who_signs_up_gets_nothing_before_a_second_yes(world: World) -> No
     assert (event["source"], event["name"], event["body"]["properties"]["confirmed"]) == (
         "aftercart", "Subscribed", True,
     )  # fmt: skip
+
+
+async def test_what_others_add_while_the_page_is_open_is_not_said_yes_to(world: World) -> None:
+    await world.asks()
+    link = await world.link()
+    page = (await world.web.get(link)).text
+    shown = re.findall(r'name="topic" value="([^"]+)"', page)
+    assert shown == ["marketing"]
+    await world.asks(topic="care")
+    await world.web.post(link, data={"topic": shown}, headers=BROWSER)
+    assert [topic for topic, action, _ in await world.ledger() if action == "granted"] == ["marketing"]
 
 
 async def test_a_scanner_confirms_nothing(world: World) -> None:

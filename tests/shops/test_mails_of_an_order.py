@@ -9,8 +9,8 @@ import intake
 import pytest
 import shop_world
 from conftest import NOON
-from order_lives import LIVES
-from shop_world import DAY, HOUR, MINUTE
+from order_lives import LIVES, woo
+from shop_world import DAY, HOUR, MINUTE, ShopWorld
 
 from bot.base.database import Database
 from bot.base.texts import Texts
@@ -38,6 +38,16 @@ def _life(system: str, shop: str, customer: str, late: int) -> list[Delivery]:
     return found
 
 
+async def _deliver(
+    shop: ShopWorld, inbox: Inbox, system: str, whose: str, topic: str, body: dict[str, Any], key: str
+) -> None:
+    await intake.store(shop.database, system, topic, body, whose, shop.now, key=key)
+    while await inbox.translate_due():
+        pass
+    while await shop.applier.apply_due():
+        pass
+
+
 async def _mails(
     database: Database, texts: Texts, system: str, deliveries: Sequence[Delivery], apart: bool
 ) -> list[tuple[str, str]]:
@@ -51,11 +61,7 @@ async def _mails(
             await shop.passes(max(sent - shop.now, 0 * MINUTE))
         else:
             shop.now = NOON + 3 * HOUR
-        await intake.store(database, system, topic, body, whose, shop.now, key=str(number))
-        while await inbox.translate_due():
-            pass
-        while await shop.applier.apply_due():
-            pass
+        await _deliver(shop, inbox, system, whose, topic, body, str(number))
     await shop.passes(60 * DAY)
     return sorted((str(mail.payload["to"]), str(mail.row["template"])) for mail in shop.mails.sent)
 
@@ -80,3 +86,23 @@ async def test_two_shops_with_equal_ids_bring_the_same_mails_however_their_words
         dice.shuffle(told)
     found = await _mails(database, texts, system, told, apart=seed == 0)
     assert found == _EXPECTED
+
+
+async def test_a_mail_that_a_cancellation_took_back_leaves_once_the_order_stands_again(
+    database: Database, texts: Texts
+) -> None:
+    shop = await shop_world.opened(database, texts, shop_world.only("review_request"))
+    inbox, whose = Inbox(database, 1), _SHOPS["woocommerce"][0]
+    await shop.person()
+    for number, (minutes, status) in enumerate(((12, "processing"), (30, "completed"))):
+        await _deliver(shop, inbox, "woocommerce", whose, *woo(minutes, status), f"{number}")
+    while not await shop.written():  # until its mail is written, and not yet handed over
+        shop.now += HOUR
+        await shop.engine.move_due(shop.now)
+    late = (shop.now - NOON) / MINUTE
+    for number, (minutes, status) in enumerate(((late - 10, "cancelled"), (late - 5, "completed"))):
+        await _deliver(shop, inbox, "woocommerce", whose, *woo(minutes, status), f"again {number}")
+        if status == "cancelled":
+            assert await shop.skipped() == ["exited"]
+    await shop.passes(30 * DAY)
+    assert shop.templates() == ["review_request", "review_request_2"]

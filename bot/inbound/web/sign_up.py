@@ -55,12 +55,13 @@ def routes(database: Database, ground: Ground, mails: MailTemplates, pages: Page
 
     @router.post("/confirm/{token}")
     async def confirm(token: str, request: Request) -> Response:
+        seen = (await forms.read(request)).every("topic")
         async with database.transaction() as session:
             row = await opt_in.find(session, ground, token, hold=True)
             if row is not None:
                 version = choosing.wording(ground, row.language, row.topics)
                 said = choosing.how("double_opt_in", request, version)
-                await opt_in.confirm(session, ground, row, said, clock.now())
+                await opt_in.confirm(session, ground, row, said, clock.now(), seen)
         return _confirm_page(shown, request, row)
 
     return router
