@@ -22,13 +22,13 @@ async def other_process(database_url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
-async def test_a_kick_starts_work_within_milliseconds(database: Database) -> None:
+async def test_a_kick_starts_work_long_before_the_next_look(database: Database) -> None:
     work = Deliveries(database)
     async with serving(InProcess(database), work.kind()):
         began = time.monotonic()
         await deliver(database, "a", kick="webhooks")
         await until(lambda: work.done == ["a"])
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5
 
 
 async def test_a_row_is_done_when_its_time_comes_without_anybody_kicking(database: Database) -> None:

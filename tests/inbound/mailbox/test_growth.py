@@ -142,7 +142,7 @@ def _seconds(raw: bytes, ground: Ground) -> float:
 @pytest.mark.parametrize("kind", GROWING)
 def test_ten_times_as_much_takes_about_ten_times_as_long(ground: Ground, kind: str) -> None:
     large = _seconds(GROWING[kind](200_000), ground)
-    assert large < 0.4  # twice what a quiet machine may take
+    assert large < 2  # ten times what a quiet machine may take: what grows too fast takes minutes
     if large > 0.02:
         assert large < 15 * max(_seconds(GROWING[kind](20_000), ground), 0.002)
 
@@ -150,11 +150,9 @@ def test_ten_times_as_much_takes_about_ten_times_as_long(ground: Ground, kind: s
 @pytest.mark.parametrize(
     "kind", ["headers", "headers of receivers", "parts in parts", "lines in parts in parts", "parts"]
 )
-def test_the_largest_mails_are_read_within_a_limit(ground: Ground, kind: str) -> None:
+def test_the_largest_mails_take_no_more_than_their_size(ground: Ground, kind: str) -> None:
     raw = GROWING[kind](10_000_000)[:20_000_000]
-    began = thread_time()
-    understanding.look(raw, ground, Patience(60))
-    assert thread_time() - began < 6  # twice what a quiet machine may take
+    assert _seconds(raw, ground) < 15 * max(_seconds(raw[:2_000_000], ground), 0.1)
 
 
 def test_what_stands_behind_a_head_without_end_is_shown(ground: Ground) -> None:
