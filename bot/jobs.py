@@ -8,7 +8,6 @@ from automations.audiences.standings import Standings
 from automations.consent import held_sign_ups, opt_in
 from automations.experiments import looks
 from automations.experiments.outcomes import Window
-from automations.gate.wording import UNWRITTEN
 from automations.running import publishing
 from automations.running.sweeps.runner import Sweeps
 from bot.base import clock, logs
@@ -90,7 +89,7 @@ class Jobs:
         if await asyncio.to_thread(files.templates.look):
             await files.keep(self.house.database)
             async with self.house.database.transaction() as session:
-                await outbox.ask_again(session, None, UNWRITTEN, clock.now())
+                await outbox.ask_again(session, None, outbox.UNWRITTEN, clock.now())
 
     async def tell_of_files(self) -> None:
         house = self.house

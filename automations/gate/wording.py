@@ -19,12 +19,12 @@ from bot.contacts import zones
 from bot.outbound.chat_templates import ChatTemplate
 from bot.outbound.email.templates import Mail, MailTemplate
 from bot.outbound.email.tracking import LinkTokens
+from bot.outbound.outbox import UNWRITTEN
 
 log = logs.get(__name__)
 
 _UNWRITTEN = (TemplateError, FindingsError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
 """What a template of the shop's own can make of values that its writer did not think of."""
-UNWRITTEN = "render_error"
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=15)
 """Between two tries; a template that changes is tried at once."""
 

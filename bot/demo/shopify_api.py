@@ -8,14 +8,13 @@ It reads the selections of a query and answers these fields alone; one that it d
 
 import re
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
 from bot.demo import shopify_goods as goods
-from bot.demo.shop_things import Things
+from bot.demo.shop_api import ShopApi
 from bot.demo.shop_trouble import Trouble
 from bot.demo.shopify_nodes import NODES, Listing, refund
 
@@ -24,11 +23,9 @@ _MOST = 1000
 Selection = dict[str, tuple[dict[str, str], "Selection"]]
 
 
-class ShopifyShop:
-    """`things` are what webhooks tell. `meanwhile` is called before each list is answered, with its name: there the
-    shop may change. `asked` are the names of the fields that were asked for; `hooks` are the subscriptions, topics in
-    `refuses` are not subscribed, and questions for the fields `too_dear` not answered. `restored` points come back each
-    second, of a bucket of 1,000; each thing of a page costs `cost`."""
+class ShopifyShop(ShopApi):
+    """Lists are known by the names of their fields. Questions for the fields `too_dear` are not answered. `restored`
+    points come back each second, of a bucket of 1,000; each thing of a page costs `cost`."""
 
     def __init__(
         self,
@@ -40,41 +37,18 @@ class ShopifyShop:
         cost: int = 12,
         restored: float = 1_000_000.0,
     ) -> None:
+        super().__init__(goods, products=products, customers=customers, orders=orders, trouble=trouble)
         self.domain, self.token = "goods.myshopify.com", "shpat_of_the_stand_in"
         self.client_id, self.client_secret = "client-of-the-stand-in", "shpss_of_the_stand_in"
-        people = max(1, min(customers, goods.PEOPLE) if customers < 1000 else customers)
-        self.things = {
-            "products": Things(goods.product, products),
-            "customers": Things(goods.customer, customers),
-            "orders": Things(partial(goods.order, people=people), orders),
-        }
-        self.hooks: list[dict[str, Any]] = []
-        self.trouble = trouble or Trouble()
-        self.meanwhile: Callable[[str], None] = lambda _name: None
-        self.asked: list[str] = []
-        self.refuses: set[str] = set()
         self.refuses_fields: set[str] = set()
         self.too_dear: set[str] = set()
         self.cost, self.restored = cost, restored
         self.throttled = 0
         self._points, self._at = float(_MOST), time.monotonic()
-        self._runner: web.AppRunner | None = None
-        self.url = ""
 
-    async def __aenter__(self) -> Self:
-        app = web.Application()
+    def routes(self, app: web.Application) -> None:
         app.router.add_post("/admin/oauth/access_token", self._give_token)
         app.router.add_post("/admin/api/{version}/graphql.json", self._answer)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        listening = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await listening.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
 
     def spend(self, points: float) -> None:
         """By another app of the shop."""

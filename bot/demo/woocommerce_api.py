@@ -8,14 +8,12 @@ What it does not know it refuses, in the words of the real one where we need the
 """
 
 import base64
-from collections.abc import Callable
-from functools import partial
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
 from bot.demo import woocommerce_goods as goods
-from bot.demo.shop_things import Things
+from bot.demo.shop_api import ShopApi
 from bot.demo.shop_trouble import Trouble
 
 _MOST = 100
@@ -28,41 +26,18 @@ _KNOWN = frozenset(
 )  # fmt: skip
 
 
-class WooCommerceSite:
-    """`meanwhile` is called before each list is answered, with its path: there the shop may change. `asked` are the
-    paths that were asked for, `hooks` the webhooks. A hook whose topic is in `refuses` is not made."""
+class WooCommerceSite(ShopApi):
+    """Lists are known by their paths."""
 
     def __init__(
         self, *, products: int = 0, customers: int = 0, orders: int = 0, trouble: Trouble | None = None
     ) -> None:
+        super().__init__(goods, products=products, customers=customers, orders=orders, trouble=trouble)
         self.key, self.secret = "ck_of_the_stand_in", "cs_of_the_stand_in"
-        people = max(1, min(customers, goods.PEOPLE) if customers < 1000 else customers)
-        self.things = {
-            "products": Things(goods.product, products),
-            "customers": Things(goods.customer, customers),
-            "orders": Things(partial(goods.order, people=people), orders),
-        }
-        self.hooks: list[dict[str, Any]] = []
-        self.trouble = trouble or Trouble()
-        self.meanwhile: Callable[[str], None] = lambda _path: None
-        self.asked: list[str] = []
-        self.refuses: set[str] = set()
-        self._runner: web.AppRunner | None = None
-        self.url = self.home = ""
+        self.home = ""
 
-    async def __aenter__(self) -> Self:
-        app = web.Application()
+    def routes(self, app: web.Application) -> None:
         app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        listening = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await listening.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         given = base64.b64encode(f"{self.key}:{self.secret}".encode()).decode()

@@ -22,7 +22,8 @@ from bot.outbound.stage import Defer, Outcome, Send, Skip, Stage
 from bot.tables.outbox import Message
 
 __all__ = [
-    "GIVE_UP_AFTER", "HELD", "Defer", "Outbox", "Outcome", "Send", "Skip", "Stage", "ask_again", "queue", "queue_many",
+    "GIVE_UP_AFTER", "HELD", "UNWRITTEN", "Defer", "Outbox", "Outcome", "Send", "Skip", "Stage", "ask_again", "queue",
+    "queue_many",
 ]  # fmt: skip
 
 log = logs.get(__name__)
@@ -38,6 +39,8 @@ _BEYOND = timedelta(days=366)  # nothing is put off for so long: it is held sinc
 UNCERTAIN = "answer_lost"
 HELD = "held_by_service"
 """Marketing that waits until customer service has made something good."""
+UNWRITTEN = "render_error"
+"""Marketing that waits until its template is mended."""
 _rows = table(Message)
 
 

@@ -1,10 +1,13 @@
 """What every shop system's webhooks need to be read."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 import msgspec
+
+from bot.events import NewEvent, names
 
 
 def present(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,3 +21,12 @@ def listed(given: object) -> list[Mapping[str, Any]]:
 
 def digest(payload: Mapping[str, Any]) -> str:
     return sha256(msgspec.json.encode(payload)).hexdigest()[:16]
+
+
+def event(
+    source: str, key: str, name: str, at: datetime, received_at: datetime, properties: Mapping[str, Any],
+    who: Mapping[str, Any],
+) -> NewEvent:  # fmt: skip
+    """What the shop tells, under an id (`key`) that stays the same however often it is told."""
+    body = {**who, "properties": names.properties(name, properties)}
+    return NewEvent(source, key, "track", name, at, received_at, body, rank="shop")

@@ -9,11 +9,11 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from bot.events import NewEvent, names
-from bot.shops import consents, lines, shopify_lines
+from bot.events import NewEvent
+from bot.shops import consents, lines, shopify_goods, shopify_lines
 from bot.shops.payloads import digest, listed, present
+from bot.shops.shopify_lines import SOURCE, event
 
-SOURCE = "shopify"
 _ORDER_TOPICS = frozenset(
     f"orders/{word}" for word in ("create", "paid", "updated", "cancelled", "fulfilled", "partially_fulfilled")
 )
@@ -60,9 +60,9 @@ def translate(
     if topic in _CONSENT_TOPICS:
         return list(_consent_changed(payload, received_at, version))
     if topic in ("inventory_items/create", "inventory_items/update", "inventory_levels/update"):
-        return list(_inventory(topic, payload, received_at))
+        return list(shopify_goods.inventory(topic, payload, received_at))
     if topic in ("products/create", "products/update", "products/delete"):
-        return list(_product(topic, payload, shop, received_at))
+        return list(shopify_goods.product(topic, payload, shop, received_at))
     return []
 
 
@@ -75,9 +75,9 @@ def _order(order: Mapping[str, Any], received_at: datetime, version: str) -> Ite
     who = _who(order)
     properties = _state(order, version)
     if order.get("cancelled_at") is None and (order.get("financial_status") or "") in _OPEN:
-        yield _event(f"order:{order_id}:completed", "Order Completed", created, received_at, properties, who)
+        yield event(f"order:{order_id}:completed", "Order Completed", created, received_at, properties, who)
     key = f"order:{order_id}:{updated.isoformat()}:{digest(order)}"
-    yield _event(key, "Order Updated", updated, received_at, properties, who)
+    yield event(key, "Order Updated", updated, received_at, properties, who)
     for refund in listed(order.get("refunds")):
         yield from _refund(
             {"order_id": order_id, **refund}, received_at, who, lines.text(order.get("currency")),
@@ -175,29 +175,29 @@ def _refund(
         {"order_id": order_id, "refund_id": refund_id, **back, "currency": currency or back.get("currency")}
     )
     at = lines.moment(refund.get("processed_at")) or lines.moment(refund.get("created_at")) or received_at
-    yield _event(f"refund:{refund_id}:{back['total']}", "Order Refunded", at, received_at, properties, who or {})
+    yield event(f"refund:{refund_id}:{back['total']}", "Order Refunded", at, received_at, properties, who or {})
 
 
 def _deleted(order: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
     if order_id := lines.text(order.get("id")):
         said = {"order_id": order_id, "reason": "deleted"}
-        yield _event(f"order:{order_id}:deleted", "Order Cancelled", received_at, received_at, said, {})
+        yield event(f"order:{order_id}:deleted", "Order Cancelled", received_at, received_at, said, {})
 
 
-def _underway(topic: str, event: Mapping[str, Any], received_at: datetime, version: str) -> Iterator[NewEvent]:
+def _underway(topic: str, scan: Mapping[str, Any], received_at: datetime, version: str) -> Iterator[NewEvent]:
     """What the carrier says of a parcel; only that it came is of use here, and that this was taken back."""
-    parcel_id, order_id = lines.text(event.get("fulfillment_id")), lines.text(event.get("order_id"))
-    if not parcel_id or not order_id or event.get("status") != "delivered":
+    parcel_id, order_id = lines.text(scan.get("fulfillment_id")), lines.text(scan.get("order_id"))
+    if not parcel_id or not order_id or scan.get("status") != "delivered":
         return
     said = {"order_id": order_id, "fulfillment_id": parcel_id}
     if topic == "fulfillment_events/delete":
         at = lines.moment(version) or received_at
-        key = f"fulfillment:{parcel_id}:not delivered:{lines.text(event.get('id'))}"
-        yield _event(key, "Order Not Delivered", at, received_at, said, {})
+        key = f"fulfillment:{parcel_id}:not delivered:{lines.text(scan.get('id'))}"
+        yield event(key, "Order Not Delivered", at, received_at, said, {})
         return
-    at = lines.moment(event.get("happened_at")) or lines.moment(event.get("created_at")) or received_at
-    key = f"fulfillment:{parcel_id}:delivered:{lines.text(event.get('id'))}"
-    yield _event(key, "Order Delivered", at, received_at, said, {})
+    at = lines.moment(scan.get("happened_at")) or lines.moment(scan.get("created_at")) or received_at
+    key = f"fulfillment:{parcel_id}:delivered:{lines.text(scan.get('id'))}"
+    yield event(key, "Order Delivered", at, received_at, said, {})
 
 
 def _edited(payload: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
@@ -211,7 +211,7 @@ def _edited(payload: Mapping[str, Any], received_at: datetime) -> Iterator[NewEv
     said = {"order_id": order_id, "edit_id": lines.text(edit.get("id")),
             **{name: len(listed(changes.get(name))) for name in ("additions", "removals")}}  # fmt: skip
     at = lines.moment(edit.get("committed_at")) or lines.moment(edit.get("created_at")) or received_at
-    yield _event(f"order:{order_id}:edited:{said['edit_id']}", "Order Edited", at, received_at, said, {})
+    yield event(f"order:{order_id}:edited:{said['edit_id']}", "Order Edited", at, received_at, said, {})
 
 
 def _customer_gone(topic: str, payload: Mapping[str, Any], received_at: datetime, version: str) -> Iterator[NewEvent]:
@@ -219,13 +219,13 @@ def _customer_gone(topic: str, payload: Mapping[str, Any], received_at: datetime
     if topic == "customers/delete":
         if customer_id := lines.text(payload.get("id")):
             said = {"customer_id": customer_id}
-            yield _event(f"customer:{customer_id}:deleted", "Customer Deleted", at, received_at, said, {})
+            yield event(f"customer:{customer_id}:deleted", "Customer Deleted", at, received_at, said, {})
         return
     kept, gone = (_number(payload.get(f"admin_graphql_api_customer_{one}_id")) for one in ("kept", "deleted"))
     if kept and gone and kept != gone and lines.text(payload.get("status")).lower() in _MERGED:
         said = {"customer_id": kept, "joined_id": gone}
         key = f"customer:{kept}:merged:{gone}"
-        yield _event(key, "Customer Merged", at, received_at, said, {"userId": kept})
+        yield event(key, "Customer Merged", at, received_at, said, {"userId": kept})
 
 
 def _tagged(topic: str, payload: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
@@ -237,7 +237,7 @@ def _tagged(topic: str, payload: Mapping[str, Any], received_at: datetime) -> It
     at = lines.moment(payload.get("occurredAt")) or received_at
     key = f"customer:{customer_id}:tags {what}:{at.isoformat()}:{digest(payload)}"
     said = {"customer_id": customer_id, what: tags}
-    yield _event(key, "Customer Tags Changed", at, received_at, said, {"userId": customer_id})
+    yield event(key, "Customer Tags Changed", at, received_at, said, {"userId": customer_id})
 
 
 def _number(gid: object) -> str:
@@ -267,9 +267,9 @@ def _checkout(checkout: Mapping[str, Any], received_at: datetime) -> Iterator[Ne
     )
     # The address is often typed after the checkout began: it has started for us when we know who it is.
     if (who.get("email") or who.get("userId")) and not checkout.get("completed_at"):
-        yield _event(f"checkout:{token}:started", "Checkout Started", created, received_at, properties, who)
+        yield event(f"checkout:{token}:started", "Checkout Started", created, received_at, properties, who)
     key = f"checkout:{token}:{updated.isoformat()}:{digest(checkout)}"
-    yield _event(key, "Checkout Updated", updated, received_at, properties, who)
+    yield event(key, "Checkout Updated", updated, received_at, properties, who)
     if checkout.get("buyer_accepts_marketing") is True and who.get("email"):
         key = f"checkout:{token}:{sha256(who['email'].encode()).hexdigest()[:12]}"
         yield from _flag(key, {**who, **_seen(checkout)}, created, received_at)
@@ -288,7 +288,7 @@ def _cart(cart: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
             "products": [shopify_lines.line(item) for item in listed(cart.get("line_items"))],
         }
     )
-    yield _event(f"cart:{token}:{at.isoformat()}:{digest(cart)}", "Cart Updated", at, received_at, properties, {})
+    yield event(f"cart:{token}:{at.isoformat()}:{digest(cart)}", "Cart Updated", at, received_at, properties, {})
 
 
 def _parcel(parcel: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
@@ -300,14 +300,14 @@ def _parcel(parcel: Mapping[str, Any], received_at: datetime) -> Iterator[NewEve
     if parcel.get("status") in _NO_PARCEL:
         said = {"order_id": order_id, "fulfillment_id": parcel_id}
         key = f"fulfillment:{parcel_id}:cancelled"
-        yield _event(key, "Order Fulfillment Cancelled", updated, received_at, said, {})
+        yield event(key, "Order Fulfillment Cancelled", updated, received_at, said, {})
         return
     items = [shopify_lines.line(item) for item in listed(parcel.get("line_items"))]
     properties = present({"order_id": order_id, "fulfillment_id": parcel_id, "products": items, **_tracking(parcel)})
     who = {"email": parcel["email"]} if parcel.get("email") else {}
-    yield _event(f"fulfillment:{parcel_id}:shipped", "Order Fulfilled", created, received_at, properties, who)
+    yield event(f"fulfillment:{parcel_id}:shipped", "Order Fulfilled", created, received_at, properties, who)
     if parcel.get("shipment_status") == "delivered":
-        yield _event(f"fulfillment:{parcel_id}:delivered", "Order Delivered", updated, received_at, properties, who)
+        yield event(f"fulfillment:{parcel_id}:delivered", "Order Delivered", updated, received_at, properties, who)
 
 
 def _customer(customer: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
@@ -363,89 +363,6 @@ def _consent_changed(changed: Mapping[str, Any], received_at: datetime, version:
             yield told
 
 
-def _product(topic: str, product: Mapping[str, Any], shop: str, received_at: datetime) -> Iterator[NewEvent]:
-    product_id = lines.text(product.get("id"))
-    if not product_id:
-        return
-    if topic == "products/delete":
-        gone = {"product_id": product_id}
-        yield _event(f"product:{product_id}:deleted", "Product Deleted", received_at, received_at, gone, {})
-        return
-    at = lines.moment(product.get("updated_at")) or received_at
-    variants = [
-        {
-            "variant_id": lines.text(one.get("id")),
-            "sku": one.get("sku"),
-            **_variant_words(product, one),
-            "price": one.get("price"),
-            "compare_at_price": one.get("compare_at_price"),
-            **_stock(one),
-        }
-        for one in listed(product.get("variants"))
-    ]
-    first: Mapping[str, Any] = variants[0] if variants else {}
-    properties = present(
-        {
-            "product_id": product_id,
-            "handle": product.get("handle"),
-            "name": product.get("title"),
-            "brand": product.get("vendor"),
-            "category": product.get("product_type") or _of(product.get("category"), "name"),
-            "url": f"https://{shop}/products/{product['handle']}" if shop and product.get("handle") else None,
-            "image_url": _picture(product),
-            "sku": first.get("sku"),
-            "price": first.get("price"),
-            "compare_at_price": first.get("compare_at_price"),
-            "tags": lines.words(product.get("tags")),
-            "published": product.get("status", "active") == "active" and product.get("published_at") is not None,
-            "variants": variants,
-            "updated_at": product.get("updated_at"),
-        }
-    )
-    key = f"product:{product_id}:{at.isoformat()}:{digest(product)}"
-    yield _event(key, "Product Updated", at, received_at, properties, {})
-
-
-def _picture(product: Mapping[str, Any]) -> object:
-    """The first one, in whichever of three places this version of the API tells it."""
-    images, media = listed(product.get("images")), listed(product.get("media"))
-    found = _of(product.get("image"), "src") or (images[0].get("src") if images else None)
-    return found or (_of(media[0].get("preview_image"), "src") if media else None)
-
-
-def _of(given: object, name: str) -> object:
-    return given.get(name) if isinstance(given, Mapping) else None
-
-
-def _variant_words(product: Mapping[str, Any], variant: Mapping[str, Any]) -> dict[str, Any]:
-    words = variant.get("title")
-    if words in (None, "", "Default Title"):
-        return {"name": None, "variant": None}
-    return {"name": f"{product.get('title')} - {words}", "variant": words}
-
-
-def _stock(variant: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether anybody counts stood here once (`inventory_management`), now only at the inventory item."""
-    quantity, oversold = lines.pieces(variant.get("inventory_quantity")), variant.get("inventory_policy") == "continue"
-    tracked = bool(variant["inventory_management"]) if "inventory_management" in variant else None
-    if item_id := lines.text(variant.get("inventory_item_id")):
-        return {"inventory_item_id": item_id, "quantity": quantity, "oversold": oversold, "tracked": tracked}
-    return {"stock": quantity if tracked and not oversold else None}
-
-
-def _inventory(topic: str, given: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
-    at = lines.moment(given.get("updated_at")) or received_at
-    if topic == "inventory_levels/update":
-        item_id, name = lines.text(given.get("inventory_item_id")), "Inventory Level Updated"
-        said = {"location_id": lines.text(given.get("location_id")), "available": given.get("available")}
-    else:
-        item_id, name = lines.text(given.get("id")), "Inventory Item Updated"
-        said = {"tracked": given.get("tracked"), "sku": given.get("sku")}
-    if item_id:
-        key = f"inventory:{item_id}:{topic}:{at.isoformat()}:{digest(given)}"
-        yield _event(key, name, at, received_at, {"inventory_item_id": item_id, **said}, {})
-
-
 def _who(given: Mapping[str, Any]) -> dict[str, Any]:
     """Whom an order, checkout or customer is about. A guest has no customer: the typed address is all there is."""
     found = given.get("customer")
@@ -481,15 +398,3 @@ def _tracking(parcel: Mapping[str, Any]) -> dict[str, Any]:
             "tracking_url": parcel.get("tracking_url"),
         }
     )
-
-
-def _event(
-    key: str,
-    name: str,
-    at: datetime,
-    received_at: datetime,
-    properties: Mapping[str, Any],
-    who: Mapping[str, Any],
-) -> NewEvent:
-    body = {**who, "properties": names.properties(name, properties)}
-    return NewEvent(SOURCE, key, "track", name, at, received_at, body, rank="shop")

@@ -1,11 +1,15 @@
-"""The lines of Shopify's orders and refunds, and what they are worth."""
+"""The lines of Shopify's orders and refunds, what they are worth, and what its webhooks become."""
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from bot.shops import lines
+from bot.shops import lines, payloads
 from bot.shops.payloads import listed, present
+
+SOURCE = "shopify"
+event = partial(payloads.event, SOURCE)
 
 
 def line(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from bot.events import NewEvent, names
-from bot.shops import consents, lines
+from bot.events import NewEvent
+from bot.shops import consents, lines, payloads
 from bot.shops.payloads import digest, listed, present
 
 SOURCE = "woocommerce"
+_event = partial(payloads.event, SOURCE)
 _PENDING = ("pending", "on-hold")
 
 
@@ -249,13 +251,6 @@ def _who(given: Mapping[str, Any]) -> dict[str, Any]:
     }
     customer_id = lines.text(given.get("customer_id"))
     return present({"userId": "" if customer_id == "0" else customer_id, "email": email, "traits": present(traits)})
-
-
-def _event(
-    key: str, name: str, at: datetime, received_at: datetime, properties: Mapping[str, Any], who: Mapping[str, Any]
-) -> NewEvent:
-    body = {**who, "properties": names.properties(name, properties)}
-    return NewEvent(SOURCE, key, "track", name, at, received_at, body, rank="shop")
 
 
 def _utc(given: object) -> str | None:

@@ -34,8 +34,7 @@ def order_paid(person: Person, case: Case, _value: Any) -> bool:
 
 @condition("orders", reason="order_cancelled")
 def order_not_cancelled(person: Person, case: Case, _value: Any) -> bool:
-    order = person.order(case.context)
-    return bool(order and order["status"] not in ("cancelled", "refunded"))
+    return matter.stands(person, case.context)
 
 
 @condition("orders")

@@ -15,6 +15,7 @@ from bot.base import ids
 from bot.base.database import insert, table
 from bot.base.errors import Finding
 from bot.outbound import staff_group
+from bot.outbound.outbox import UNWRITTEN
 from bot.support.desk import Desk
 from bot.support.escalation import alarms
 from bot.support.routing import departments
@@ -22,7 +23,6 @@ from bot.tables.outbox import Message
 from bot.tables.settings import Setting
 
 _REMEMBERED = "files_to_mend"
-_UNWRITTEN = "render_error"
 _MOST = 10  # lines of one notice
 _messages = table(Message)
 
@@ -47,7 +47,7 @@ async def waiting(session: AsyncSession) -> list[tuple[str, int, str]]:
     rows = (
         sa.select(_messages.c.flow, _messages.c.purpose, sa.func.count(), sa.func.max(_messages.c.id))
         .where(_messages.c.due_at.is_not(None), _messages.c.status == "deferred")
-        .where(_messages.c.skip_reason == _UNWRITTEN)
+        .where(_messages.c.skip_reason == UNWRITTEN)
         .group_by(_messages.c.flow, _messages.c.purpose)
     )
     found = []
