@@ -70,7 +70,7 @@ class ShopifyShop(ShopApi):
         told = await request.json()
         variables = told.get("variables") or {}
         asked = read(told["query"])
-        cost = 10 + int(variables.get("first", 0)) * self.cost
+        cost = 10 + int(variables.get("first", 0)) * (self.cost if asked.keys() & self.things.keys() else 1)
         if cost > _MOST or self.too_dear & asked.keys():
             return await self._say(request, _error("MAX_COST_EXCEEDED", f"Query cost is {cost}"), cost)
         now = time.monotonic()
@@ -103,14 +103,14 @@ class ShopifyShop(ShopApi):
             self.meanwhile(name)
             return self._list(name, below, variables)
         if name == "webhookSubscriptions":
-            return _project(Listing(self.hooks), below, 100, variables.get("after"))
+            return _project(Listing(self.hooks), below, given, variables)
         if name == "webhookSubscriptionCreate":
             return self._subscribe(variables)
         kind, number = str(variables["id"]).split("/")[-2:]
         if name == "order":
-            return _project(NODES["orders"](self.things["orders"][int(number)]), below)
+            return _project(NODES["orders"](self.things["orders"][int(number)]), below, {}, variables)
         if name == "refund":
-            return _project(self._refund(int(number)), below)
+            return _project(self._refund(int(number)), below, {}, variables)
         if name == "node":
             return self._node(kind, int(number), below, variables)
         raise LookupError(f"Field '{name}' doesn't exist on type 'QueryRoot'")
@@ -122,17 +122,17 @@ class ShopifyShop(ShopApi):
         if since:
             found = [one for one in found if one["updated_at"] >= since[1]][: size + 1]
         info = {"hasNextPage": len(found) > size, "endCursor": str(found[:size][-1]["id"]) if found else None}
-        nodes = [_project(NODES[name](one), below["nodes"][1]) for one in found[:size]]
+        nodes = [_project(NODES[name](one), below["nodes"][1], {}, variables) for one in found[:size]]
         return {"nodes": nodes, "pageInfo": info}
 
     def _node(self, kind: str, number: int, below: "Selection", variables: Mapping[str, Any]) -> Any:
-        (connection, (_, fields)) = next(iter(below.items()))
+        (connection, (given, fields)) = next(iter(below.items()))
         if kind == "Refund":
             node = self._refund(number)
         else:
             resource = {"Product": "products", "Order": "orders"}[kind]
             node = NODES[resource](self.things[resource][number])
-        return {connection: _project(node[connection], fields, 50, variables.get("after"))}
+        return {connection: _project(node[connection], fields, given, variables)}
 
     def _refund(self, number: int) -> dict[str, Any]:
         return refund(next(one for order in self.things["orders"] for one in order["refunds"] if one["id"] == number))
@@ -149,24 +149,33 @@ class ShopifyShop(ShopApi):
         return {"webhookSubscription": {"id": hook["id"]}, "userErrors": []}
 
 
-def _project(value: Any, below: "Selection", size: int = 0, after: str | None = None) -> Any:
-    """What was selected of it, and nothing else."""
+def _project(value: Any, below: "Selection", given: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
+    """What was selected of it, and nothing else: of lists as much as was asked for, with or without a word of more."""
     if isinstance(value, Listing):
-        begin, most = int(after or 0), size or 1_000_000
+        if "first" not in given:
+            raise LookupError("you must provide one of first or last")
+        begin, most = int(_argument(given, "after", variables) or 0), int(_argument(given, "first", variables) or 0)
         some = value.nodes[begin : begin + most]
         more = begin + most < len(value.nodes)
         page = {"hasNextPage": more, "endCursor": str(begin + len(some)) if some else None}
-        return {"nodes": [_project(one, below["nodes"][1]) for one in some], "pageInfo": page}
+        return {"nodes": [_project(one, below["nodes"][1], {}, variables) for one in some], "pageInfo": page}
     if isinstance(value, list):
-        return [_project(one, below) if isinstance(one, dict) else one for one in value]
+        most = int(_argument(given, "first", variables) or len(value))
+        return [_project(one, below, {}, variables) if isinstance(one, dict) else one for one in value[:most]]
     if not isinstance(value, dict):
         return value
     found = {}
-    for name, (given, fields) in below.items():
+    for name, (arguments, fields) in below.items():
         if name not in value:
             raise LookupError(f"Field '{name}' doesn't exist")
-        found[name] = _project(value[name], fields, int(given.get("first", "0")) if given else 0)
+        found[name] = _project(value[name], fields, arguments, variables)
     return found
+
+
+def _argument(given: Mapping[str, str], name: str, variables: Mapping[str, Any]) -> Any:
+    """As it stands in the query, or of the variable that stands there."""
+    word = given.get(name, "")
+    return variables.get(word[1:]) if word.startswith("$") else word
 
 
 def read(query: str) -> "Selection":

@@ -1,5 +1,7 @@
 """The first pull of a shop at Shopify: what its API answers in its own words becomes what its webhooks say."""
 
+from collections.abc import Iterator
+
 import pytest
 from intake import Intake
 from pulled_shop import differences, everything, opened, pull, shopify_ground, tell, told, webhooks_of
@@ -9,7 +11,7 @@ from bot.base.database import Database
 from bot.base.errors import FindingsError
 from bot.base.texts import Texts
 from bot.demo.shop_trouble import Trouble
-from bot.demo.shopify_api import ShopifyShop, read
+from bot.demo.shopify_api import Selection, ShopifyShop, read
 from bot.inbound.shops import opening, shopify_queries
 from bot.inbound.shops.connection import ShopApiError
 from bot.inbound.shops.pulling import Pull
@@ -46,8 +48,13 @@ async def test_it_is_whole_in_spite_of_troubles_and_changes(database: Database, 
                 things.remove(things.ids[0])
                 things.remove(things.ids[-1])
 
+        async def wait(seconds: float) -> None:
+            site.let_pass(seconds)
+
         site.meanwhile = change
-        await pull(database, shopify_ground(texts, site))
+        ground = shopify_ground(texts, site)
+        async with opening.opened(ground.config, "shopify", wait) as shop:
+            await Pull(database, ground, shop).run()
         known = {int(one.order_id) for one in await Intake(database).rows(Order)}
         assert {one for one in site.things["orders"].ids if one % 50 != 49} - known == set()
     assert trouble.met.keys() == {"throttled", "down", "bad_gateway", "cut", "no_answer"}
@@ -111,7 +118,70 @@ async def test_a_right_that_the_app_lacks_is_named(database: Database, texts: Te
     assert await Intake(database).rows(Product) == []
 
 
-def test_queries_are_whole() -> None:
-    lists = shopify_queries.PRODUCTS, shopify_queries.CUSTOMERS, shopify_queries.ORDERS
-    for query in (*lists, shopify_queries.REFUNDS, shopify_queries.ONE_REFUND):
-        assert read(query)
+_QUERIES = {
+    **{name: getattr(shopify_queries, name) for name in ("PRODUCTS", "CUSTOMERS", "ORDERS", "REFUNDS", "ONE_REFUND")},
+    **{f"the rest of {name}": query for name, query in shopify_queries.REST.items()},
+    **{f"more {name}": query for name, query in shopify_queries.LONGER.items()},
+}
+
+
+def _lists(asked: Selection, above: str = "") -> Iterator[tuple[str, str, Selection]]:
+    """Each list below, by where it stands: what was asked of it, and what is selected."""
+    for name, (given, below) in asked.items():
+        if "first" in given:
+            yield f"{above}{name}", given["first"], below
+        yield from _lists(below, f"{above}{name}.")
+
+
+@pytest.mark.parametrize("name", _QUERIES)
+def test_each_list_of_a_query_is_one_of_which_more_can_be_asked(name: str) -> None:
+    found = list(_lists(read(_QUERIES[name])))
+    assert found
+    for where, first, below in found:
+        field = where.rpartition(".")[2]
+        if first == "$first" and field not in shopify_queries.LONGER:
+            assert "pageInfo" in below, where
+        elif first != "$first":
+            assert int(first) == shopify_queries.FIRST[field], where
+            paged = field in shopify_queries.REST and "pageInfo" in below
+            assert paged or field in {*shopify_queries.LONGER, "trackingInfo"}, where
+
+
+def test_each_list_is_declared_once() -> None:
+    asked = {where.rpartition(".")[2] for name in _QUERIES for where, _, _ in _lists(read(_QUERIES[name]))}
+    more = {*shopify_queries.REST, *shopify_queries.LONGER}
+    assert asked - {"products", "customers", "orders"} == shopify_queries.FIRST.keys() == {*more, "trackingInfo"}
+
+
+@pytest.mark.parametrize("many", [10, 11, 60, 130])
+async def test_an_order_with_many_of_everything_is_whole(texts: Texts, many: int) -> None:
+    """What a webhook tells, however long its lists are."""
+    async with ShopifyShop(customers=1, orders=3, products=1) as site:
+        order = site.things["orders"][1]
+        (refund,) = order["refunds"]
+        (parcel,) = site.things["orders"][3]["fulfillments"]
+        (line,) = order["line_items"]
+        (shipping,), (payment,), (back,) = (
+            refund[name] for name in ("refund_shipping_lines", "transactions", "refund_line_items")
+        )
+        long = {
+            **refund, "refund_shipping_lines": [shipping] * many, "transactions": [payment] * many,
+            "refund_line_items": [back] * many,
+        }  # fmt: skip
+        site.things["orders"].change(
+            1,
+            line_items=[{**line, "id": one} for one in range(1, many + 1)],
+            fulfillments=[{**parcel, "id": one, "order_id": 1} for one in range(1, many + 1)],
+            refunds=[long, *({**refund, "id": one} for one in range(2, many + 1))],
+        )
+        told = site.things["orders"][1]
+        (variant, _) = site.things["products"][1]["variants"]
+        site.things["products"].change(1, variants=[{**variant, "id": one} for one in range(1, many + 1)])
+        async with opened(shopify_ground(texts, site)) as shop:
+            by_topic = {(thing.topic, thing.id): thing.payload for thing in await everything(shop)}
+    pulled = by_topic["orders/updated", "1"]
+    for name in ("line_items", "fulfillments", "refunds"):
+        assert [one["id"] for one in pulled[name]] == [one["id"] for one in told[name]], name
+    for name in ("refund_line_items", "refund_shipping_lines", "transactions"):
+        assert len(pulled["refunds"][0][name]) == many, name
+    assert len(by_topic["products/update", "1"]["variants"]) == many

@@ -24,6 +24,8 @@ _KEY = "shops.shopify"
 _TRIES, _PATIENCE = 8, 100
 _SIZES = {"products": 10, "customers": 50, "orders": 10}
 _LARGEST = 250
+_REST = 50
+_LONGER = (50, _LARGEST)
 _PART = 0.5
 """Of a full bucket a page may cost that much, so that other apps of the shop get their turn."""
 _QUERIES = {
@@ -118,25 +120,56 @@ class Shopify:
         if resource == "customers":
             return [_thing("customers/update", shopify_payloads.customer(node))]
         node = await self._whole(node, "lineItems")
-        refunds = await self._refunds(node) if node.get("refunds") else []
-        return [_thing("orders/updated", shopify_payloads.order(node, refunds))]
+        node = {**node, "fulfillments": await self._listed(node, "fulfillments")}
+        return [_thing("orders/updated", shopify_payloads.order(node, await self._refunds(node)))]
 
     async def _refunds(self, order: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        if not self._one_refund_at_once:
+        named = await self._listed(order, "refunds")
+        few = len(named) < shopify_queries.FIRST["refunds"]
+        if few and named and not self._one_refund_at_once:
             try:
                 told = (await self._ask(shopify_queries.REFUNDS, {"id": order["id"]})).get("order")
-                return [await self._whole(one, "refundLineItems") for one in listed((told or {}).get("refunds"))]
+                return [await self._whole_refund(one) for one in listed((told or {}).get("refunds"))]
             except _TooDearError:
                 self._one_refund_at_once = True
-        asked = [await self._ask(shopify_queries.ONE_REFUND, {"id": one["id"]}) for one in listed(order["refunds"])]
-        return [await self._whole(one["refund"], "refundLineItems") for one in asked if one.get("refund")]
+        asked = [await self._ask(shopify_queries.ONE_REFUND, {"id": one["id"]}) for one in named]
+        return [await self._whole_refund(one["refund"]) for one in asked if one.get("refund")]
+
+    async def _whole_refund(self, refund: Mapping[str, Any]) -> Mapping[str, Any]:
+        for name in ("refundLineItems", "refundShippingLines", "transactions"):
+            refund = await self._whole(refund, name)
+        return refund
+
+    async def _listed(self, order: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+        """All of a list that has no pages: one that is as long as was asked for may have been cut."""
+        found, size = listed(order.get(name)), shopify_queries.FIRST[name]
+        for longer in _LONGER:
+            if len(found) < size:
+                return found
+            try:
+                told = await self._ask(shopify_queries.LONGER[name], {"id": order["id"], "first": longer})
+            except _TooDearError:
+                break
+            if not told.get("order"):
+                return found  # it is gone: what it was is told by what we have
+            found, size = listed(told["order"].get(name)), longer
+        if len(found) >= size:
+            log.warning("a list of an order is longer than Shopify answers", list=name, order=order["id"], taken=size)
+        return found
 
     async def _whole(self, node: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         """With all of a list that is too long for one answer."""
-        listing = node[name]
+        listing, size = node[name], _REST
         some, info = listed(listing.get("nodes")), listing["pageInfo"]
         while info.get("hasNextPage"):
-            more = await self._ask(shopify_queries.REST[name], {"id": node["id"], "after": info["endCursor"]})
+            asked = {"id": node["id"], "first": size, "after": info["endCursor"]}
+            try:
+                more = await self._ask(shopify_queries.REST[name], asked)
+            except _TooDearError:
+                if size == 1:
+                    raise
+                size //= 2
+                continue
             if not more.get("node"):
                 break  # it is gone: what it was is told by what we have
             listing = more["node"][name]

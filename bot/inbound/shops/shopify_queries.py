@@ -2,6 +2,13 @@
 
 VERSION = "2026-07"
 
+FIRST = {
+    "variants": 20, "lineItems": 10, "refundLineItems": 20, "refundShippingLines": 5, "transactions": 10,
+    "fulfillments": 10, "refunds": 10, "trackingInfo": 1,
+}  # fmt: skip
+"""How much of a list comes with its thing. What `REST` names is paged on, what `LONGER` names is asked for again; of
+the numbers of a parcel the first is all that we keep."""
+
 _MONEY = "shopMoney { amount currencyCode }"
 _PAGE = "pageInfo { hasNextPage endCursor }"
 _PLACE = "firstName lastName phone address1 address2 city zip province country countryCodeV2"
@@ -21,6 +28,10 @@ _VARIANT = """
   legacyResourceId title sku price compareAtPrice inventoryPolicy inventoryQuantity updatedAt
   inventoryItem { legacyResourceId sku tracked updatedAt }
 """
+_PARCEL = f"""
+  legacyResourceId status displayStatus createdAt updatedAt
+  trackingInfo(first: {FIRST["trackingInfo"]}) {{ company number url }}
+"""
 _BACK = f"""
   quantity subtotalSet {{ {_MONEY} }} totalTaxSet {{ {_MONEY} }}
   lineItem {{ id title name sku product {{ legacyResourceId }} variant {{ legacyResourceId }}
@@ -33,7 +44,7 @@ query Products($first: Int!, $after: String, $query: String) {{
     nodes {{
       legacyResourceId title handle vendor productType status tags createdAt updatedAt publishedAt
       featuredMedia {{ preview {{ image {{ url }} }} }}
-      id variants(first: 20) {{ nodes {{ {_VARIANT} }} {_PAGE} }}
+      id variants(first: {FIRST["variants"]}) {{ nodes {{ {_VARIANT} }} {_PAGE} }}
     }}
     {_PAGE}
   }}
@@ -58,11 +69,9 @@ query Orders($first: Int!, $after: String, $query: String) {{
       totalTaxSet {{ {_MONEY} }} totalDiscountsSet {{ {_MONEY} }} totalShippingPriceSet {{ {_MONEY} }}
       billingAddress {{ {_PLACE} }} shippingAddress {{ {_PLACE} }}
       customer {{ {_PERSON} }}
-      fulfillments(first: 10) {{
-        legacyResourceId status displayStatus createdAt updatedAt trackingInfo(first: 1) {{ company number url }}
-      }}
-      refunds(first: 10) {{ id }}
-      id lineItems(first: 10) {{ nodes {{ {_LINE} }} {_PAGE} }}
+      fulfillments(first: {FIRST["fulfillments"]}) {{ {_PARCEL} }}
+      refunds(first: {FIRST["refunds"]}) {{ id }}
+      id lineItems(first: {FIRST["lineItems"]}) {{ nodes {{ {_LINE} }} {_PAGE} }}
     }}
     {_PAGE}
   }}
@@ -76,22 +85,24 @@ COUNTS = {
     "orders": "query Count { ordersCount(limit: null) { count } }",
 }
 
+_SHIPPING_BACK = f"subtotalAmountSet {{ {_MONEY} }}"
+_PAYMENT = f"kind status amountSet {{ {_MONEY} }}"
 _REFUND = f"""
   id legacyResourceId createdAt
-  refundLineItems(first: 20) {{ nodes {{ {_BACK} }} {_PAGE} }}
-  refundShippingLines(first: 5) {{ nodes {{ subtotalAmountSet {{ {_MONEY} }} }} }}
-  transactions(first: 10) {{ nodes {{ kind status amountSet {{ {_MONEY} }} }} }}
+  refundLineItems(first: {FIRST["refundLineItems"]}) {{ nodes {{ {_BACK} }} {_PAGE} }}
+  refundShippingLines(first: {FIRST["refundShippingLines"]}) {{ nodes {{ {_SHIPPING_BACK} }} {_PAGE} }}
+  transactions(first: {FIRST["transactions"]}) {{ nodes {{ {_PAYMENT} }} {_PAGE} }}
 """
 
-REFUNDS = f"query Refunds($id: ID!) {{ order(id: $id) {{ refunds(first: 50) {{ {_REFUND} }} }} }}"
+REFUNDS = f"query Refunds($id: ID!) {{ order(id: $id) {{ refunds(first: {FIRST['refunds']}) {{ {_REFUND} }} }} }}"
 
 ONE_REFUND = f"query Refund($id: ID!) {{ refund(id: $id) {{ {_REFUND} }} }}"
 
 
 def _rest(kind: str, connection: str, fields: str) -> str:
     return f"""
-query Rest($id: ID!, $after: String) {{
-  node(id: $id) {{ ... on {kind} {{ {connection}(first: 50, after: $after) {{ nodes {{ {fields} }} {_PAGE} }} }} }}
+query Rest($id: ID!, $first: Int!, $after: String) {{
+  node(id: $id) {{ ... on {kind} {{ {connection}(first: $first, after: $after) {{ nodes {{ {fields} }} {_PAGE} }} }} }}
 }}"""
 
 
@@ -99,8 +110,19 @@ REST = {
     "variants": _rest("Product", "variants", _VARIANT),
     "lineItems": _rest("Order", "lineItems", _LINE),
     "refundLineItems": _rest("Refund", "refundLineItems", _BACK),
+    "refundShippingLines": _rest("Refund", "refundShippingLines", _SHIPPING_BACK),
+    "transactions": _rest("Refund", "transactions", _PAYMENT),
 }
 """What of a list did not fit into the first answer."""
+
+
+def _longer(name: str, fields: str) -> str:
+    return f"""
+query Longer($id: ID!, $first: Int!) {{ order(id: $id) {{ {name}(first: $first) {{ {fields} }} }} }}"""
+
+
+LONGER = {"fulfillments": _longer("fulfillments", _PARCEL), "refunds": _longer("refunds", "id")}
+"""Lists without pages: Shopify cuts them where it is told to, and does not say so."""
 
 HOOKS = f"""
 query Hooks($after: String) {{
