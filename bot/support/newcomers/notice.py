@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.base import ids
+from bot.base import due, ids
 from bot.base.database import insert, table
 from bot.outbound import lanes, outbox, staff_group
 from bot.outbound.stage import Defer, Outcome, Send, Skip
@@ -32,10 +32,10 @@ async def many(session: AsyncSession, upto: int | None = None) -> int:
 async def count(session: AsyncSession, desk: Desk, now: datetime) -> None:
     """Somebody waits, or does not any more: the notice says so, at once if there is none, else within a minute."""
     await session.flush()
-    waiting = sa.select(_OUTBOX.c.id).where(
-        _OUTBOX.c.purpose == PURPOSE, _OUTBOX.c.status.in_(("planned", "deferred")), _OUTBOX.c.due_at.is_not(None)
-    )
-    if await session.scalar(waiting.limit(1)) is not None:
+    if await _leaves_soon(session):
+        return
+    await due.take_turns(session, PURPOSE)  # each of several processes would open one of its own
+    if await _leaves_soon(session):
         return
     group = next(iter(await staff_group.every(session, desk.ground.config)), None)
     stands = await _standing(session)
@@ -48,6 +48,13 @@ async def count(session: AsyncSession, desk: Desk, now: datetime) -> None:
         session, channel="staff_topic", purpose=PURPOSE, receiver=f"staff:{group}", payload={"ticket_id": None},
         key=key, now=now, priority=lanes.DIGESTS if stands else lanes.ALERTS, due_at=now + _EVERY if stands else None,
     )  # fmt: skip
+
+
+async def _leaves_soon(session: AsyncSession) -> bool:
+    waiting = sa.select(_OUTBOX.c.id).where(
+        _OUTBOX.c.purpose == PURPOSE, _OUTBOX.c.status.in_(("planned", "deferred")), _OUTBOX.c.due_at.is_not(None)
+    )
+    return await session.scalar(waiting.limit(1)) is not None
 
 
 async def _standing(session: AsyncSession) -> str | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextvars import Context
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,9 +17,10 @@ from bot.base import clock
 from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.outbound.email import addresses
-from bot.support.newcomers import waiting
+from bot.support.newcomers import notice, waiting
 from bot.tables.mail import NewSender, ReceivedMail
 from bot.tables.outbox import Message
+from bot.tables.settings import Setting
 from bot.tables.staff_room import AuditEntry
 from bot.tables.support import SlaTimer, Ticket, TicketMessage
 
@@ -94,6 +96,27 @@ async def test_above_so_many_an_hour_they_wait_beside_one_notice(office: MailOff
     mails = await office.rows(ReceivedMail)
     assert {one.status for one in mails} == {"done"} and all(one.said_id for one in mails)
     assert len(office.catcher.mails) == 2  # who waits is not answered: they may be invented
+
+
+async def test_two_processes_that_see_the_rush_at_once_open_one_notice(office: MailOffice, database_url: str) -> None:
+    async def counts(database: Database) -> None:
+        async with database.transaction() as session:
+            await notice.count(session, office.desk, clock.now())
+
+    await _rush(office, "ada", "bob", "cyd")
+    rows, other = table(Message), Database(database_url)
+    async with office.here.database.transaction() as session:
+        await session.execute(sa.delete(rows).where(rows.c.purpose == "newcomers"))
+        await session.execute(sa.delete(table(Setting)).where(table(Setting).c.name == "newcomers_notice"))
+    try:
+        async with office.here.database.transaction() as session:
+            await notice.count(session, office.desk, clock.now())
+            second = asyncio.create_task(counts(other), context=Context())
+            await asyncio.wait({second}, timeout=0.5)
+        await second
+    finally:
+        await other.close()
+    assert len([one for one in await office.rows(Message) if one.purpose == "newcomers"]) == 1
 
 
 async def test_when_the_rush_ends_they_open_by_themselves_with_clocks_from_when_they_came(office: MailOffice) -> None:
