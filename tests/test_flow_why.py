@@ -3,7 +3,9 @@
 import asyncio
 import json
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import shop_world
@@ -11,11 +13,15 @@ from program import toml
 from shop_world import DAY, HOUR, ShopWorld
 from typer.testing import CliRunner
 
+from automations.reports import people, why
 from bot import contacts, migrations
 from bot.__main__ import cli
 from bot.base.database import Database
 from bot.base.texts import Texts
+from bot.commands import flow_why
 from bot.contacts import audit
+
+MONDAY, UTC_ZONE = datetime(2026, 3, 2, 12, tzinfo=UTC), ZoneInfo("UTC")
 
 
 class Desk:
@@ -71,12 +77,26 @@ def desk(tmp_path_factory: pytest.TempPathFactory, texts: Texts) -> Desk:
 def test_it_is_told_in_sentences_and_in_the_time_of_the_shop(desk: Desk) -> None:
     said = desk("why", "ada@example.org")
     assert (
-        "abandoned_cart: entered 2026-03-04 13:00 CET, left: what the flow is for has happened (Order Completed)"
+        "abandoned_cart: entered 2026-03-04 13:00 CET, left: something happened that ends this flow (Order Completed)"
         in said
     )
     assert "first (abandoned_cart): sent 2026-03-04 14:00 CET" in said
-    assert "browse_reminder: not entered, because they looked at it only once" in said
+    assert "browse_reminder: not entered, because they did not look at the same product or category twice" in said
     assert "yes to" not in said and "yes to enrolment_active" in desk("why", "ada@example.org", "--all")
+
+
+def test_a_mail_that_waited_for_the_morning_says_why_it_was_not_sent_in_the_end(texts: Texts) -> None:
+    def lines(status: str, reason: str, error: str | None = None) -> str:
+        night = why.answers({"awake": {"reason": "quiet_hours", "zone": "Europe/Berlin", "zone_from": "shop"}})
+        one = why.Explained("cart", 1, MONDAY, status, reason, "active", None, None, 1, "first", error=error,
+                            answers=night)  # fmt: skip
+        told = people.Told(1, [one], [], [], [], {})
+        return "\n".join(flow_why._Words(told, UTC_ZONE, False, texts, "en").mails())
+
+    waits, ended = lines("deferred", "quiet_hours"), lines("skipped", "exited")
+    assert "it is night" in waits and "Europe/Berlin" in waits and "[awake]" not in waits
+    assert "it is night" not in ended and "had left the flow" in ended
+    assert "550 no" in lines("failed", "rejected", "550 no")
 
 
 def test_browsers_that_only_claim_an_address_stand_apart(desk: Desk) -> None:

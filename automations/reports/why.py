@@ -33,7 +33,7 @@ class Answer:
 class Explained:
     """One mail, or an enrolment that has none yet (`step`, `message_id` and the answers empty).
 
-    `status` and `reason` are the message's, else the enrolment's.
+    `status` and `reason` are the message's, else the enrolment's; `error` is what the mail server answered.
     """
 
     flow: str
@@ -49,6 +49,7 @@ class Explained:
     template: str | None = None
     planned_at: datetime | None = None
     settled_at: datetime | None = None
+    error: str | None = None
     answers: tuple[Answer, ...] = ()
 
 
@@ -129,7 +130,7 @@ def _told(row: Mapping[str, Any], mails: list[Mapping[str, Any]]) -> list[Explai
     return [
         Explained(
             *about, mail["status"], mail["skip_reason"], *end, mail["id"], mail["step_id"], mail["template"],
-            mail["planned_at"], mail["settled_at"], answers(mail["verdicts"]),
+            mail["planned_at"], mail["settled_at"], mail["error"], answers(mail["verdicts"]),
         )
         for mail in mails
     ]  # fmt: skip

@@ -182,7 +182,7 @@ def _mail(one: _Moved, turn: datetime, now: datetime, config: Config) -> dict[st
 
 _TOO_LATE = {
     "status": "skipped", "skip_reason": "stale", "due_at": None,
-    "verdicts": {"in_time": {"reason": "stale", "because": "late mails were not wanted"}},
+    "verdicts": {"in_time": {"reason": "stale", "because": "late_unwanted"}},
 }  # fmt: skip
 
 _CHANGE = (

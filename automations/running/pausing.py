@@ -85,7 +85,7 @@ async def _mails(session: AsyncSession, flow: str, now: datetime, late: Late | N
     held = [_messages.c.flow == flow, _messages.c.status == "deferred", _messages.c.skip_reason == "paused"]
     if late == "skip":
         skipped = sa.update(_messages).where(*held).returning(_messages.c.enrolment_id)
-        verdicts = {"in_time": {"reason": "stale", "because": "late mails were not wanted"}}
+        verdicts = {"in_time": {"reason": "stale", "because": "late_unwanted"}}
         ended = {"status": "skipped", "skip_reason": "stale", "verdicts": verdicts, "settled_at": now, "due_at": None,
                  "lease_until": None, "lease_by": None}  # fmt: skip
         theirs = (await session.scalars(skipped.values(ended))).all()

@@ -17,8 +17,15 @@ from bot.commands.options import ConfigFile
 
 if TYPE_CHECKING:
     from automations.reports.people import Told
-    from automations.reports.why import Explained
+    from automations.reports.why import Answer, Explained
     from bot.base.texts import Texts
+
+
+_OF_OURS = {
+    "a ticket is open": "ticket_open", "chance": "depends.chance", "the flow is paused": "depends.paused",
+    "a test of the broadcast": "depends.test",
+}  # fmt: skip
+"""Sentences that the reports keep in English, for programs too, and what they are called among the texts."""
 
 
 @in_words
@@ -68,6 +75,10 @@ def why(
     typer.echo("\n".join(lines))
 
 
+def _is_why(no: "Answer", reason: str | None) -> bool:
+    return reason in (None, no.detail.get("reason"))
+
+
 @dataclass(frozen=True)
 class _Words:
     """The words, with times where the shop is. `everything`: questions that were answered with yes as well."""
@@ -78,13 +89,13 @@ class _Words:
     texts: "Texts"
     language: str
 
-    def say(self, name: str, **values: Any) -> str:
+    def say(self, name: str, /, **values: Any) -> str:
         return self.texts.say(self.language, f"why.{name}", **values)
 
-    def because(self, detail: Mapping[str, Any]) -> str:
+    def because(self, detail: Mapping[str, Any], *, ended: bool = False) -> str:
         from automations.reports import reasons
 
-        return reasons.in_words(self.texts, self.language, detail)
+        return reasons.in_words(self.texts, self.language, detail, ended=ended)
 
     def all(self) -> Iterator[str]:
         yield from self.mails()
@@ -104,30 +115,45 @@ class _Words:
                 yield self.say("entered", flow=one.flow, at=self.at(one.entered_at), end=self._end(one))
             last = one.enrolment_id
             if one.message_id is None:
-                yield f"    {self.say('no_mail')}"
+                yield f"    {self.say('no_mail' if one.enrolment_status == 'active' else 'no_mail_came')}"
                 continue
             at = f" {self.at(one.settled_at)}" if one.settled_at else ""
             yield f"    {one.step} ({one.template or self.say('not_written')}): {self._status(one.status)}{at}"
-            for answer in one.answers:
-                if answer.said is False:
-                    yield f"        {self.say('because', why=self.because(answer.detail), question=answer.question)}"
-            if one.reason and not any(answer.said is False for answer in one.answers):
-                yield f"        {self.say('because_alone', why=self.because({'reason': one.reason}))}"
+            yield from self._reasons(one)
             if self.everything and (passed := [answer.question for answer in one.answers if answer.said]):
                 yield f"        {self.say('yes', questions=', '.join(passed))}"
 
+    def _reasons(self, one: "Explained") -> Iterator[str]:
+        """What the gate said no to, if that is still why; else why, with the words of the server that refused it.
+
+        A mail that waited for the morning may have ended for another reason meanwhile. The name of the question is for
+        those who ask for all of them.
+        """
+        noes = [no for no in one.answers if no.said is False and _is_why(no, one.reason)]
+        for no in noes:
+            name = "because" if self.everything else "because_alone"
+            yield f"        {self.say(name, why=self.because(no.detail), question=no.question)}"
+        if one.reason and not noes:
+            detail = {"reason": one.reason, **({"error": one.error} if one.error else {})}
+            yield f"        {self.say('because_alone', why=self.because(detail))}"
+
     def _end(self, one: "Explained") -> str:
+        if one.enrolment_status == "failed":
+            return self.say("given_up")
         if one.enrolment_status != "exited":
             return self._status(one.enrolment_status)
         event = self.told.events.get(one.exit_event_id or 0)
-        return self.say("left", why=self.because({"reason": one.exit_reason})) + (f" ({event})" if event else "")
+        why = self.because({"reason": one.exit_reason}, ended=True)
+        return self.say("left", why=why) + (f" ({event})" if event else "")
 
     def _status(self, status: str) -> str:
         return self.say(status) if f"why.{status}" in self.texts.names("en") else status
 
     def besides(self) -> Iterator[str]:
         for one in self.told.beside:
-            yield f"{one.flow}, {one.step}: {one.what}, {one.status} ({self.at(one.at)})"
+            status, bracket, error = one.status.partition(" (")
+            said = self.say(_OF_OURS[status]) if status in _OF_OURS else self._status(status)
+            yield f"{one.flow}, {one.step}: {one.what}, {said}{bracket}{error} ({self.at(one.at)})"
 
     def refusals(self) -> Iterator[str]:
         inside = {one.flow for one in self.told.mails}
@@ -140,5 +166,7 @@ class _Words:
         yield self.say("coming" if self.told.coming else "nothing_coming")
         for one in self.told.coming:
             at = self.at(one.at) if one.at else self.say("paused_until")
-            depends = self.say("depends", what=one.depends) if one.depends else ""
-            yield f"    {at}  {one.flow}, {one.step}: {one.what}{depends}"
+            kind, _, name = one.what.partition(" ")
+            what = self.say(f"step.{kind}", name=name) if f"why.step.{kind}" in self.texts.names("en") else one.what
+            on = self.say(_OF_OURS[one.depends]) if one.depends in _OF_OURS else one.depends
+            yield f"    {at}  {one.flow}, {one.step}: {what}{self.say('depends', what=on) if on else ''}"

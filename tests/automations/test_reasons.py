@@ -11,6 +11,7 @@ from automations.asking import conditions
 from automations.reports import reasons
 from bot.base import paths, texts
 from bot.base.texts import Texts
+from bot.inbound.mailbox import bounces
 
 ROOT = Path(__file__).parents[2]
 SAYS = Texts(texts.folders(None))
@@ -39,8 +40,8 @@ def _every() -> set[str]:
     asked = {one.reason for one in conditions.KNOWN.values()}
     gated = {word for word in _written() if word not in _NO_REASONS}
     left = {"goal", "goal_reached", "higher_flow", "re_entry", "no_address", "higher_intent", "superseded", "resting",
-            "unsubscribed", "complaint", "no_consent", "step_removed", "version_moved", "stopped"}  # fmt: skip
-    return asked | gated | left
+            "unsubscribed", "complaint", "no_consent", "step_removed", "version_moved", "stopped", "late"}  # fmt: skip
+    return asked | gated | left | set(bounces.REASONS.values())
 
 
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
@@ -66,6 +67,22 @@ def test_what_is_known_of_a_reason_is_said_with_it() -> None:
     assert reasons.in_words(SAYS, "en", late).endswith("(1d 2h 1m late)")
     assert reasons.in_words(SAYS, "en", {"reason": "goal", "because": "ordered"}).endswith("(they have ordered since)")
     assert "sunny_day" in reasons.in_words(SAYS, "zh_CN", {"reason": "sunny_day"})
+
+
+def test_one_word_says_what_it_means_where_it_stands() -> None:
+    spam, open_one = ({"reason": one, "because": "complaint"} for one in ("suppressed", "held_by_service"))
+    assert "spam" in reasons.in_words(SAYS, "en", spam) and "spam" not in reasons.in_words(SAYS, "en", open_one)
+    joined = {"reason": "merged"}
+    assert reasons.in_words(SAYS, "en", joined) != reasons.in_words(SAYS, "en", joined, ended=True)
+
+
+def test_numbers_and_marks_of_the_program_stay_out_of_the_sentence() -> None:
+    drawn = {"reason": "withheld", "bucket": 12, "of": "flow"}
+    assert "(" not in reasons.in_words(SAYS, "en", drawn)
+    lacking = {"reason": "no_channel", "channels": {"telegram": "no_sender", "email": "no_template"}}
+    for language in ("en", "zh_CN"):
+        said = reasons.in_words(SAYS, language, lacking)
+        assert "telegram" in said and "no_" not in said and "{" not in said
 
 
 def test_both_languages_have_the_same_words() -> None:
