@@ -1,5 +1,6 @@
 """What a stranger says as a number, a text or a time is one that the database keeps, or is dropped and named."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -104,6 +105,39 @@ def test_one_bad_value_does_not_spoil_the_json_around_it(raw: bytes, read: objec
 def test_what_is_no_json_is_said_to_be_none(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         values.read_json(raw)
+
+
+_BAD_IN_GOOD = b'{"data": {"nodes": [' + b", ".join([b'{"a": "' + b"x" * 1000 + b'", "b": 1e999}'] * 1000) + b"]}}"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"", b"{", b"[" * 600_000, b"[" * 600_000 + b"]" * 600_000, b"[1, 2" + b" " * 600_000, b'"' + b"x" * 600_000,
+        b"1", b" " * 600_000 + b"[1]", b'"' + b"x" * 600_000 + b'"', b'{"a": "' + b"x" * 600_000 + b'", "a": NaN}',
+        b'{"a": ' * 5 + b"[" + b"1, " * 300_000 + b"1]" + b"}" * 5, _BAD_IN_GOOD,
+    ],
+    ids=range(12),
+)  # fmt: skip
+def test_a_large_json_is_read_as_a_small_one(raw: bytes) -> None:
+    try:
+        whole = values.read_json(raw)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"."):
+            values.read_large_json(raw)
+    else:
+        assert values.read_large_json(raw) == whole
+
+
+async def test_others_get_their_turn_while_a_large_json_is_read() -> None:
+    line = {"name": "Lamp", "meta_data": [{"key": "a", "value": "x"}] * 20}
+    raw = values.write_json({"data": {"orders": [{"id": one, "lines": [line] * 300} for one in range(100)]}}).encode()
+    turns, reading = 0, asyncio.create_task(asyncio.to_thread(values.read_large_json, raw))
+    while not reading.done():
+        await asyncio.sleep(0.0005)
+        turns += 1
+    assert len((await reading)["data"]["orders"]) == 100
+    assert turns > 20
 
 
 @pytest.mark.parametrize("words", ["9" * 5000, "-1", "1.0", "", "²", "١", "9223372036854775808", "1 "])

@@ -201,3 +201,11 @@ async def test_an_old_order_renames_nobody(database: Database, texts: Texts) -> 
         site.things["customers"].change(1, first_name="Augusta")
         await pull_woo(database, woo_ground(texts, site))
     assert (await Intake(database).one(Contact)).first_name == "Augusta"
+
+
+async def test_an_answer_of_many_megabytes_is_one_like_others(texts: Texts) -> None:
+    async with WooCommerceSite(orders=3) as site:
+        site.things["orders"].change(2, meta_data=[{"key": "a", "value": "x" * 1000}] * 8000)
+        async with woo(woo_ground(texts, site)) as connection:
+            answer = await connection.ask("GET", "/wc/v3/orders", params={"orderby": "id", "order": "asc"})
+    assert answer.data == list(site.things["orders"])

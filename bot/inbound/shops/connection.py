@@ -23,6 +23,7 @@ log = logs.get(__name__)
 
 _ANSWER_WITHIN = 120.0  # a slow shop needs that for a hundred orders
 _LARGEST = 64 * 1024 * 1024
+_SMALL = 256 * 1024
 _TRIES = 8
 _LONGEST_PAUSE = 60.0
 _LONGEST_WISH = 900.0
@@ -143,7 +144,7 @@ class Connection:
             kept = {name.lower(): value for name, value in response.headers.items()}
             if response.status >= 300:
                 return Answer(response.status, kept, _maybe_json(raw))
-            return Answer(response.status, kept, values.read_json(raw) if raw else None)
+            return Answer(response.status, kept, await _read(raw) if raw else None)
 
     async def _pause(self, times: int, why: str, wish: float | None = None) -> None:
         wait = min(_LONGEST_PAUSE, 2.0 ** (times - 1)) * random.uniform(0.75, 1.25)  # noqa: S311
@@ -181,12 +182,18 @@ def _content(body: Any, form: Mapping[str, str] | None) -> Mapping[str, Any]:
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
-    raw = b""
+    parts, size = list[bytes](), 0
     async for part in response.content.iter_chunked(256 * 1024):
-        raw += part
-        if len(raw) > _LARGEST:
+        parts.append(part)
+        size += len(part)
+        if size > _LARGEST:
             raise ValueError("the answer is larger than any that we take")
-    return raw
+    return b"".join(parts)
+
+
+async def _read(raw: bytes) -> Any:
+    """A large one beside everybody else: chats are answered meanwhile."""
+    return values.read_json(raw) if len(raw) <= _SMALL else await asyncio.to_thread(values.read_large_json, raw)
 
 
 def _wished(headers: Mapping[str, str]) -> float | None:
