@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from automations.consent import limits, stock_wishes
+from automations.consent import asking_again, limits, stock_wishes
 from bot import contacts
 from bot.base import ids, logs, render
 from bot.base.config.topics import BACK_IN_STOCK, GENERAL
@@ -31,10 +31,7 @@ from bot.tables.people import OptIn
 log = logs.get(__name__)
 
 PURPOSE = "opt_in"
-DAYS = 7
-"""How long the link holds."""
 ASKED_EACH_TIME = frozenset({BACK_IN_STOCK})
-_KEPT = timedelta(days=30)
 _ONCE_IN = timedelta(hours=24)
 _LINK = "confirm"  # what its links are signed for
 _OPT_INS = table(OptIn)
@@ -55,7 +52,7 @@ class Asked:
     contact_id: int | None = None
     fresh: bool = True
     network: str = ""
-    key: str = "form"
+    key: str = asking_again.FORM
 
 
 async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked: Asked, now: datetime) -> None:
@@ -69,6 +66,7 @@ async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked
     if await _asked_already(session, asked, wanted, now):
         return
     row = _row(asked, wanted or asked.topics, limits.marks(ground, asked.network), now)
+    row.expires_at = now + asking_again.link_holds(ground)
     session.add(row)
     await session.flush()
     if not wanted or known.blocked:
@@ -79,10 +77,13 @@ async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked
             session, ground.secret, asked.contact_id, "email", asked.address, topic, source, now, **proof
         )
     before = await _mailed(session, row)  # counted first: who comes in between is seen waiting, or has the same count
-    if (waiting := await _waiting(session, row, now)) is not None:
+    if (waiting := await asking_again.unanswered(session, ground, row, now)) is not None:
         waiting.topics = sorted({*waiting.topics, *wanted})
+        again = waiting.expires_at - asking_again.link_holds(ground) + asking_again.SECOND <= now
+        row.held_by = "address" if again else ""  # not if somebody pressed the button twice
     elif asked.fresh:
-        row.held_by = await _held_by(session, ground, row, now, turn=not await _others_wait(session, row, now))
+        turn = not await _others_wait(session, row, now)
+        row.held_by = await limits.take(session, ground, row.network, row.key, now) if turn else "key"
         row.mailed = not row.held_by and await _mail(session, ground, mails, row, before, now)
     await session.flush()
 
@@ -100,14 +101,14 @@ async def mail_held(session: AsyncSession, ground: Ground, mails: MailTemplates,
     before = await _mailed(session, row)
     if not wanted or known.blocked:
         row.held_by = ""
-    elif (waiting := await _waiting(session, row, now)) is not None:
+    elif (waiting := await asking_again.unanswered(session, ground, row, now)) is not None:
         waiting.topics, row.held_by = sorted({*waiting.topics, *wanted}), ""
-    elif (held := await _held_by(session, ground, row, now, turn=True)) == "network":
+    elif (held := await limits.take(session, ground, row.network, row.key, now)) == "network":
         return held  # later there may be room for it
     else:
         row.held_by = held
         if not held:
-            row.topics, row.expires_at = wanted, now + timedelta(days=DAYS)
+            row.topics, row.expires_at = wanted, now + asking_again.link_holds(ground)
             row.mailed = await _mail(session, ground, mails, row, before, now)
     await session.flush()
     return row.held_by
@@ -126,15 +127,8 @@ def _row(asked: Asked, about: Sequence[str], network: str, now: datetime) -> Opt
         key=asked.key[:100],
         network=network,
         asked_at=now,
-        expires_at=now + timedelta(days=DAYS),
+        expires_at=now,
     )
-
-
-async def _held_by(session: AsyncSession, ground: Ground, row: OptIn, now: datetime, *, turn: bool) -> str:
-    """The limit that keeps the mail back, or nothing; then it is counted. Without a `turn` it waits as others do."""
-    if await _unanswered(session, row, now) >= ground.config.automations.sign_up_limits.unanswered_per_address:
-        return "address"
-    return await limits.take(session, ground, row.network, row.key, now) if turn else "key"
 
 
 async def _others_wait(session: AsyncSession, row: OptIn, now: datetime) -> bool:
@@ -163,28 +157,6 @@ async def _asked_already(session: AsyncSession, asked: Asked, wanted: Sequence[s
     return bool(wanted) and set(wanted) <= said
 
 
-async def _waiting(session: AsyncSession, row: OptIn, now: datetime) -> OptIn | None:
-    """The mail of the last 24 hours that is still to be answered: there is no second one."""
-    mine = select(OptIn).where(
-        col(OptIn.address) == row.address,
-        col(OptIn.id) != row.id,
-        col(OptIn.mailed).is_(True),
-        col(OptIn.confirmed_at).is_(None),
-        col(OptIn.expires_at) > now + timedelta(days=DAYS) - _ONCE_IN,  # so long after the mail, not the wish
-    )
-    return (await session.scalars(mine.order_by(col(OptIn.id).desc()).limit(1))).first()
-
-
-async def _unanswered(session: AsyncSession, row: OptIn, now: datetime) -> int:
-    mine = sa.select(sa.func.count()).where(
-        _OPT_INS.c.address == row.address,
-        _OPT_INS.c.mailed.is_(True),
-        _OPT_INS.c.confirmed_at.is_(None),
-        _OPT_INS.c.asked_at > now - _KEPT,
-    )
-    return await session.scalar(mine) or 0
-
-
 async def _mail(
     session: AsyncSession, ground: Ground, mails: MailTemplates, row: OptIn, before: int, now: datetime
 ) -> bool:
@@ -193,7 +165,7 @@ async def _mail(
         "shop": {"name": shop.name, "url": shop.url},
         "topics": [topic.title for topic in topics.shown(ground, row.language, row.topics)],
         "confirm_url": link(ground, row),
-        "days": DAYS,
+        "days": days(ground),
     }
     try:
         mail = mails.find("confirm_subscription", row.language).render(values, None)
@@ -223,6 +195,11 @@ async def _mail(
 async def _mailed(session: AsyncSession, row: OptIn) -> int:
     mine = sa.select(sa.func.count()).where(_OPT_INS.c.address == row.address, _OPT_INS.c.mailed.is_(True))
     return await session.scalar(mine) or 0
+
+
+def days(ground: Ground) -> int:
+    """How long a link holds."""
+    return asking_again.link_holds(ground).days
 
 
 def link(ground: Ground, row: OptIn) -> str:
@@ -255,7 +232,8 @@ async def confirm(
         row.topics = [topic for topic in row.topics if topic in seen] or row.topics
     row.confirmed_at = now
     about_stock = BACK_IN_STOCK in row.topics
-    browsers = await stock_wishes.browsers(session, row.address, now - timedelta(days=DAYS)) if about_stock else set()
+    since = now - asking_again.link_holds(ground)
+    browsers = await stock_wishes.browsers(session, row.address, since) if about_stock else set()
     version = How(how.source, how.ip, how.user_agent, row.text_version or how.text_version)
     asked_by, row.contact_id = row.contact_id, await _grant(session, ground, row, version, now)
     await stock_wishes.confirmed(session, browsers, row.contact_id, asked_by)
@@ -284,7 +262,8 @@ async def _grant(session: AsyncSession, ground: Ground, row: OptIn, how: How, no
 
 async def forget(session: AsyncSession, now: datetime) -> None:
     """Sign-ups of last month go, and their addresses; networks sooner. What was granted stands in the ledger."""
-    await session.execute(sa.delete(_OPT_INS).where(_OPT_INS.c.asked_at < now - _KEPT))
+    over = _OPT_INS.c.asked_at < now - asking_again.MONTH, _OPT_INS.c.expires_at < now
+    await session.execute(sa.delete(_OPT_INS).where(*over))
     old = sa.update(_OPT_INS).where(_OPT_INS.c.network != "", _OPT_INS.c.asked_at < now - 2 * _ONCE_IN)
     await session.execute(old.values(network=""))
     await limits.forget(session, now)

@@ -156,7 +156,7 @@ class Consent(SQLModel, table=True):
 class OptIn(SQLModel, table=True):
     """Somebody typed this address to get mail; whoever reads its mailbox confirms it. Rows go after a month.
 
-    `mailed`: they were asked by mail (not if they had it already, or were asked a short time ago). `held_by`: which
+    `mailed`: they were asked by mail (not if they had it already, or an earlier mail still holds). `held_by`: which
     limit kept that mail back (address, network, key, all). `key` is the write key or the form that it came by,
     `network` a hash of where from, for a day.
     """

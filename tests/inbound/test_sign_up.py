@@ -149,10 +149,10 @@ async def test_the_second_press_changes_nothing(world: World) -> None:
     assert len(await world.ledger()) == 2 and len(await world.rows(Event)) == 1
 
 
-async def test_a_link_holds_for_seven_days_and_no_longer(world: World) -> None:
+async def test_a_link_holds_until_the_next_mail_may_leave_and_no_longer(world: World) -> None:
     await world.asks()
     link = await world.link()
-    world.now = NOON + timedelta(days=7, seconds=1)
+    world.now = NOON + timedelta(days=15, seconds=1)
     assert (await world.web.get(link)).status_code == 410
     assert "too old" in (await world.web.post(link)).text
     assert not await world.gets()
@@ -162,17 +162,38 @@ async def test_a_link_holds_for_seven_days_and_no_longer(world: World) -> None:
     assert (await world.web.post(link)).status_code == 404
 
 
-async def test_one_mail_a_day_and_three_a_month_whoever_asks(world: World) -> None:
-    for day in range(20):
-        world.now = NOON + timedelta(days=day)
-        for _ in range(3):
+@pytest.mark.parametrize("most", [1, 3])
+async def test_who_is_asked_for_every_day_gets_few_mails_and_always_has_a_link_that_holds(
+    database: Database, texts: Texts, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Strangers ask in Ada's name once a day; on no day does that take the yes away from her."""
+    world = await _world(database, texts, monkeypatch, sign_up_limits={"unanswered_per_address": most})
+    mailed: list[datetime] = []
+    async with world.web:
+        for day in range(65):
+            world.now = NOON + timedelta(days=day, minutes=day)
             await world.asks()
-    while await world.outbox.deliver_due("email"):
-        pass
-    assert len(await world.rows(Message)) == LIMITS.unanswered_per_address
-    world.now = NOON + timedelta(days=40)
+            while await world.outbox.deliver_due("email"):
+                pass
+            mailed += [world.now] * (len(world.mails.sent) - len(mailed))
+            assert 'name="topic"' in (await world.web.get(await world.link())).text
+            async with world.database.transaction() as session:
+                await opt_in.forget(session, world.now)
+    assert all(len([at for at in mailed if since <= at < since + timedelta(days=30)]) <= most for since in mailed)
+
+
+async def test_who_said_yes_and_left_again_is_asked_at_once_when_they_come_back(world: World) -> None:
+    for days in (0, 2):
+        world.now = NOON + timedelta(days=days)
+        await world.asks()
+    await world.web.post(await world.link())
+    world.now += timedelta(days=1)
+    async with world.database.transaction() as session:
+        await contacts.withdraw(session, world.ground.secret, None, "email", ADA, "marketing", "page", world.now)
+    world.now += timedelta(hours=1)
     await world.asks()
-    assert len(await world.rows(Message)) == LIMITS.unanswered_per_address + 1
+    await world.link()
+    assert len(world.mails.sent) == 3
 
 
 async def test_many_at_once_bring_one_mail(world: World) -> None:

@@ -234,6 +234,22 @@ class _Office:
         return [row["payload"]["to"] for row in rows]
 
 
+async def test_what_strangers_ask_for_takes_nothing_from_what_the_shops_server_tells(
+    database: Database, texts: Texts
+) -> None:
+    keys = [{"key": "k" * 20, "name": "backend", "kind": "server"}]
+    shop = await shop_world.opened(database, texts, shop_world.only("welcome"), **CONFIG, events={"keys": keys})
+    office = _Office(shop)
+    for _ in range(10):
+        office.now += timedelta(days=1)
+        await office.asks("198.51.1.0/24", address=ADA)
+    before = len(await office.mailed())
+    for _ in range(10):
+        await office.asks("", key="backend", address=ADA)
+        office.now += timedelta(hours=2)
+    assert len(await office.mailed()) == before + 1
+
+
 @pytest.fixture
 async def office(database: Database, texts: Texts) -> _Office:
     return _Office(await shop_world.opened(database, texts, shop_world.only("welcome"), **CONFIG))

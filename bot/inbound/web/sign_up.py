@@ -74,8 +74,9 @@ def _confirm_page(shown: Pages, request: Request, row: OptIn | None) -> Response
     about = topics.shown(shown.ground, language, row.topics)
     state = "done" if row.confirmed_at is not None else "ask" if opt_in.is_open(row, clock.now()) else "expired"
     status = 410 if state == "expired" else 200
+    holds = opt_in.days(shown.ground)
     return shown.answer(
-        "confirm", language, status, state=state, topics=about, days=opt_in.DAYS, address=choosing.masked(row.address)
+        "confirm", language, status, state=state, topics=about, days=holds, address=choosing.masked(row.address)
     )
 
 
