@@ -31,7 +31,7 @@ from bot.inbound.web import page_scripts
 from bot.outbound import costly_templates
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.previews import Previews
-from bot.shops import parting, stores
+from bot.shops import parting, stores, troubles
 from bot.support import answers, hours, macros, scripts
 from bot.support.escalation import file_alarm, leads
 from bot.tables.events import Event
@@ -197,6 +197,7 @@ async def _remembered(database: Database, config: Config) -> list[Finding]:
     return [
         *await leaked_keys(database, config),
         *await templates_given_up(database),
+        *await shops_in_trouble(database),
         *await unreachable_leads(database, config),
         *await _stores(database, config),
         *await unheard(database, config),
@@ -210,6 +211,24 @@ async def templates_given_up(database: Database) -> list[Finding]:
     async with database.reading() as session:
         found = await costly_templates.given_up(session)
     return [Finding(words.format(one.words), one.place) for one in found]
+
+
+async def shops_in_trouble(database: Database) -> list[Finding]:
+    """Shops whose API did not do what we asked the last time."""
+    async with database.reading() as session:
+        found = await troubles.every(session)
+    words = {
+        troubles.REFUSED: "the shop {} refuses us since {}, what webhooks lose is not made good: {}",
+        troubles.SILENT: "the shop {} does not answer since {}, what webhooks lose is not made good: {}",
+        troubles.UNINSTALLED: "the shop {} took the app away at {}: install it again and connect it ({})",
+    }
+    return [
+        Finding(
+            words[one.kind].format(one.store, f"{one.began_at:%Y-%m-%d %H:%M} UTC", one.words),
+            key=f"shops.{one.system}",
+        )
+        for one in found
+    ]
 
 
 async def unreachable_leads(database: Database, config: Config) -> list[Finding]:

@@ -14,11 +14,11 @@ from bot.base import clock, logs
 from bot.base.errors import FindingsError
 from bot.contacts import retention
 from bot.house import House
-from bot.inbound.shops import comparing, hooks, progress
-from bot.inbound.shops.opening import connected, opened, source_of
+from bot.inbound.shops import alarm, comparing, hooks, progress
+from bot.inbound.shops.opening import connected, make_sure, opened, source_of
 from bot.inbound.telegram import inbox
 from bot.outbound import outbox
-from bot.shops import adoption, prices, unconfirmed
+from bot.shops import adoption, prices, troubles, unconfirmed
 from bot.support.escalation import burn_alarm, file_alarm, queue_alarm, template_alarm
 from bot.support.feedback import complaints
 from bot.support.newcomers import waiting
@@ -147,21 +147,34 @@ class Jobs:
             await looks.take(session, window, clock.now())
 
     async def compare_shops(self) -> None:
-        """One that does not answer, or refuses us, keeps no other from being compared."""
-        for system in connected(self.house.config):
+        """One that does not answer, or refuses us, keeps no other from being compared, and is told."""
+        database, config = self.house.database, self.house.config
+        for system in connected(config):
+            store = config.shops.of_source(source_of(config, system))
             try:
-                await self._compare_shop(system)
+                await self._compare_shop(system, store)
             except FindingsError as error:
                 log.error("a shop could not be compared", system=system, reason=str(error))
+                await alarm.remember(database, system, store, error, clock.now())
+        async with database.transaction() as session:
+            await alarm.look(session, self.house.desk, clock.now())
 
-    async def _compare_shop(self, system: str) -> None:
+    async def _compare_shop(self, system: str, store: str) -> None:
         house = self.house
         async with house.database.reading() as session:
-            rows = await progress.of_store(session, house.config.shops.of_source(source_of(house.config, system)))
-        if comparing.is_due(rows, clock.now(), house.desk.timezone):
-            async with opened(house.config, system) as shop:
+            rows = await progress.of_store(session, store)
+            in_trouble = bool(await troubles.of_store(session, store))
+        due = comparing.is_due(rows, clock.now(), house.desk.timezone)
+        if not due and not in_trouble:
+            return
+        async with opened(house.config, system) as shop:
+            if due:
                 await comparing.compare(house.database, house.ground, shop)
-                await hooks.warn_of_missing(shop, house.config.web.url)
+            else:
+                await make_sure(house.config, shop)
+            await hooks.warn_of_missing(shop, house.config.web.url)
+        async with house.database.transaction() as session:
+            await alarm.answered(session, house.desk, store, clock.now())
 
     async def keep_no_longer(self) -> None:
         await retention.run(self.house.database, self.house.config, clock.now())

@@ -16,7 +16,7 @@ from bot.base.config import Shops
 from bot.base.database import Database, table
 from bot.contacts import requests
 from bot.events import NewEvent
-from bot.shops import lines, phone_numbers, shopify, woocommerce
+from bot.shops import lines, phone_numbers, shopify, troubles, woocommerce
 from bot.shops.stores import know
 from bot.tables.events import WebhookDelivery
 from bot.tables.shop import Cart, Order
@@ -98,6 +98,7 @@ class Inbox:
             return {"status": "done", **({"body": ""} if what == "forget" else {})}
         if topic == "app/uninstalled":
             log.warning("the shop took its app away", delivery_id=row["id"])
+            await troubles.remember(session, system, store, troubles.UNINSTALLED, "app/uninstalled", now)
             return {"status": "done"}
         if _is_test(row["headers"], payload):
             return {"status": "ignored", "error": "a test of the shop system: no money was taken"}

@@ -17,6 +17,7 @@ from bot.base.config.events import EventKey
 from bot.base.database import Database, insert, table
 from bot.events import leaked
 from bot.outbound import costly_templates
+from bot.shops import troubles
 from bot.support.escalation import file_alarm, group_alarm, leads
 from bot.tables.automations import Enrolment
 from bot.tables.chat import TelegramChat
@@ -100,6 +101,7 @@ class Pulse:
                     costly = [one.key for one in await costly_templates.given_up(session)]
                     mend = await file_alarm.to_mend(session)
                     shut = {group: why for group, why in (await group_alarm.in_trouble(session)).items() if why}
+                    apart = await troubles.every(session)
                     unheard = await leads.unreachable(session, self.config)
                 reading = False
                 await self._write(clock.now())
@@ -109,6 +111,9 @@ class Pulse:
         answer["staff_groups"] = shut
         answer["leaked_keys"] = lost
         answer["templates_given_up"] = costly
+        answer["shops_in_trouble"] = {
+            one: sorted(each.kind for each in apart if each.store == one) for one in {each.store for each in apart}
+        }
         answer["unreachable_leads"] = len(unheard)
         answer["files_to_mend"], answer["unwritten_mails"] = list(mend.files), mend.unwritten
         answer["overdue_seconds"] = {name: round(seconds, 1) for name, seconds in late.items()}
@@ -142,8 +147,9 @@ def routes(database: Database, keys: Sequence[EventKey] = (), config: Config | N
         """200 while the database answers and takes what is written, else 503. `overdue_seconds` grows when work stands
         still; `staff_groups` are those in which the bot may not work or others may be, with the reasons; `leaked_keys`
         are server keys that a browser sent, by name; `templates_given_up` ask for too much and are not sent;
-        `unreachable_leads` counts those whom neither chat nor mail reaches; `files_to_mend` are lines of the shop's own
-        files that are wrong, `unwritten_mails` how many of each flow wait for a mend."""
+        `shops_in_trouble` are those whose API refuses us, does not answer or shows much less than before, with what of
+        these it is; `unreachable_leads` counts those whom neither chat nor mail reaches; `files_to_mend` are lines of
+        the shop's own files that are wrong, `unwritten_mails` how many of each flow wait for a mend."""
         status, answer = await pulse.answer()
         return JSONResponse(answer, status, headers={"Cache-Control": "no-store"})
 

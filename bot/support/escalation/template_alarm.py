@@ -20,13 +20,18 @@ async def look(session: AsyncSession, desk: Desk, now: datetime) -> int:
         text = desk.staff("staff.template.given_up", template=one.key, file=one.place, why=one.words)
         key = ids.stable("template", one.key, *(str(at) for _, at in one.files), now.isoformat())
         alarm = alarms.Alarm(key, desk.staff("staff.template.mail"), text)
-        await alarms.tell(session, desk, alarm, _leads(desk), await _general(session, desk), now)
+        await tell_everybody(session, desk, alarm, now)
         await costly_templates.mark_told(session, one, now)
     return len(new)
 
 
+async def tell_everybody(session: AsyncSession, desk: Desk, alarm: alarms.Alarm, now: datetime) -> None:
+    """Of what belongs to no department."""
+    await alarms.tell(session, desk, alarm, _leads(desk), await _general(session, desk), now)
+
+
 def _leads(desk: Desk) -> list[int]:
-    """Of every department: mails belong to none of them."""
+    """Of every department."""
     return list(dict.fromkeys(lead for name in departments.names(desk) for lead in departments.leads(desk, name)))
 
 
