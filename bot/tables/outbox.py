@@ -42,6 +42,12 @@ class Message(DueRow, table=True):
             sqlite_where=sa.text("due_at IS NOT NULL"),
             postgresql_where=sa.text("due_at IS NOT NULL"),
         ),
+        sa.Index(
+            "ix_message_put_off",
+            "skip_reason",
+            sqlite_where=sa.text("skip_reason IS NOT NULL AND due_at IS NOT NULL"),
+            postgresql_where=sa.text("skip_reason IS NOT NULL AND due_at IS NOT NULL"),
+        ),
         sa.Index("ix_message_contact", "contact_id", "handed_at"),
         sa.Index("ix_message_receiver", "receiver", "handed_at"),
         sa.Index("ix_message_ticket", "ticket_id"),

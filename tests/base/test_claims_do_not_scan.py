@@ -12,15 +12,17 @@ import sqlalchemy as sa
 from conftest import NOON
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 import automations
 import bot
 from bot.base import due
 from bot.base.database import Database, UtcDateTime, table
-from bot.outbound import lanes
+from bot.outbound import lanes, outbox
 from bot.outbound.practice import PracticeSender
+from bot.support.escalation import file_alarm
 from bot.tables.events import Event
+from bot.tables.outbox import Message
 
 PAST = {"sqlite": 1_000, "postgresql": 20_000}
 """Rows of each table. SQLite plans by the indexes alone; PostgreSQL scans what is small."""
@@ -163,4 +165,30 @@ async def test_events_of_the_shop_are_found_without_reading_those_of_pages(datab
             plan = await _plan(connection, claims.pop(name))
             assert any(f"ix_event_waiting_{index}" in line for line in plan), plan
         assert not claims
+        await connection.rollback()
+
+
+async def test_what_was_put_off_is_found_by_its_reason_however_much_waits(database: Database) -> None:
+    sqlite, asked = database.is_sqlite, list[tuple[str, Any]]()
+    async with database.engine.connect() as connection:
+        await _fill(connection, [table(Message)])
+        put_off = f"CASE WHEN id % {PAST[connection.dialect.name] // WAITING} = 0 THEN '{outbox.UNWRITTEN}' END"
+        waits = f"UPDATE message SET due_at = '2026-03-04 13:00:00.000000', skip_reason = {put_off}"
+        await connection.exec_driver_sql(waits)
+        if not sqlite:
+            await connection.exec_driver_sql("ANALYZE message")
+
+        @sa.event.listens_for(connection.sync_connection, "before_cursor_execute")
+        def _asked(_connection: Any, _cursor: Any, words: str, given: Any, *_more: Any) -> None:
+            asked.append((words, given))
+
+        async with AsyncSession(connection) as session:
+            await outbox.ask_again(session, None, outbox.UNWRITTEN, NOON)
+            await file_alarm.waiting(session)
+        questions = [one for one in asked if "skip_reason = " in one[0]]
+        assert len(questions) == 2
+        for words, given in questions:
+            plan = await connection.exec_driver_sql(f"EXPLAIN {'QUERY PLAN' if sqlite else ''} {words}", given)
+            lines = [str(line[-1]) for line in plan]
+            assert any("ix_message_put_off" in line for line in lines), lines
         await connection.rollback()
