@@ -106,7 +106,10 @@ class Pulse:
                 reading = False
                 await self._write(clock.now())
         except Exception as error:  # whatever keeps the driver from answering: that is what we are asked
-            log.warning("the database does not answer", reason=logs.clean(str(error))[:200])
+            if isinstance(error, TimeoutError):  # it says nothing of itself: a slow disk, a writer that is not done
+                log.warning("the database is slow", reading=reading, no_answer_within=self.within)
+            else:
+                log.warning("the database does not answer", reason=logs.clean(str(error))[:200])
             return 503, {**answer, "database": word(error, reading=reading)}
         answer["staff_groups"] = shut
         answer["leaked_keys"] = lost
