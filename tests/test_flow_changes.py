@@ -15,6 +15,7 @@ from bot.base import clock
 from bot.base.database import Database, table
 from bot.tables.audiences import SegmentMember
 from bot.tables.automations import Enrolment, FlowPause, FlowVersion
+from bot.tables.events import Event
 from bot.tables.people import Contact, Identity
 
 _FLOW = """
@@ -125,8 +126,30 @@ def test_publishing_says_what_becomes_of_people_inside(desk: Desk) -> None:
 
 def test_publishing_asks_and_where_nobody_can_be_asked_it_refuses(desk: Desk) -> None:
     refused = desk("publish", "little", status=1)
-    assert "0 people would enter" in refused.output and "--yes" in refused.output + refused.stderr
+    assert "nobody would enter at once" in refused.output and "--yes" in refused.output + refused.stderr
     assert desk.ask(sa.select(table(FlowVersion).c.id)) == []
+
+
+def test_publishing_what_starts_on_events_says_how_many_people_did_it_lately(desk: Desk) -> None:
+    desk.publishes()
+    _birthdays(desk, 3)
+
+    async def write() -> None:
+        database, now = Database(f"sqlite:///{desk.file}"), clock.now()
+        async with database.transaction() as session:
+            for number, (who, days) in enumerate(((1, 1), (1, 2), (2, 29), (3, 40))):
+                ts = now - timedelta(days=days)
+                session.add(Event(source="web", message_id=str(number), name="Product Added", ts=ts, received_at=ts,
+                                  contact_id=who, status="done", body={}))  # fmt: skip
+            await session.flush()
+            version = await session.scalar(sa.select(table(FlowVersion).c.id))
+            session.add(Enrolment(flow="little", version_id=version, contact_id=1, dedupe_key="cart:1", anchor_ts=now,
+                                  entered_at=now, step_entered_at=now, step_id="idle", status="active"))  # fmt: skip
+        await database.close()
+
+    asyncio.run(write())
+    said = " ".join(desk("publish", "little", "--yes").output.split())
+    assert "in the last 30 days: 2; who entered little in them: 1" in said
 
 
 def _birthdays(desk: Desk, count: int) -> None:

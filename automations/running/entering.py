@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from automations.asking.facts import Person
@@ -18,16 +19,34 @@ from automations.definition.versions import Versions
 from automations.running import segment_entries
 from automations.running.starts import Cause, Starter
 from automations.running.sweeps.runner import Sweeps
-from bot.base.database import Database
+from bot.base.database import Database, table
 from bot.base.ground import Ground
+from bot.tables.automations import Enrolment
+from bot.tables.events import Event
+
+DAYS = 30
+"""How far back it is counted who did what starts a flow."""
+_events, _enrolments = table(Event), table(Enrolment)
+
+
+@dataclass(frozen=True)
+class Lately:
+    """Of the last `DAYS`: how many people did what starts the flow, and how many entered it."""
+
+    people: int
+    entered: int
 
 
 @dataclass(frozen=True)
 class Entering:
-    """`now` enter with the next look. `inside` are in the segment that starts it already: they do not enter."""
+    """`now` enter with the next look. `inside` are in the segment that starts it already: they do not enter.
+
+    `lately` is there where nobody ever enters at once: the flow starts on what people do from then on.
+    """
 
     now: int
     inside: int = 0
+    lately: Lately | None = None
 
 
 @dataclass(frozen=True)
@@ -49,12 +68,14 @@ class _Counting(Starter):
 async def count(
     database: Database, ground: Ground, care: Care, flow: Flow, segments: Segments, now: datetime
 ) -> Entering:
-    """A flow that starts on events takes nobody at once: whoever does it from then on."""
+    """Nothing is written."""
     starter = _Counting(ground, care, Versions(), {})
     if not flow.enabled:
         return Entering(0)
     if flow.trigger.sweep:
         return Entering(await Sweeps(database, starter, [flow]).would(flow, now))
+    if flow.trigger.events:
+        return Entering(0, lately=await _lately(database, flow, now))
     if not flow.trigger.segment or flow.trigger.segment not in segments.by_name:
         return Entering(0)
     members = Members(ground.config, segments, lambda: [])
@@ -62,3 +83,15 @@ async def count(
     async with database.reading() as session:
         enters = await segment_entries.enter_segment(session, starter, [flow], flow.trigger.segment, came, now)
     return Entering(enters, inside)
+
+
+async def _lately(database: Database, flow: Flow, now: datetime) -> Lately:
+    since = now - timedelta(days=DAYS)
+    did = sa.select(sa.func.count(sa.distinct(_events.c.contact_id))).where(
+        _events.c.name.in_(flow.trigger.events), _events.c.ts >= since, _events.c.contact_id.is_not(None)
+    )
+    entered = sa.select(sa.func.count(sa.distinct(_enrolments.c.contact_id))).where(
+        _enrolments.c.flow == flow.name, _enrolments.c.entered_at >= since
+    )
+    async with database.reading() as session:
+        return Lately(await session.scalar(did) or 0, await session.scalar(entered) or 0)

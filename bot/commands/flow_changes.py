@@ -116,9 +116,17 @@ def publish(
 def _ask(flow: "Flow", found: "Entering", yes: bool) -> None:
     """Raises FindingsError where nobody can be asked, and Abort for a no."""
     from automations.definition import drawing
+    from automations.running.entering import DAYS
     from bot.base.errors import Finding, FindingsError
 
-    said = f"{flow.name} starts on {drawing.starts(flow)}: {found.now:,} people would enter within the next pass"
+    said = f"{flow.name} starts on {drawing.starts(flow)}: "
+    if found.lately is None:
+        said += f"{found.now:,} people would enter within the next pass"
+    else:
+        said += (
+            f"nobody would enter at once, whoever does that from now on may. People who did in the last {DAYS} days: "
+            f"{found.lately.people:,}; who entered {flow.name} in them: {found.lately.entered:,}"
+        )
     if found.inside:
         said += f"; {found.inside:,} are in the segment already and do not enter"
     typer.echo(said)
