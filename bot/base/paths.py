@@ -21,8 +21,16 @@ def migrations() -> Path:
 
 
 def shown(path: Path) -> Path:
-    """The path as a person would type it: relative to where they stand if it is below."""
+    """The path as a person would type it: relative to where they stand if it is below. A file that came with the
+    program elsewhere is `shipped flows/welcome.toml`: where it lies on this machine helps nobody.
+    """
     try:
-        return path.resolve().relative_to(Path.cwd())
-    except (ValueError, OSError):
+        whole = path.resolve()
+        if whole.is_relative_to(Path.cwd()):
+            return whole.relative_to(Path.cwd())
+    except OSError:
         return path
+    for folder in (templates(), _PACKAGE.parent / "automations"):
+        if whole.is_relative_to(folder):
+            return Path(f"shipped {whole.relative_to(folder)}")
+    return path

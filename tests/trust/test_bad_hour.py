@@ -100,6 +100,17 @@ def test_check_tells_all_of_it(tmp_path: Path) -> None:
     assert _told(checks.files(config), tmp_path) == []
 
 
+async def test_what_a_shipped_flow_misses_in_an_own_template_names_no_place_of_this_machine(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "templates" / "email" / "welcome" / "en.mjml", KINDS[1].wrong(0))
+    config = Config.model_validate({"templates": {"folder": str(tmp_path / "templates")}})
+    told = [str(one) for one in (await OwnFiles.open(config, database)).wrong]
+    assert any(one.startswith("shipped flows/welcome.toml:") for one in told), told
+    assert not any(str(Path(__file__).parents[2]) in one for one in told), told
+
+
 async def test_what_waits_for_a_template_that_never_was_right_leaves_once_after_the_mend(
     database: Database, texts: Texts, tmp_path: Path
 ) -> None:
