@@ -1,7 +1,7 @@
 """Sign-ups that could not be asked by mail at once, as others had used up what all share: they are, in a fair order.
 
-Whoever's network had the fewest mails comes first, then whoever waits longest: strangers who ask for thousands delay
-nobody but themselves.
+Addresses that the shop knows come first, then whoever's network had the fewest mails, then whoever waits longest:
+strangers who ask for thousands delay nobody but themselves.
 """
 
 import heapq
@@ -28,15 +28,21 @@ _rows = table(OptIn)
 
 @dataclass
 class _Queue:
-    """What waits of one network and key, the oldest first; `had` is how many mails the network had in a day."""
+    """What waits of one network and key, the oldest first; `had` is how many mails the network had in a day. Addresses
+    that the shop knows are a queue of their own."""
 
+    known: bool
     network: str
     key: str
     had: int
     waiting: list[int]
 
     def __lt__(self, other: "_Queue") -> bool:
-        return (self.had, self.waiting[0]) < (other.had, other.waiting[0])
+        return self._place < other._place
+
+    @property
+    def _place(self) -> tuple[bool, int, int]:
+        return not self.known, self.had, self.waiting[0]
 
 
 async def run(database: Database, ground: Ground, mails: MailTemplates, now: datetime) -> int:
@@ -64,19 +70,20 @@ async def run(database: Database, ground: Ground, mails: MailTemplates, now: dat
 
 
 async def _queues(session: AsyncSession, now: datetime) -> list[_Queue]:
-    place = sa.func.row_number().over(partition_by=(_rows.c.key, _rows.c.network), order_by=_rows.c.id)
-    held = sa.select(_rows.c.id, _rows.c.key, _rows.c.network, place.label("place")).where(*opt_in.still_held(now))
-    every = held.subquery()
-    first = sa.select(every).where(every.c.place <= _EACH).order_by(every.c.place, every.c.id).limit(_LOOKED_AT)
+    one = _rows.c.key, _rows.c.network, _rows.c.known
+    place = sa.func.row_number().over(partition_by=one, order_by=_rows.c.id)
+    every = sa.select(_rows.c.id, *one, place.label("place")).where(*opt_in.still_held(now)).subquery()
+    order = every.c.known.desc(), every.c.place, every.c.id
+    first = sa.select(every).where(every.c.place <= _EACH).order_by(*order).limit(_LOOKED_AT)
     found = (await session.execute(first)).all()
     if not found:
         return []
     had = await _had(session, now)
-    queues: dict[tuple[str, str], _Queue] = {}
+    queues: dict[tuple[bool, str, str], _Queue] = {}
     for row in found:
         network = _widest(row.network)
-        one = queues.setdefault((network, row.key), _Queue(network, row.key, had[network], []))
-        one.waiting.append(row.id)
+        new = _Queue(row.known, network, row.key, had[network], [])
+        queues.setdefault((row.known, network, row.key), new).waiting.append(row.id)
     return list(queues.values())
 
 

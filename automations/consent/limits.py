@@ -2,6 +2,8 @@
 
 Counted in rows that are locked while they change, so that several processes and many requests at once count as one.
 What a key has, and what all have, is shared by the networks: the more one had, the less of it others may have taken.
+Of a day's, which comes back last, more is kept: a quarter for addresses that the shop knows, another one for them and
+for networks that had none yet.
 """
 
 import ipaddress
@@ -23,6 +25,7 @@ SHARED = frozenset({"key", "all"})
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _IN_A_WIDER = 3
 _HOURS = 24
+_FOR_STRANGERS, _FOR_NEW_NETWORKS = 0.5, 0.75  # parts of a day's that may be taken before the rest is kept for others
 _rows = table(SignUpTally)
 
 
@@ -33,7 +36,7 @@ class _Full(Exception):  # noqa: N818 - leads out of a savepoint, and is no erro
 @dataclass(frozen=True)
 class _Limit:
     """`name` is told, `scope` is counted. Of a shared one, `own` is the scope of the network that it is shared by, of
-    which there may be `own_most`."""
+    which there may be `own_most`; of one with a `reserve` a part is kept for networks that had none."""
 
     name: str
     scope: str
@@ -41,12 +44,15 @@ class _Limit:
     most: int
     own: str = ""
     own_most: int = 1
+    reserve: bool = False
 
 
-async def take(session: AsyncSession, ground: Ground, marks: str, key: str, now: datetime) -> str:
+async def take(
+    session: AsyncSession, ground: Ground, marks: str, key: str, now: datetime, *, known: bool = False
+) -> str:
     """Count one mail. Returns which limit is reached (nothing was counted then), or nothing. `marks` are those of the
-    network; empty for a server of the shop, behind which is whoever visits it."""
-    every = list(_limits(ground, marks, key))
+    network; empty for a server of the shop, behind which is whoever visits it. `known`: the shop knows the address."""
+    every = list(_limits(ground, marks, key, known=known))
     had = await _tallies(session, every, now)
     try:
         async with session.begin_nested():
@@ -64,17 +70,17 @@ def marks(ground: Ground, network: str) -> str:
     return " ".join(ids.hash_address(one, ground.secret) for one in (_wider(network), network) if one)
 
 
-def _limits(ground: Ground, marks: str, key: str) -> Iterator[_Limit]:
+def _limits(ground: Ground, marks: str, key: str, *, known: bool) -> Iterator[_Limit]:
     limits = ground.config.automations.sign_up_limits
     *wider, own = marks.split(" ")
     hour = limits.network_per_hour
-    known = [(one, _IN_A_WIDER * hour) for one in wider] + ([(own, hour)] if own else [])
-    sharing, most = known[0] if known else ("", hour)
-    of_hour, of_day = (f"network {sharing}", f"network in a day {sharing}") if known else ("", "")
-    yield _Limit("all", "all in a day", _DAY, limits.all_per_day, of_day, _HOURS * most)
+    networks = [(one, _IN_A_WIDER * hour) for one in wider] + ([(own, hour)] if own else [])
+    sharing, most = networks[0] if networks else ("", hour)
+    of_hour, of_day = (f"network {sharing}", f"network in a day {sharing}") if networks else ("", "")
+    yield _Limit("all", "all in a day", _DAY, limits.all_per_day, "" if known else of_day, _HOURS * most, reserve=True)
     yield _Limit("all", "all in an hour", _HOUR, limits.all_per_hour, of_hour, most)
     yield _Limit("key", f"key {key}", _HOUR, limits.key_per_hour, of_hour, most)
-    for one, most in known:
+    for one, most in networks:
         yield _Limit("network", f"network in a day {one}", _DAY, _HOURS * most)
         yield _Limit("network", f"network {one}", _HOUR, most)
 
@@ -82,7 +88,13 @@ def _limits(ground: Ground, marks: str, key: str) -> Iterator[_Limit]:
 def _share(limit: _Limit, had: int) -> int:
     """So many may have been taken in all for this network to have one more: the first is as good as everybody's, and
     whoever had half of what one network may have waits once others took half."""
-    return min(limit.most, int(limit.most * (1 - had / limit.own_most)) + had + 1) if limit.own else limit.most
+    if not limit.own:
+        return limit.most
+    most = max(1, int(limit.most * _FOR_NEW_NETWORKS)) if limit.reserve else limit.most
+    if limit.reserve and had == 0:
+        return most
+    open_to_all = limit.most * _FOR_STRANGERS if limit.reserve else limit.most
+    return min(most, int(open_to_all * (1 - had / limit.own_most)) + had + 1)
 
 
 async def _tallies(session: AsyncSession, every: Sequence[_Limit], now: datetime) -> dict[str, int]:

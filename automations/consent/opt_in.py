@@ -25,17 +25,20 @@ from bot.events.choices import How
 from bot.outbound import outbox
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Defer, Outcome, Send, Skip
+from bot.tables.audiences import CustomerStats
 from bot.tables.outbox import Message
-from bot.tables.people import OptIn
+from bot.tables.people import Identity, OptIn
 
 log = logs.get(__name__)
 
 PURPOSE = "opt_in"
 ASKED_EACH_TIME = frozenset({BACK_IN_STOCK})
 _ONCE_IN = timedelta(hours=24)
+_WAITS = timedelta(days=2)  # so long the network is kept, by which the order is fair
 _LINK = "confirm"  # what its links are signed for
 _OPT_INS = table(OptIn)
 _MESSAGES = table(Message)
+_IDENTITIES, _STATS = table(Identity), table(CustomerStats)
 
 
 @dataclass(frozen=True)
@@ -60,16 +63,17 @@ async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked
 
     Whoever calls learns nothing of what we know already.
     """
-    known = await topics.standing(session, ground.secret, "email", asked.address, now)
+    stands = await topics.standing(session, ground.secret, "email", asked.address, now)
     # What somebody asked to be told of is asked back each time: only they know whether it was them.
-    wanted = [topic for topic in asked.topics if topic in ASKED_EACH_TIME or not known.gets(topic)]
+    wanted = [topic for topic in asked.topics if topic in ASKED_EACH_TIME or not stands.gets(topic)]
     if await _asked_already(session, asked, wanted, now):
         return
     row = _row(asked, wanted or asked.topics, limits.marks(ground, asked.network), now)
     row.expires_at = now + asking_again.link_holds(ground)
+    row.known = await _is_known(session, asked.address, stands)
     session.add(row)
     await session.flush()
-    if not wanted or known.blocked:
+    if not wanted or stands.blocked:
         return
     for topic in wanted:
         source, proof = asked.how.source, asked.how.proof
@@ -82,8 +86,10 @@ async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked
         again = waiting.expires_at - asking_again.link_holds(ground) + asking_again.SECOND <= now
         row.held_by = "address" if again else ""  # not if somebody pressed the button twice
     elif asked.fresh:
-        turn = not await _others_wait(session, row, now)
-        row.held_by = await limits.take(session, ground, row.network, row.key, now) if turn else "key"
+        if await _others_wait(session, row, now):
+            row.held_by = "key"
+        else:
+            row.held_by = await limits.take(session, ground, row.network, row.key, now, known=row.known)
         row.mailed = not row.held_by and await _mail(session, ground, mails, row, before, now)
     await session.flush()
 
@@ -96,14 +102,14 @@ async def mail_held(session: AsyncSession, ground: Ground, mails: MailTemplates,
     row = await session.get(OptIn, row_id, with_for_update=True, populate_existing=True)
     if row is None or row.mailed or row.held_by not in limits.SHARED:
         return ""
-    known = await topics.standing(session, ground.secret, "email", row.address, now)
-    wanted = [topic for topic in row.topics if topic in ASKED_EACH_TIME or not known.gets(topic)]
+    stands = await topics.standing(session, ground.secret, "email", row.address, now)
+    wanted = [topic for topic in row.topics if topic in ASKED_EACH_TIME or not stands.gets(topic)]
     before = await _mailed(session, row)
-    if not wanted or known.blocked:
+    if not wanted or stands.blocked:
         row.held_by = ""
     elif (waiting := await asking_again.unanswered(session, ground, row, now)) is not None:
         waiting.topics, row.held_by = sorted({*waiting.topics, *wanted}), ""
-    elif (held := await limits.take(session, ground, row.network, row.key, now)) == "network":
+    elif (held := await limits.take(session, ground, row.network, row.key, now, known=row.known)) == "network":
         return held  # later there may be room for it
     else:
         row.held_by = held
@@ -131,6 +137,14 @@ def _row(asked: Asked, about: Sequence[str], network: str, now: datetime) -> Opt
     )
 
 
+async def _is_known(session: AsyncSession, address: str, stands: topics.Standing) -> bool:
+    """Whether the shop knows whose address it is, by more than what anybody can say of it: they ordered and paid, or
+    said yes or no."""
+    owner = sa.select(_IDENTITIES.c.contact_id).where(_IDENTITIES.c.kind == "email", _IDENTITIES.c.value == address)
+    paid = sa.select(_STATS.c.contact_id).where(_STATS.c.contact_id.in_(owner), _STATS.c.paid_orders > 0)
+    return await session.scalar(paid.limit(1)) is not None or bool(stands.words)
+
+
 async def _others_wait(session: AsyncSession, row: OptIn, now: datetime) -> bool:
     """Whoever asks at the right moment must not pass those who waited for it."""
     before = sa.or_(_OPT_INS.c.key == row.key, _OPT_INS.c.held_by == "all")
@@ -139,8 +153,8 @@ async def _others_wait(session: AsyncSession, row: OptIn, now: datetime) -> bool
 
 
 def still_held(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    """The sign-ups whose mail waits for room; after a day nobody expects it any more."""
-    return _OPT_INS.c.held_by.in_(sorted(limits.SHARED)), _OPT_INS.c.asked_at > now - _ONCE_IN
+    """The sign-ups whose mail waits for room; later than that nobody expects it any more."""
+    return _OPT_INS.c.held_by.in_(sorted(limits.SHARED)), _OPT_INS.c.asked_at > now - _WAITS
 
 
 async def _asked_already(session: AsyncSession, asked: Asked, wanted: Sequence[str], now: datetime) -> bool:
@@ -264,7 +278,7 @@ async def forget(session: AsyncSession, now: datetime) -> None:
     """Sign-ups of last month go, and their addresses; networks sooner. What was granted stands in the ledger."""
     over = _OPT_INS.c.asked_at < now - asking_again.MONTH, _OPT_INS.c.expires_at < now
     await session.execute(sa.delete(_OPT_INS).where(*over))
-    old = sa.update(_OPT_INS).where(_OPT_INS.c.network != "", _OPT_INS.c.asked_at < now - 2 * _ONCE_IN)
+    old = sa.update(_OPT_INS).where(_OPT_INS.c.network != "", _OPT_INS.c.asked_at < now - _WAITS)
     await session.execute(old.values(network=""))
     await limits.forget(session, now)
 

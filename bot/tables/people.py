@@ -158,7 +158,7 @@ class OptIn(SQLModel, table=True):
 
     `mailed`: they were asked by mail (not if they had it already, or an earlier mail still holds). `held_by`: which
     limit kept that mail back (address, network, key, all). `key` is the write key or the form that it came by,
-    `network` a hash of where from, for a day.
+    `network` a hash of where from, for two days. `known`: the shop knew the address, by an order or a yes or no.
     """
 
     __personal__ = Personal("sign-ups", (By("contact_id"), By("address", "addresses")), Delete())
@@ -181,6 +181,7 @@ class OptIn(SQLModel, table=True):
     key: str = Field(default="", sa_column_kwargs={"server_default": ""})
     held_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
     network: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    known: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     asked_at: datetime = moment()
     expires_at: datetime = moment()
     confirmed_at: datetime | None = moment(null=True)

@@ -9,6 +9,7 @@ import page_door
 import pytest
 import shop_world
 import sqlalchemy as sa
+from conftest import NOON
 from page_door import Stranger, identify, raw, track
 from shop_world import DAY, HOUR, ShopWorld
 
@@ -95,7 +96,7 @@ async def test_a_whole_block_of_networks_asks_for_no_more_than_three(database: D
 
 
 async def test_many_networks_meet_the_limits_of_the_key_and_of_all(database: Database, texts: Texts) -> None:
-    few = {**CONFIG, "automations": {"sign_up_limits": {"key_per_hour": 4, "all_per_hour": 6, "all_per_day": 8}}}
+    few = {**CONFIG, "automations": {"sign_up_limits": {"key_per_hour": 4, "all_per_hour": 6, "all_per_day": 11}}}
     shop = await shop_world.opened(database, texts, shop_world.only("welcome"), **few)
     now = shop.now
 
@@ -112,8 +113,11 @@ async def test_many_networks_meet_the_limits_of_the_key_and_of_all(database: Dat
     now += timedelta(hours=1, seconds=1)
     mails = MailTemplates([paths.templates()])
     assert await held_sign_ups.run(database, shop.ground, mails, now) == 2, "those who waited come first"
-    assert [await asks(number, "three") for number in range(20, 22)] == ["all", "key"], "all of the day is used up"
+    assert [await asks(number, "three") for number in range(20, 22)] == ["all", "key"], (
+        "what strangers may have of a day is used up"
+    )
     now += timedelta(days=1)
+    assert await held_sign_ups.run(database, shop.ground, mails, now) == 2
     assert await asks(30, "three") == ""
 
 
@@ -255,6 +259,12 @@ async def office(database: Database, texts: Texts) -> _Office:
     return _Office(await shop_world.opened(database, texts, shop_world.only("welcome"), **CONFIG))
 
 
+async def _small_office(database: Database, texts: Texts) -> _Office:
+    few = {"network_per_hour": 1, "key_per_hour": 6, "all_per_hour": 12, "all_per_day": 60}
+    config = {**CONFIG, "automations": {**CONFIG["automations"], "sign_up_limits": few}}
+    return _Office(await shop_world.opened(database, texts, shop_world.only("welcome"), **config))
+
+
 async def test_strangers_of_six_networks_leave_room_for_others(office: _Office) -> None:
     for _ in range(12):
         for network in range(6):
@@ -283,12 +293,52 @@ async def test_who_finds_no_room_is_mailed_later_those_first_whose_network_had_t
     assert len(every) == len(set(every)) and len(every) <= 2 * LIMITS.key_per_hour
 
 
-async def test_who_waits_for_a_day_is_not_mailed_any_more(office: _Office) -> None:
+async def test_who_waits_for_two_days_is_not_mailed_any_more(office: _Office) -> None:
     for network in range(LIMITS.key_per_hour):
         await office.asks(f"198.51.{network}.0/24")
     late = await office.asks("203.0.1.0/24")
-    await office.passes(timedelta(days=1, seconds=1))
+    await office.passes(timedelta(days=2, seconds=1))
     assert late not in await office.mailed()
+
+
+async def test_in_a_rush_of_a_whole_day_whoever_else_signs_up_is_mailed_soon(database: Database, texts: Texts) -> None:
+    """A tenth of the usual limits, and six networks that ask by both doors as often as they may, all day long."""
+    office = await _small_office(database, texts)
+    real: dict[str, timedelta] = {}
+    for hour in range(24):
+        real[await office.asks(f"203.0.{hour}.0/24")] = office.now - NOON
+        for network in range(6):
+            for key in ("form", "page"):
+                await office.asks(f"198.51.{network}.0/24", key)
+        await office.passes(timedelta(hours=1, seconds=1))
+    await office.passes(timedelta(seconds=1))
+    mailed = await office.mailed()
+    assert len(mailed) <= 60 and set(real) <= set(mailed)
+
+
+async def test_of_a_rush_from_everywhere_those_that_the_shop_knows_see_nothing(
+    database: Database, texts: Texts
+) -> None:
+    office = await _small_office(database, texts)
+    async with database.transaction() as session:
+        for number in range(3):
+            address = f"customer{number}@example.org"
+            await contacts.withdraw(session, office.shop.ground.secret, None, "email", address, "care", "shop", NOON)
+    for hour in range(6):
+        for network in range(12):
+            await office.asks(f"198.{hour}.{network}.0/24", "form" if network % 2 else "page")
+        await office.passes(timedelta(hours=1, seconds=1))
+    assert len(await office.mailed()) == 45
+    customers = [
+        await office.asks(f"198.51.{number}.0/24", address=f"customer{number}@example.org") for number in range(3)
+    ]
+    await office.passes(timedelta(seconds=10))
+    assert set(customers) <= set(await office.mailed())
+    stranger = await office.asks("203.0.1.0/24")
+    await office.passes(timedelta(days=1))
+    for _ in range(6):
+        await office.passes(timedelta(hours=1, seconds=1))
+    assert stranger in await office.mailed(), "kept, and asked when the day is over"
 
 
 async def test_an_address_that_waits_twice_is_mailed_once(office: _Office) -> None:
