@@ -4,7 +4,6 @@ A category without tips (gift cards, downloads) gets no mail.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -61,10 +60,8 @@ def load(folders: Sequence[Path]) -> Care:
     found: dict[str, dict[str, Tips]] = {}
     findings: list[Finding] = []
     for file in [file for folder in folders for file in sorted(folder.glob("care/*.toml"))]:
-        try:
-            tree = toml_source.parse(file.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            findings.append(Finding(f"not valid TOML: {error}", paths.shown(file)))
+        tree = toml_source.Source(file).read(findings)
+        if tree is None:
             continue
         for name, tips in tree.items():
             try:

@@ -207,7 +207,7 @@ async def _remembered(database: Database, config: Config) -> list[Finding]:
 
 async def templates_given_up(database: Database) -> list[Finding]:
     """Templates whose mails are not sent until somebody changes them."""
-    words = "nothing of it is sent until it is changed, it asked for too much of several readers in a row: {}"
+    words = "its mails wait until it is changed, writing them took too much for several readers in a row: {}"
     async with database.reading() as session:
         found = await costly_templates.given_up(session)
     return [Finding(words.format(one.words), one.place) for one in found]
@@ -253,9 +253,7 @@ async def unheard(database: Database, config: Config) -> list[Finding]:
             source = Source(flows.files[name])
             source.read([])
             nearest = process.extractOne(event, names.EVENTS, scorer=fuzz.ratio)
-            words = (
-                f"no event named {event!r} ever came; did you mean {nearest[0]!r}? One of your own must be sent first"
-            )
+            words = f"no event named {event!r} ever came; did you mean {nearest[0]!r}? Send one of your own once"
             found.append(replace(source.finding(path, words), warning=True))
     return found
 
@@ -288,11 +286,12 @@ async def _stores(database: Database, config: Config) -> list[Finding]:
     async with database.reading() as session:
         unclear, known = await parting.left(session), await stores.every(session)
     found = [
-        Finding(f"not told by anything in the database: {line}", key="shops.stores", warning=True) for line in unclear
+        Finding(f"left as it was, nothing in the database tells more: {line}", key="shops.stores", warning=True)
+        for line in unclear
     ]
     if len(known) > 1:
         words = (
-            "there are several stores ({}), and the key {} names none: what it tells is of whichever alone has the id"
+            'there are several stores ({}), and the key {} does not say whose its ids are; write store = "NAME" to it'
         )
         found += [
             Finding(words.format(", ".join(known), one.name), config.source, key="events.keys", warning=True)

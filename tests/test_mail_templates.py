@@ -191,7 +191,8 @@ def test_a_value_is_data_and_never_evaluated(tmp_path: Path) -> None:
 def test_a_missing_value_is_never_sent_as_nothing(tmp_path: Path) -> None:
     """T47."""
     own = _own(tmp_path, "<mj-text>Hi {{ first_name }}</mj-text>")
-    assert _errors(own) == [f"{own.find('own').source.place(2)[0]}:7: first_name is not a value that this mail gets"]
+    (told,) = _errors(own)
+    assert told.startswith(f"{own.find('own').source.place(2)[0]}:7: first_name is not a value that this mail gets")
     with pytest.raises(TemplateError):
         own.find("own").render(_values(own), LINKS)
     allowed = _own(tmp_path, "<mj-text>Hi {{ first_name | default('you') }}</mj-text>")
@@ -205,7 +206,7 @@ def test_a_missing_value_is_never_sent_as_nothing(tmp_path: Path) -> None:
         ("{% for item in cart.items %}\n<mj-text>{{ item.prise }}</mj-text>\n{% endfor %}", 8, "did you mean price?"),
         ("<mj-text>{% if false %}{{ cart.gone }}{% endif %}</mj-text>", 7, "cart.gone is not a value"),
         ("<mj-text>\n{{ cart.total | mony }}</mj-text>", 8, "unknown filter mony; did you mean money?"),
-        ("<mj-text>{% if cart %}</mj-text>", 8, "Unexpected end of template"),
+        ("<mj-text>{% if cart %}</mj-text>", 8, "{% if %} is never closed"),
         ("<mj-text>\n\n{{ cart. }}</mj-text>", 9, "expected name or number"),
         ("<mj-txt>hi</mj-txt>", 7, "unknown MJML element <mj-txt>; did you mean mj-text?"),
         ('<mj-text colour="red">hi</mj-text>', 7, "<mj-text> has no attribute colour; did you mean color?"),

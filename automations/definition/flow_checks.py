@@ -100,7 +100,7 @@ class Check:
         if missing := begins.misses(self.flow):
             key = "segment" if trigger.segment else "sweep" if trigger.sweep else "events"
             words = f"nothing to write about: {missing} names no {begins.thing}, and the mail is about one"
-            yield self._say(f"{words}; write {begins.mend}, or another about", "trigger", key)
+            yield self._say(f"{words}; write {begins.mend}, or change about", "trigger", key)
 
     def _events(self, events: Sequence[str], *path: str | int) -> Iterator[Finding]:
         for event in events:
@@ -116,7 +116,11 @@ class Check:
         yield from self._braces(enrol.key, "enrol", "key")
         yield from self._braces(enrol.otherwise or "", "enrol", "else")
         if "{" not in enrol.key:
-            yield self._say("a key without {…} would enrol one person once for all", "enrol", "key")
+            yield self._say(
+                "without {…} it would enrol one person once for all; write such as {contact} or {cart_id} into it",
+                "enrol",
+                "key",
+            )
         if enrol.each and self.flow.about != "care":
             yield self._say(f"each = {enrol.each!r} belongs to a flow about care", "enrol", "each")
         if enrol.reentry_from == "mail" and not enrol.reentry:
@@ -140,9 +144,11 @@ class Check:
             yield self._say(f"{event!r} starts this flow, it cannot end it as well", "exit", "events")
         yield from self._match_on(leave.match_on, "exit", "match_on")
         if leave.match_on and not leave.events and not leave.look:
-            yield self._say("cannot fire: match_on without events", "exit", "match_on")
+            yield self._say(
+                "cannot fire: match_on is about events, and this names none; write events too", "exit", "match_on"
+            )
         if leave.look and not leave.when:
-            yield self._say("cannot fire: look says when to ask the questions of `when`, and there are none",
+            yield self._say("cannot fire: look says when to ask the questions of `when`; write those too",
                             "exit", "look")  # fmt: skip
 
     def _match_on(self, name: str | None, *path: str | int) -> Iterator[Finding]:
@@ -211,15 +217,21 @@ class Check:
                 if target not in places:
                     yield self._say(f"there is no step {target!r}; {near(target, places)}", *path)
                 elif places[target] <= number:
-                    yield self._say(f"{target!r} does not lie ahead: people would go in circles", *path)
+                    yield self._say(
+                        f"{target!r} does not lie ahead, people would go in circles; name a later step", *path
+                    )
             if number in reached:
                 reached |= {places[one] for one in step.ways() if one in places} | self._falls_to(number, step)
             else:
-                yield self._say("no way leads to this step", "steps", number, "id")
+                yield self._say(
+                    "no way leads to this step; name it as then, else or next of an earlier one", "steps", number, "id"
+                )
             if step.kind in ("wait", "wait_for") and not step.ways() and number + 1 == len(self.flow.steps):
-                yield self._say("nothing comes after this wait", "steps", number, step.kind)
+                yield self._say(
+                    "nothing comes after this wait; add a step, or leave the wait out", "steps", number, step.kind
+                )
         if not any(step.kind in ("send", "tag", "task", "webhook") for step in self.flow.steps):
-            yield self._say("no step sends or does anything", "steps")
+            yield self._say("no step sends or does anything; add one with send", "steps")
 
     @staticmethod
     def _targets(step: Step) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -300,8 +312,11 @@ class Check:
         for number, step in enumerate(self.flow.steps):
             at = step.wait.at if step.wait else None
             if at is not None and _inside(at, quiet):
-                yield self._say(f"{at:%H:%M} lies in the quiet hours {quiet[0]:%H:%M}-{quiet[1]:%H:%M}: "
-                                "the mail would always be put off", "steps", number, "wait")  # fmt: skip
+                span = f"{quiet[0]:%H:%M}-{quiet[1]:%H:%M}"
+                words = (
+                    f"{at:%H:%M} lies in the quiet hours {span}: the mail would always be put off; take another time"
+                )
+                yield self._say(words, "steps", number, "wait")
 
 
 def _inside(at: time, quiet: tuple[time, time]) -> bool:

@@ -151,16 +151,29 @@ def _validate(source: Source, name: str, tree: dict[str, Any]) -> tuple[Flow | N
     """
     if "name" in tree:
         return None, [source.finding(("name",), "the name of a flow is the name of its file; leave this out")]
-    rest, findings = deepcopy(tree), list[Finding]()
+    rest, findings, told = deepcopy(tree), list[Finding](), set[_Loc]()
     for _ in range(_ROUNDS):
         try:
             return flow.from_definition(name, rest), findings
         except ValidationError as error:
-            findings += [one for one in (_explained(source, one) for one in error.errors()) if one not in findings]
+            fresh = (_explained(source, one) for one in error.errors() if not _follows(one, told))
+            findings += [one for one in fresh if one not in findings]
+            told |= {tuple(one["loc"]) for one in error.errors()}
             spared = [_without(rest, one) for one in error.errors()]
             if not all(spared):
                 return None, findings
     return None, findings
+
+
+_Loc = tuple[str | int, ...]
+
+
+def _follows(error: Any, told: Collection[_Loc]) -> bool:
+    """It says again what was told: a wrong value was taken out and now it is missing, or a step lacks what a key of it
+    would be if it was written right.
+    """
+    here = tuple(error["loc"])
+    return (error["type"] == "missing" and here in told) or any(one[:-1] == here for one in told if len(here) == 2)
 
 
 _ROUNDS = 5
@@ -207,4 +220,5 @@ def _explained(source: Source, error: Any) -> Finding:
     model = _model(error["loc"])
     known = [one.alias or key for key, one in model.model_fields.items() if key != "name"]
     unknown = "unknown key, or a kind of step that does not exist" if model is step.Step else "unknown key"
-    return source.finding(error["loc"], mistake(error, known, unknown))
+    short = error["loc"][-1:] == ("elapsed",) and "elapsed" not in source.text  # `wait = "1h"`, as most write it
+    return source.finding(error["loc"][:-1] if short else error["loc"], mistake(error, known, unknown))

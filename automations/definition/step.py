@@ -142,8 +142,10 @@ class Step(Part):
     @model_validator(mode="after")
     def _one_thing(self) -> "Step":
         made = [kind for kind in KINDS if kind != "check" and getattr(self, kind) is not None]
-        if len(made) > 1 or (not made and not self.check):
-            raise ValueError(f"a step does one thing: give it one of {', '.join(KINDS)}")
+        if len(made) > 1:
+            raise ValueError(f"a step does one thing; make a step each for {' and '.join(made)}")
+        if not made and not self.check:
+            raise ValueError(f"a step does one thing, and this one nothing: give it one of {', '.join(KINDS)}")
         stray = self.model_fields_set & _OF_SENDS
         if self.send is None and stray:
             raise ValueError(f"{', '.join(sorted(stray))} belongs to a step that sends")

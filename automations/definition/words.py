@@ -29,9 +29,10 @@ def of_step(words: Words, about: str, step: Step) -> Iterator[Complaint]:
     if step.subject is not None:
         for complaint in words.of_subject(about, step.subject):
             yield "subject", complaint
-    for name in words.lacking(about, step.send, own_subject=step.subject is None):
+    if names := words.lacking(about, step.send, own_subject=step.subject is None):
         kind = "a broadcast" if about == "broadcast" else f"a flow about {about}"
-        yield "send", f"{step.send} needs {name}; {kind} does not give it"
+        mend = "take another template" if about == "broadcast" else "take another template, or change about"
+        yield "send", f"{step.send} needs {', '.join(names)}; {kind} does not give it: {mend}"
     if step.coupon and (languages := words.without_code(step.send, step.subject)):
         where = f" in {', '.join(languages)}"
         yield "coupon", f"the mail does not show a code: {step.send}{where} never uses {{{{ coupon.code }}}}"

@@ -231,8 +231,9 @@ def _within(do: Callable[[], _Any]) -> _Any:
     try:
         with budget.begun():
             return do()
-    except TemplateSyntaxError:
-        raise
+    except TemplateSyntaxError as error:
+        words = render_code.in_words(str(error.message))
+        raise TemplateSyntaxError(words, error.lineno, error.name, error.filename) from None
     except (RecursionError, MemoryError, SyntaxError) as error:
         raise TemplateSyntaxError(f"nested too deeply ({type(error).__name__}); write it flatter", 1) from None
     except (TemplateError, ValueError, OverflowError) as error:

@@ -21,6 +21,28 @@ _OPENING = re.compile(r"\{[{%#]")
 _CLOSING = {"{{": "}}", "{%": "%}", "{#": "#}"}
 _RAW = re.compile(r"\{%-?\s*raw\s*-?%\}")
 _ENDRAW = re.compile(r"\{%-?\s*endraw\s*-?%\}")
+_IN_WORDS = (
+    (r"Unexpected end of template\. .*innermost block that needs to be closed is '(?P<tag>\w+)'",
+     "{{% {tag} %}} is never closed; write {{% end{tag} %}} where it ends"),
+    (r"Encountered unknown tag 'end(?P<tag>\w+)'\. .*innermost block that needs to be closed is '(?P<open>\w+)'",
+     "{{% end{tag} %}} cannot close {{% {open} %}}; write {{% end{open} %}} first"),
+    (r"unexpected char [\"']['\"][\"']", "a quote is not closed"),
+    (r"Encountered unknown tag 'end(?P<tag>\w+)'", "{{% end{tag} %}} closes nothing here; no {{% {tag} %}} is open"),
+    (r"Encountered unknown tag '(?P<tag>\w+)'", "there is no {{% {tag} %}}"),
+    (r"expected token 'end of print statement'|unexpected end of template, expected 'end of print statement'",
+     "}}}} is missing, or {{{{ … }}}} holds more than one value"),
+    (r"unexpected '}'", "}}}} or %}} is cut short: one sign of it is missing"),
+    (r"expected token 'end of statement block'|unexpected end of template, expected 'end of statement block'",
+     "%}} is missing, or something too many stands in {{% … %}}"),
+)  # fmt: skip
+
+
+def in_words(said: str) -> str:
+    """What Jinja says of a template that it cannot read, for people who write mails and no programs."""
+    for pattern, words in _IN_WORDS:
+        if found := re.match(pattern, said):
+            return words.format(**found.groupdict())
+    return said
 
 
 class CountingGenerator(CodeGenerator):

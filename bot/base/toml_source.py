@@ -11,6 +11,7 @@ from rapidfuzz import fuzz, process
 from bot.base import paths
 from bot.base.errors import Finding
 
+_MOST_NAMES = 20
 _DEEPEST = 50  # tables inside tables; what reads them goes as deep
 
 
@@ -30,6 +31,33 @@ def parse(text: str) -> dict[str, Any]:
     return tree
 
 
+_IN_WORDS = (
+    (r"Illegal character '(\\r)?\\n'|Unterminated string", 'the text is not closed: a " is missing'),
+    (
+        r"Cannot declare \((?P<path>.+)\) twice",
+        "[{path}] stands here a second time; join the two, or write [[{path}]] for several",
+    ),
+    (r"Cannot overwrite a value|Cannot mutate immutable", "this key stands here a second time"),
+    (r"Invalid value", 'no value; a text stands in quotes, such as "text"'),
+    (r"Expected '=' after a key", "= is missing behind the key"),
+    (r"Expected newline or end of document", "something more stands behind the value; write one key a line"),
+    (r"Expected '(?P<path>\]\]?)' at the end", "{path} is missing"),
+    (r"Unescaped '\\' in a string", "write \\\\ for one \\, or '…' instead of \"…\""),
+    (r"Unclosed array", "the list is not closed: ] is missing"),
+    (r"Unclosed inline table", "the table is not closed: }} is missing"),
+)
+
+
+def in_words(error: tomllib.TOMLDecodeError) -> str:
+    """What the parser says, for people who do not know its language; the line stands beside it."""
+    said = re.sub(r" \(at .*\)$", "", str(error))
+    for pattern, words in _IN_WORDS:
+        if found := re.match(pattern, said):
+            path = (found.groupdict().get("path") or "").replace("', '", ".").strip("',")
+            return f"not valid TOML: {words.format(path=path)}"
+    return f"not valid TOML: {said}"
+
+
 def line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
     """Where it is; what breaks at the end of a text began on the last line that says something."""
     named = re.search(r"line (\d+)", str(error))
@@ -47,7 +75,7 @@ class Source:
             self.text = self.file.read_text("utf-8-sig")  # Windows editors begin with a mark
             return parse(self.text)
         except tomllib.TOMLDecodeError as error:
-            findings.append(Finding(f"not valid TOML: {error}", paths.shown(self.file), line_of(error, self.text)))
+            findings.append(Finding(in_words(error), paths.shown(self.file), line_of(error, self.text)))
         except UnicodeDecodeError as error:
             words = "it is not UTF-8 text; save it as UTF-8"
             findings.append(Finding(words, paths.shown(self.file), error.object.count(b"\n", 0, error.start) + 1))
@@ -90,9 +118,17 @@ def _numbered(parts: Sequence[str], many: Mapping[str, int]) -> list[str | int]:
 
 
 def near(word: str, known: Collection[str]) -> str:
-    """`did you mean cart?`, or the list of what is known."""
-    found = process.extractOne(word.lower(), list(known), scorer=fuzz.ratio, score_cutoff=60)
-    return f"did you mean {found[0]}?" if found else f"known here: {', '.join(sorted(set(known)))}"
+    """`did you mean cart?`, or the list of what is known; of a long one what is nearest."""
+    names = sorted(set(known))
+    if not names:
+        return "none is known here"
+    found = process.extractOne(word.lower(), names, scorer=fuzz.ratio, score_cutoff=60)
+    if found:
+        return f"did you mean {found[0]}?"
+    if len(names) <= _MOST_NAMES:
+        return f"known here: {', '.join(names)}"
+    nearest = process.extract(word.lower(), names, scorer=fuzz.ratio, limit=5)
+    return f"the nearest of {len(names)}: {', '.join(one[0] for one in nearest)}"
 
 
 def mistake(error: Any, known: Collection[str], unknown: str = "unknown key") -> str:
@@ -104,7 +140,24 @@ def mistake(error: Any, known: Collection[str], unknown: str = "unknown key") ->
     if error["type"] == "literal_error":
         allowed = re.findall(r"'([^']+)'", str(error["ctx"]["expected"]))
         return f"{error['input']!r} is not one of them; {near(str(error['input']), allowed)}"
-    return str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "string_pattern_mismatch" and (may := _NAMES.get(error["ctx"]["pattern"])):
+        return f"{error['input']!r} is no name here: {may}"
+    return _WANTED.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
+
+
+_NAMES = {
+    "^[a-z][a-z0-9_]{0,39}$": "write small letters, digits and _, a letter first, 40 at most",
+    "^[a-z_]+$": "write small letters and _",
+}
+_WANTED = {
+    **dict.fromkeys(("tuple_type", "list_type", "set_type"), 'write a list, such as ["one"]'),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), 'write a table, such as {name = "one"}'),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "write a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "write a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "write true or false"),
+    "string_type": 'write a text in quotes, such as "one"',
+}
+"""What pydantic says of values of another kind, for people who know no Python."""
 
 
 def marks(files: Iterable[Path]) -> frozenset[tuple[str, int, int]]:

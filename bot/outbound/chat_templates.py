@@ -152,7 +152,11 @@ def _read(file: Path, name: str, language: str) -> ChatTemplate:
         try:
             head = toml_source.parse(fence[1])
         except tomllib.TOMLDecodeError as error:
-            raise FindingsError(Finding(f"front matter is not valid TOML: {error}", shown, 1)) from None
+            raise FindingsError(
+                Finding(
+                    f"front matter is {toml_source.in_words(error)}", shown, toml_source.line_of(error, fence[1]) + 1
+                )
+            ) from None
     if wrong := list(_complaints(head)):
         raise FindingsError(*(Finding(message, shown, 1, key) for key, message in wrong))
     begin = text.count("\n", 0, fence.end()) + 1 if fence else 1

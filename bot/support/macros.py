@@ -128,7 +128,7 @@ def _body(file: Path, findings: list[Finding]) -> tuple[dict[str, Any], str] | N
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         at = int(line[1]) if line else len(text.splitlines())  # an error "at end of document" names no line
-        findings.append(Finding(f"not valid TOML: {error}", paths.shown(file), at))
+        findings.append(Finding(toml_source.in_words(error), paths.shown(file), at))
     except (OSError, UnicodeDecodeError) as error:
         findings.append(Finding(f"cannot be read: {error}", paths.shown(file)))
     return None

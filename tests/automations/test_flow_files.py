@@ -121,7 +121,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ('when = ["cart_not_empty"]', 'lead = "7d"', r":7: trigger\.lead: lead belongs to a sweep"),
         ('events = ["Product Added"]', 'sweep = "birthday"\nquiet = "90d"', r":7: trigger\.quiet: .*over win_back"),
         ('priority = "cart"', 'priority = "cart"\nsurvey = "nps"', r":4: survey: only mails about an order"),
-        ('when = ["cart_not_empty"]', 'when = "cart_not_empty"', r":7: trigger\.when: .*tuple"),
+        ('when = ["cart_not_empty"]', 'when = "cart_not_empty"', r":7: trigger\.when: write a list"),
         ('key = "cart:{cart_id}"', 'key = "cart:{cart_id}"\neach = "care_category"', r":11: enrol\.each: .*care"),
         ('key = "cart:{cart_id}"', 'key = "cart:{cart_id}"\nreentry_from = "mail"', r":11: .*without reentry"),
         ('key = "cart:{cart_id}"', 'key = "cart:{cart_id}"\nelse = "cart:{cart"', r":11: enrol\.else: braces"),
@@ -132,6 +132,9 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ('wait = "1h"', 'exit = "over"', r":20: steps\[2\]\.id: no way leads to this step"),
         ('wait = "1h"', 'wait = "1h"\nthen = "first"', r"then and else belong to wait_for"),
         ('wait = "1h"', 'wait = "1h"\nsend = "birthday"', r"a step does one thing"),
+        ('wait = "1h"', 'wait = "soon"', r":17: steps\[1\]\.wait: 'soon' is not a duration"),
+        ('id = "first"', 'id = "First mail"', r":20: steps\[2\]\.id: 'First mail' is no name here"),
+        ("cart_not_empty", "cart_worth(much)", r":7: .*'much' is not an amount"),
         ('max_lateness = "6h"', 'channels = ["email", "email"]', r":22: .*stands there twice"),
         ('max_lateness = "6h"', 'channels = ["sms"]', r":22: .*nothing is sent by sms"),
         ('max_lateness = "6h"', 'channels = ["mail"]', r":22: .*did you mean email"),
@@ -184,6 +187,13 @@ def test_every_mistake_of_every_file_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(FindingsError) as error:
         load(tmp_path, GOOD.replace("title", "tilte"), "b")
     assert len(error.value.findings) >= 3
+
+
+def test_one_mistake_is_told_once(tmp_path: Path) -> None:
+    for before, after in (('priority = "cart"', 'priority = "carts"'), ('send = "', 'sent = "')):
+        with pytest.raises(FindingsError) as error:
+            load(tmp_path, GOOD.replace(before, after, 1))
+        assert len(error.value.findings) == 1
 
 
 def test_a_flow_can_be_drawn() -> None:

@@ -89,7 +89,7 @@ CART = 'send = "abandoned_cart"'
         ("{% if customer.first_nam %}Hello{% endif %}",
          ["customer.first_nam is not a value that this mail gets; did you mean first_name?"]),
         ("At {{ shop.name | uper }}", ["unknown filter uper; did you mean upper?"]),
-        ("At {{ shop.name }", ["unexpected '}'"]),
+        ("At {{ shop.name }", ["one sign of it is missing"]),
         ("{{ cart.total | money }}", ["does not render: "]),
         ("{# nothing #}", ["would be empty"]),
         ("{{ customer.name }}, {{ cart.count }}: {{ shop.name.upper() }} {{ cart.total | money(cart.currency) }}", []),
@@ -126,10 +126,9 @@ name = "plain"
 name = "other"
 subject = "{{ cart.total }}"
 """
-    assert found_in_broadcast(tmp_path, more) == [
-        "summer.toml:4: subject: shop.nam is not a value that this mail gets; did you mean name?",
-        "summer.toml:12: test.variants[2].subject: cart is not a value that this mail gets",
-    ]
+    shop, cart = found_in_broadcast(tmp_path, more)
+    assert shop == "summer.toml:4: subject: shop.nam is not a value that this mail gets; did you mean name?"
+    assert cart.startswith("summer.toml:12: test.variants[2].subject: cart is not a value that this mail gets; known")
 
 
 @pytest.mark.parametrize(
@@ -148,16 +147,15 @@ def test_a_template_that_needs_what_the_flow_does_not_give(
     tmp_path: Path, send: str, about: str, lacks: list[str]
 ) -> None:
     found = found_in_flow(tmp_path, f'send = "{send}"', about=about)
-    wanted = {f"hello.toml:11: steps[1].send: {send} needs {one}; a flow about {about} does not give it"
-              for one in lacks}  # fmt: skip
-    assert {one for one in found if " needs " in one} == wanted
+    begins = f"hello.toml:11: steps[1].send: {send} needs {', '.join(lacks)}; a flow about {about} does not give it"
+    told = [one for one in found if " needs " in one]
+    assert [one.startswith(begins) for one in told] == ([True] if lacks else [])
 
 
 def test_a_variant_may_name_a_template_that_does_not_fit_either(tmp_path: Path) -> None:
     found = found_in_flow(tmp_path, CART, 'send = "tier_change"')
-    assert [one.partition("first.")[2] for one in found] == [
-        "send: tier_change needs tier; a flow about cart does not give it"
-    ]
+    (told,) = (one.partition("first.")[2] for one in found)
+    assert told.startswith("send: tier_change needs tier; a flow about cart does not give it")
 
 
 def test_the_subject_that_stands_in_for_the_template_s_own_spares_what_that_one_needs(tmp_path: Path) -> None:

@@ -10,6 +10,12 @@ from automations.asking.matter import Case
 from bot.base import clock, money
 
 
+def _amount(word: str) -> str:
+    """As written: how many decimal places it may have depends on the currency of the cart."""
+    money.to_minor(word.strip(), "EUR")
+    return word.strip()
+
+
 @condition("carts", reason="cart_empty")
 def cart_not_empty(person: Person, case: Case, _value: Any) -> bool:
     cart = matter.the_cart(person, case)
@@ -23,7 +29,7 @@ def cart_emptied(person: Person, case: Case, grace: timedelta) -> bool:
     return bool(cart and cart["emptied_at"] is not None and cart["emptied_at"] <= case.now - grace)
 
 
-@condition("carts", reason="cart_too_small", value=str)
+@condition("carts", reason="cart_too_small", value=_amount)
 def cart_worth(person: Person, case: Case, amount: str) -> bool:
     cart = matter.the_cart(person, case)
     return bool(cart and cart["total"] >= money.to_minor(amount, cart["currency"] or "EUR"))

@@ -57,8 +57,7 @@ def _read(file: Path) -> tuple[str, dict[str, Any]]:
     try:
         return text, toml_source.parse(text)
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise FindingsError(Finding(f"not valid TOML: {error}", shown, int(line[1]) if line else None)) from None
+        raise FindingsError(Finding(toml_source.in_words(error), shown, toml_source.line_of(error, text))) from None
 
 
 def section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:

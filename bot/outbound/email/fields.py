@@ -14,6 +14,7 @@ from rapidfuzz import fuzz, process
 from bot.base.render import Environment
 
 _UNKNOWN = object()
+_MOST_NAMES = 20
 _SAME_LIST = frozenset({"list", "sort", "reverse", "selectattr", "rejectattr", "select", "reject", "unique"})
 _ONE_OF_LIST = frozenset({"first", "last", "min", "max", "random"})
 
@@ -160,7 +161,8 @@ class _Walk:
 
     def _complain(self, line: int, message: str, name: str, known: Mapping[str, Any]) -> None:
         near = process.extractOne(name, list(known), scorer=fuzz.ratio, score_cutoff=60)
-        self.found.missing.append((line, f"{message}; did you mean {near[0]}?" if near else message))
+        words = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
+        self.found.missing.append((line, f"{message}; {words}" if near or 0 < len(known) <= _MOST_NAMES else message))
 
 
 def _dotted(node: nodes.Node) -> str:

@@ -124,7 +124,13 @@ def read(folders: Sequence[Path], name: str, language: str) -> Source:
     text = _text(file)
     fence = _FENCE.match(text)
     if not fence:
-        raise FindingsError(Finding('begins without front matter: +++, subject = "…", +++', paths.shown(file), 1))
+        raise FindingsError(
+            Finding(
+                'begins without front matter; write these three lines first: +++, subject = "…", +++',
+                paths.shown(file),
+                1,
+            )
+        )
     head_line = text.count("\n", 0, fence.start(1)) + 1
     head = _toml(file, fence[1], head_line)
     lines = {match[1]: head_line + number for number, line in enumerate(fence[1].splitlines())
@@ -237,9 +243,8 @@ def _toml(file: Path, text: str, first_line: int) -> dict[str, Any]:
     try:
         return toml_source.parse(text)
     except tomllib.TOMLDecodeError as error:
-        message = re.sub(r" \(at .*\)$", "", str(error))
         at = first_line - 1 + toml_source.line_of(error, text)
-        raise FindingsError(Finding(f"front matter is not valid TOML: {message}", paths.shown(file), at)) from None
+        raise FindingsError(Finding(f"front matter is {toml_source.in_words(error)}", paths.shown(file), at)) from None
 
 
 def _check(file: Path, head: Mapping[str, Any], lines: Mapping[str, int]) -> None:

@@ -113,7 +113,13 @@ class MailTemplates:
             for language in LANGUAGES:
                 if language not in known[one]:
                     where = paths.shown(self.folders[-1] / one / f"{language}.mjml")
-                    findings.append(Finding(f"not there: {one} does not speak {language}", where, warning=True))
+                    findings.append(
+                        Finding(
+                            f"there is no such file: readers of {language} get {one} in {self.spoken(one, language)}",
+                            where,
+                            warning=True,
+                        )
+                    )
         return findings
 
     def preview(self, name: str, language: str | None = None, variant: int = 0) -> Mail:

@@ -75,7 +75,7 @@ def _items(file: Path, findings: list[Finding]) -> Iterator[tuple[dict[str, Any]
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         last = len(text.splitlines())  # an error "at end of document" names no line
-        findings.append(Finding(f"not valid TOML: {error}", shown, int(line[1]) if line else last))
+        findings.append(Finding(toml_source.in_words(error), shown, int(line[1]) if line else last))
         return
     except (OSError, UnicodeDecodeError) as error:
         findings.append(Finding(f"cannot be read: {error}", shown))

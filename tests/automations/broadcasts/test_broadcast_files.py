@@ -74,7 +74,7 @@ MISTAKES = [
     ('subject = "Sale"', "", 13, "two variants say the same"),
     ('subject = "Sale"', 'send = "newsletr"', 23, "did you mean newsletter?"),
     ('subject = "Sale"', 'subjekt = "Sale"', 23, "did you mean subject?"),
-    ('name = "short"', 'name = "Short!"', 22, "should match pattern"),
+    ('name = "short"', 'name = "Short!"', 22, "is no name here"),
 ]  # fmt: skip
 
 
