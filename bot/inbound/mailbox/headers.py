@@ -12,7 +12,7 @@ from bot import contacts
 from bot.inbound.mailbox import charsets
 
 _MOST, _LONGEST = 50, 20_000  # headers of one name, characters of one: nobody's mail has more
-_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
+_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)(?:\?=|$)")
 _BETWEEN = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
 _MOST_ADDRESSES = 200
 _PIECE = re.compile(r'"(?:[^"\\]|\\.){0,300}+"|<[^<>]*+>|\([^()]*+\)|[,;]|[^",;<(]++|.', re.S)
@@ -57,11 +57,18 @@ def words(value: str) -> str:
     return " ".join("".join(out).split())
 
 
+def charset_said(message: Message) -> str | None:
+    """In which encoding the subject and the names are, if they say so."""
+    said = (found[1] for value in every(message, "Subject", "From") for found in _WORD.finditer(value))
+    return next((one.partition("*")[0] for one in said), None)
+
+
 def _word(how: str, text: str) -> bytes:
     if how in "qQ":
         return quopri.decodestring(text.replace("_", " ").encode("utf-8", "replace"), header=True)
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4))
+        whole = text[: len(text) // 4 * 4] if len(text.rstrip("=")) % 4 == 1 else text  # it was cut
+        return base64.b64decode(whole + "=" * (-len(whole) % 4))
     except (binascii.Error, ValueError):
         return text.encode("utf-8", "replace")
 

@@ -44,6 +44,7 @@ class _Reader:
         self._line: list[str] = []
         self._ends_blank = True  # nothing, or a blank, stands before what comes
         self._said = False  # whether the line has words
+        self._kept_open = False  # whether it has a blank that browsers give a line to
         self._quotes: list[str] = []  # the tags whose end ends a quotation; others of the same name inside count too
         self._depth: list[int] = []
         self._pre = 0
@@ -156,6 +157,7 @@ class _Reader:
                 if line:
                     self._say(line)
             return
+        self._kept_open = self._kept_open or "\u00a0" in text
         text = text if text.isalnum() else _SPACE.sub(" ", text)
         if text == " ":
             if not self._ends_blank:
@@ -178,11 +180,13 @@ class _Reader:
         """A new line: at a block if this one has words, at `<br>` always."""
         if self._said or line:
             self.lines.append("".join(self._line).rstrip(" ") if self._line else "")
+        elif self._kept_open and self.lines and self.lines[-1]:
+            self.lines.append("")
         if self._line:
             self._line = []
         if blank and self.lines and self.lines[-1]:
             self.lines.append("")
-        self._ends_blank, self._said = True, False
+        self._ends_blank, self._said, self._kept_open = True, False, False
 
 
 def _attribute(rest: str, name: str) -> str:

@@ -22,7 +22,7 @@ _ORIGINAL = _any_of(r"""
     message original  mensaje original  mensagem original  messaggio originale  oorspronkelijk bericht
     origineel bericht  ursprungligt meddelande  original ?meddelelse  oprindelig (?:meddelelse|besked)
     opprinnelig melding  alkuperäinen viesti
-    wiadomość oryginalna  oryginalna wiadomość  původní zpráva  pôvodná správa  eredeti üzenet
+    wiadomość oryginalna  oryginalna wiadomość  původní (?:zpráva|e-?mail)  pôvodná správa  eredeti üzenet
     mesaj original  исходное сообщение  оригинальное сообщение  оригінальне повідомлення  αρχικό μήνυμα
     orijinal mesaj  özgün ileti  原始邮件  原邮件  原始郵件  原始信件  元のメッセージ  オリジナルメッセージ
     원본 ?메시지  원본 ?메일  thư gốc  pesan asli  reply message
@@ -61,6 +61,7 @@ _NAME_FIRST = re.compile(rf"^[^<>]{{0,80}}<{_ADDRESS}>\s+(?:{_WROTE})(?!\w).{{0,
 _DATED = re.compile(rf"^\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}\b.{{0,120}}(?:<{_ADDRESS}>|GMT[+-]\d\d:\d\d.{{0,60}})\s*$")
 _MAY_END = re.compile(rf"[:：>*_-]\s*$|{_ADDRESS}$|GMT[+-]", re.I)
 _RULE = re.compile(rf"^[\s*]*[-_=*]{{2,}}\s*(?:{_ORIGINAL})\s*[-_=*:]{{2,}}[\s*]*$", re.I)
+_TITLE = re.compile(rf"^[\s*]*(?:{_ORIGINAL})[\s*:]*$", re.I)
 _RULED = re.compile(rf"^\s*-{{2,}}\s?\S.{{0,200}}(?:{_WROTE})\s?-{{2,}}\s*$", re.I)
 _FORWARD = re.compile(
     rf"^[\s>*]*[-_=]{{2,}}\s*(?:{_FORWARDED})|^[\s>]*(?:begin forwarded message"
@@ -89,6 +90,11 @@ def is_forward(line: str) -> bool:
 def is_rule(line: str) -> bool:
     """`-----Original Message-----`, `---- Ada wrote ----`."""
     return line.lstrip()[:1] in _RULES and bool(_RULE.match(line) or (line.rstrip()[-1:] == "-" and _RULED.match(line)))
+
+
+def is_title(line: str) -> bool:
+    """`Original Message` by itself, as telephones write it above a header."""
+    return bool(_TITLE.match(line))
 
 
 def shares_its_line(line: str) -> bool:

@@ -14,6 +14,8 @@ _LONGEST = 600_000  # characters of one part, tags and all
 _LONGEST_KIND = 100
 _WORDS = ("text/plain", "text/html", "text/enriched", "text/richtext")
 _STUB = 400
+_OF_PROGRAMS = re.compile(r"multi-?part message|\bMIME\b", re.I)
+"""What programs write ahead of the parts, for those that know no parts."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}\s*")
 
 
@@ -32,6 +34,7 @@ class Leaves:
     """What was found so far."""
 
     patience: Patience
+    beside: str | None = None  # how the head is written, where a part does not say how it is
     texts: list[str] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)
     read: list[Message] = field(default_factory=list)
@@ -39,19 +42,20 @@ class Leaves:
 
 def of(message: Message, patience: Patience) -> Leaves:
     """`texts` in order; if no part is there to be shown, the first text that is not called an attachment."""
-    found = Leaves(patience)
+    found = Leaves(patience, headers.charset_said(message))
     _walk(message, found, _DEEPEST, shown=True)
     if not any(one.strip() for one in found.texts):
         known = {id(one) for one in found.read}
         others = (one for one in parts(message) if id(one) not in known)
         named = next((one for one in others if _is_words(one) and not _is_attached(one)), None)
-        if named is not None and (text := content(named, patience)).strip():
+        if named is not None and (text := content(named, patience, found.beside)).strip():
             found.texts = [text]
             if named.get_filename():
                 called = _name(named)
                 found.files = [one for one in found.files if one.name != called]
         elif message.preamble and message.preamble.strip():
-            found.texts = [charsets.text(message.preamble.encode("utf-8", "surrogateescape"), None)]
+            said = charsets.text(message.preamble.encode("utf-8", "surrogateescape"), None)
+            found.texts = [] if _OF_PROGRAMS.search(said) else [said]
     return found
 
 
@@ -74,7 +78,7 @@ def _walk(part: Message, found: Leaves, depth: int, *, shown: bool) -> None:
         found.files.append(Attachment(_name(part) or "mail.eml", kind, len(_encoded(part))))
     elif isinstance(payload, list):
         below = [one for one in payload if isinstance(one, Message)]
-        best = _best(below, found.patience) if kind == "multipart/alternative" else None
+        best = _best(below, found) if kind == "multipart/alternative" else None
         for one in below:
             _walk(one, found, depth - 1, shown=shown and (best is None or one is best))
         if shown and part.epilogue:  # somebody on the way wrote behind the last part, or its mark was wrong
@@ -82,15 +86,15 @@ def _walk(part: Message, found: Leaves, depth: int, *, shown: bool) -> None:
     elif _is_words(part) and not _is_file(part):
         if shown:
             found.read.append(part)
-            found.texts.append(content(part, found.patience))
+            found.texts.append(content(part, found.patience, found.beside))
     else:
         inline = kind.startswith("image/") and bool(part.get("Content-ID")) and not _is_attached(part)
         found.files.append(Attachment(_name(part), kind, len(decoded(part)), inline))
 
 
-def _best(alternatives: Sequence[Message], patience: Patience) -> Message | None:
+def _best(alternatives: Sequence[Message], found: Leaves) -> Message | None:
     """Of several forms of the same words the plain one, if it says them; else the richest that says anything."""
-    said = [(one, _said(one, patience).strip()) for one in alternatives]
+    said = [(one, _said(one, found).strip()) for one in alternatives]
     speaking = [(one, text) for one, text in said if text]
     plain = next(((one, text) for one, text in speaking if one.get_content_type() == "text/plain"), None)
     rich = next(((one, text) for one, text in reversed(speaking) if one.get_content_type() != "text/plain"), None)
@@ -99,10 +103,10 @@ def _best(alternatives: Sequence[Message], patience: Patience) -> Message | None
     return plain[0]
 
 
-def _said(part: Message, patience: Patience) -> str:
+def _said(part: Message, found: Leaves) -> str:
     """The words of an alternative, which may hold files beside them."""
     for one in parts(part):
-        if _is_words(one) and not _is_file(one) and (text := content(one, patience)).strip():
+        if _is_words(one) and not _is_file(one) and (text := content(one, found.patience, found.beside)).strip():
             return text
     return ""
 
@@ -114,20 +118,22 @@ def _is_stub(plain: str, rich: str) -> bool:
     return len(short) < _STUB and "html" in short and short[:40] not in known and short != known
 
 
-def content(part: Message, patience: Patience | None = None) -> str:
-    """The words of a text part; HTML as plain text."""
+def content(part: Message, patience: Patience | None = None, beside: str | None = None) -> str:
+    """The words of a text part; HTML as plain text. `beside`: how others of the mail are written."""
     kind, raw, label = part.get_content_type(), decoded(part), part.get_content_charset()
     if kind == "text/html":
-        page = charsets.in_html(raw, label)[:_LONGEST]
+        page = charsets.in_html(raw, label, beside)[:_LONGEST]
         return html_text.plain(page.replace("\r\n", "\n").replace("\r", "\n"), patience)
-    text = charsets.text(raw, label)[:_LONGEST].replace("\r\n", "\n").replace("\r", "\n")
+    text = charsets.text(raw, label, beside)[:_LONGEST].replace("\r\n", "\n").replace("\r", "\n")
     if kind in ("text/enriched", "text/richtext"):
         return re.sub(r"<(?:/?[a-zA-Z-]{1,60})>", "", re.sub(r"\n(\n*)", lambda one: one[1] or " ", text))
-    return _unflowed(text) if str(part.get_param("format", "")).lower() == "flowed" else text
+    if str(part.get_param("format", "")).lower() != "flowed":
+        return text
+    return _unflowed(text, without_blank=str(part.get_param("delsp", "")).lower() == "yes")
 
 
-def _unflowed(text: str) -> str:
-    """RFC 3676: a line that ends in a blank goes on in the next one."""
+def _unflowed(text: str, *, without_blank: bool) -> str:
+    """RFC 3676: a line that ends in a blank goes on in the next one; the blank may be no part of the words."""
     lines: list[list[str]] = []
     goes_on = False
     for line in text.split("\n"):
@@ -137,6 +143,8 @@ def _unflowed(text: str) -> str:
         else:
             lines.append([line])
         goes_on = line.endswith(" ") and line != "-- " and not quoted
+        if goes_on and without_blank:
+            lines[-1][-1] = lines[-1][-1][:-1]
     return "\n".join("".join(line) for line in lines)
 
 

@@ -1,24 +1,28 @@
 """What somebody wrote themselves in a reply, and what their mail program repeated below (or above) it.
 
 Quoted lines begin with `>`; others are known by the words that introduce them. Where answers stand between quoted lines
-nothing is taken away: only together do they make sense. A forward is the message itself.
+nothing is taken away: only together do they make sense. A forward is the message itself. What may be theirs after all
+(a quotation without marks, in which Outlook lets people answer) is told apart: staff find it folded below.
 """
 
 import re
 from dataclasses import dataclass
 
-from bot.inbound.mailbox import introductions
+from bot.inbound.mailbox import introductions, notices
 
 _LONGEST, _MOST_LINES = 300, 3000  # of a line, of a mail: what is longer was not written by hand, and stays
 _LINE = re.compile(r"^[\s*]*[-_=]{3,}[\s*]*$")
 _RULES = " \t\r>*_=-"
 _MOST_TRIED = 80
 """Lines that look like the end of an introduction: who writes so many repeats nothing."""
+_FIRST = 8
+"""So many marked lines at most are looked at for what introduces them."""
+_LONG_SIGNATURE = 8
 _SIGNATURE = re.compile(r"^-- ?$")
 _SENT_FROM = re.compile(
     r"^[\s*_(]*(?:(?:sent|get|composed) (?:from|via|with|by|using)"
-    r" (?:my\b|outlook\b|mail\b|yahoo\b|samsung|gmail|proton)"
-    r"|sent from (?:the all new|an? (?:phone|mobile)|[A-Z]\w+(?:<\S+>)?\s*$)|get outlook for\b"
+    r" (?:my\b|outlook\b|mail\b|yahoo\b|samsung|gmail|\[?proton|.{1,40}https?://)"
+    r"|sent from (?:the all new|an? (?:phone|mobile)|[A-Z]\w+(?:<\S+>)?\s*$)|get outlook for\b|.{0,30}\boutlook\b.{0,30}https?://"
     r"|(?:von meinem|mit|von) .{1,40} gesendet|gesendet (?:von|mit|über)\b"
     r"|envoyé (?:de(?:puis)? mon\b|à partir d|avec\b|depuis\b)|enviado (?:desde|do|a partir|con|via)\b"
     r"|inviato da(?:l|lla)?\b|verzonden (?:vanaf|met|van|via)\b|verstuurd vanaf|skickat från|sendt fra"
@@ -33,10 +37,15 @@ _UNSEEN = re.compile(r"^[\sᐧ\u200b-\u200f\ufeff]*$")
 
 @dataclass(frozen=True)
 class Reply:
-    """`own` is what they wrote, `quoted` what was taken away; together the whole, but for blank lines."""
+    """`own` is what they wrote, `quoted` what was taken away; together the whole, but for blank lines and signatures.
+
+    `folded` is what of it may be theirs after all. `introduced`: something said that a quotation begins.
+    """
 
     own: str
     quoted: str
+    folded: str = ""
+    introduced: bool = False
 
 
 def split(text: str) -> Reply:
@@ -48,16 +57,48 @@ def split(text: str) -> Reply:
         marked = []
     start = _start(seen, marked)
     if start is None:
-        return Reply(_trimmed(_unsigned(lines)) or _trimmed(lines), "")
+        own, notice = notices.apart(_unsigned(lines))
+        return Reply(_trimmed(own) or _trimmed(lines), "", _folded(notice, _signature(lines)))
     first, introduced = start
-    own, quoted = lines[:first], lines[first:]
+    own, quoted, tail = lines[:first], lines[first:], ["", *seen[marked[-1] + 1 :]] if marked else []
     if marked and marked[0] >= introduced and _is_one_run(seen, marked):
         rest = lines[marked[-1] + 1 :]
         if _trimmed(_unsigned(rest)) and _begins_with(seen, introduced, marked[0]):  # above and below, or below alone
-            own, quoted = [*own, *rest], lines[first : marked[-1] + 1]
+            own, quoted, tail = [*own, *rest], lines[first : marked[-1] + 1], []
     if not _trimmed(_unsigned(own)):
         return Reply("", _trimmed(lines))
-    return Reply(_trimmed(_unsigned(own)), _trimmed(quoted))
+    sure = _is_sure(seen, first, introduced, marked) and not _trimmed(_unsigned(tail)) and not _signature(tail)
+    kept, notice = notices.apart(_unsigned(own))
+    folded = _folded(notice, _signature(own), [] if sure else quoted)
+    return Reply(_trimmed(kept), _trimmed(quoted), folded, sure or first < introduced)
+
+
+def _is_sure(lines: list[str], first: int, introduced: int, marked: list[int]) -> bool:
+    """Each line of it is marked, and something says that a quotation begins."""
+    inside = [n for n in marked if n >= first]
+    if not inside or not _is_one_run(lines, inside) or not _begins_with(lines, introduced, inside[0]):
+        return False
+    bare = [lines[n].lstrip("> \t") for n in inside[:_FIRST]]
+    return first < inside[0] or any(_introduces(bare, n) for n in range(len(bare)))
+
+
+def _introduces(lines: list[str], n: int) -> bool:
+    line = lines[n]
+    return (
+        introductions.is_rule(line)
+        or introductions.header_block(lines, n)
+        or (introductions.ending_at(lines, n) is not None)
+    )
+
+
+def _signature(lines: list[str]) -> list[str]:
+    """One so long that it may be no signature."""
+    below = lines[len(_unsigned(lines)) :]
+    return below if sum(1 for line in below if line.strip()) > _LONG_SIGNATURE else []
+
+
+def _folded(*pieces: list[str]) -> str:
+    return "\n\n".join(text for text in map(_trimmed, pieces) if text)
 
 
 def _is_marked(line: str) -> bool:
@@ -108,7 +149,7 @@ def _with_line_above(lines: list[str], start: int) -> int:
     above = start - 1
     while above >= 0 and start - above < 4 and not lines[above].strip():
         above -= 1
-    return above if above >= 0 and _LINE.match(lines[above]) else start
+    return above if above >= 0 and (_LINE.match(lines[above]) or introductions.is_title(lines[above])) else start
 
 
 def _run_of_marks(lines: list[str], marked: list[int]) -> tuple[int, int] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.base import logs
 from bot.base.ground import Ground
-from bot.inbound.mailbox import authentication, kinds, parsing, quotes, senders
+from bot.inbound.mailbox import authentication, kinds, notices, parsing, quotes, senders
 from bot.inbound.mailbox.kinds import Found
 from bot.inbound.mailbox.parsing import Mail
 from bot.inbound.mailbox.patience import OutOfPatience, Patience
@@ -20,7 +20,7 @@ _WITHIN = 10.0  # seconds for one mail; usual ones take a thousandth of one
 
 @dataclass(frozen=True)
 class Understood:
-    """`person` wrote it, `own` is what they wrote themselves.
+    """`person` wrote it, `own` is what they wrote themselves, `folded` what else of it may be theirs.
 
     `of_domain`: a mail server that the shop trusts says that the domain of `person` stands for it.
     """
@@ -30,6 +30,7 @@ class Understood:
     found: Found
     own: str
     of_domain: bool = False
+    folded: str = ""
 
 
 async def understand(raw: bytes, ground: Ground, within: float = _WITHIN) -> Understood:
@@ -48,7 +49,8 @@ def look(raw: bytes, ground: Ground, patience: Patience) -> Understood:
     found = kinds.of(mail, raw, ground)
     patience.check()
     person = senders.person(mail, ground)
-    return Understood(mail, person, found, _own_words(mail), _is_of_domain(mail, person, ground))
+    own, folded = _own_words(mail)
+    return Understood(mail, person, found, own, _is_of_domain(mail, person, ground), folded)
 
 
 def look_roughly(raw: bytes, ground: Ground) -> Understood:
@@ -63,11 +65,13 @@ def _is_of_domain(mail: Mail, person: Person, ground: Ground) -> bool:
     return person.address == mail.sender and authentication.proves_sender(mail, servers)
 
 
-def _own_words(mail: Mail) -> str:
+def _own_words(mail: Mail) -> tuple[str, str]:
     """Without what their program repeated of ours; a forward is the message, and a mail without words its subject."""
     text = mail.text.strip()
-    if not _FORWARD.match(mail.subject):
-        reply = quotes.split(mail.text)
-        if mail.thread or reply.quoted:  # a first mail keeps its signature
-            text = reply.own or text
-    return text or mail.subject
+    if _FORWARD.match(mail.subject):
+        return text or mail.subject, ""
+    reply = quotes.split(mail.text)
+    if mail.thread or reply.introduced:
+        return reply.own.strip() or text or mail.subject, reply.folded if reply.own else ""
+    own, notice = notices.apart(text.split("\n"))  # a first mail keeps its signature
+    return "\n".join(own).strip() or mail.subject, "\n".join(notice).strip()

@@ -87,6 +87,9 @@ def test_what_is_introduced_is_a_quotation_without_marks_too(introduction: str) 
         "See below.\n\nBegin forwarded message:\n\n> From: Carrier <i@c.example>\n> Subject: Parcel\n>\n> Back.",
         "Sent from the wrong address, sorry:\nplease use this one.",
         "Ada wrote on 3 March 2026 that the lamp\nis broken.",
+        "The lamp is broken.\n\nImportant: ring me before you deliver, the recipient is away.",
+        "The lamp is broken.\n\nThis message is for your manager, it is confidential.",
+        "I read this below your mail:\n\nThis e-mail is confidential. Am I the intended recipient?",
     ],
 )
 def test_own_words_are_never_taken_away(text: str) -> None:
@@ -126,3 +129,40 @@ def test_lists_with_colons_are_no_header() -> None:
 def test_a_signature_alone_goes_and_a_mail_of_nothing_else_stays() -> None:
     assert quotes.split("Yes.\n-- \nAda").own == "Yes."
     assert quotes.split("-- \nAda").own == "--\nAda"
+
+
+OUTLOOK = f"From: Juniper & Oak {BOX}\nSent: Tuesday, March 3, 2026 9:00 AM\nTo: Ada\nSubject: Lamp\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        (f"{OWN}\n\n{OUTLOOK}Which size?\nLARGE PLEASE\n", "LARGE PLEASE"),
+        (f"{OWN}\n\nOn Tue, Mar 3, 2026 at 9:00 AM Juniper {BOX} wrote:\n\nWhich size?\nLarge.\n", "Large."),
+        (f"{OWN}\n\n> Which size?\n> (Large.)\n", "(Large.)"),
+        (f"{OWN}\n\nOn 3 Mar 2026 Juniper wrote:\n> Which size?\n\n" + "-- \n" + "line of a signature\n" * 12,
+         "line of a signature"),
+        (f"{OWN}\n-- \n" + "a letter that begins with two dashes\n" * 12, "a letter that begins"),
+        (f"{OWN}\n\nThis e-mail is confidential,\nand for the intended recipient alone.\n", "confidential"),
+        (f"{OWN}\n\n本邮件含有保密信息，仅供收件人使用。\n", "仅供收件人"),
+    ],
+)  # fmt: skip
+def test_what_may_be_theirs_is_folded_and_not_lost(text: str, folded: str) -> None:
+    reply = quotes.split(text)
+    assert reply.own == OWN
+    assert folded in reply.folded
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{OWN}\n\nOn Tue, Mar 3, 2026 at 9:00 AM Juniper & Oak {BOX} wrote:\n\n{OLD}",
+        f"{OWN}\n\n> On 3 Mar 2026, at 09:00, Juniper & Oak {BOX} wrote:\n> \n{OLD}",
+        f"On Tue, Mar 3, 2026 Juniper wrote:\n{OLD}\n{OWN}\n",
+        f"{OWN}\n-- \nAda\n",
+        f"{OWN}\n\nAm 3. März 2026 um 09:00 schrieb Juniper {BOX}:\n{OLD}\n-- \nAda\n",
+    ],
+)
+def test_what_is_surely_repeated_is_not_shown_again(text: str) -> None:
+    reply = quotes.split(text)
+    assert (reply.own, reply.folded) == (OWN, "")
