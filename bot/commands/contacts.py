@@ -12,7 +12,10 @@ from bot.commands.options import ConfigFile
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from bot.base.database import Database
     from bot.base.errors import FindingsError
+    from bot.contacts import Browsers
+    from bot.support.desk import Desk
     from bot.tables.people import Contact
 
 cli = typer.Typer(help="What is kept of a person: a copy of it, or its end.", no_args_is_help=True)
@@ -124,29 +127,44 @@ def forget(
             async with database.reading() as session:
                 kind, value = named(who)
                 known = await contacts.find(session, kind, value)
-                browsers = [] if known else await contacts.who_claims(session, kind, value)
+                browsers = 0 if known else await contacts.count_claimants(session, [(kind, value)])
+            desk = Desk.build(ground)
             if browsers:  # nobody but pages ever named it
-                told = f"{len(browsers)} browsers that say they are of this {kind}"
+                told = f"{browsers} browsers that say they are of this {kind}"
                 if not yes and not typer.confirm(f"Forget {told} for good?"):
                     raise typer.Exit(1)
                 async with database.transaction() as session:
-                    await contacts.erase_claimed(session, ground.secret, kind, value, clock.now())
-                    for browser in browsers:
-                        await audit.write(session, "operator", "forget", f"contact:{browser}", clock.now())
-                typer.echo(f"forgotten: {told}")
+                    gone = await contacts.erase_claimed(session, ground.secret, kind, value, clock.now(), "operator")
+                    counts = {"browsers": gone.erased, "browsers_left": gone.left}
+                    await audit.write(session, "operator", "forget", f"claims of one {kind}", clock.now(), **counts)
+                typer.echo(f"forgotten: {await _rest(database, desk, gone)}")
                 return
             async with database.reading() as session:
                 found = await find(session, who)
                 assert found.id is not None
                 whose = await belonging.person(session, found.id)
+                browsers = await contacts.count_claimants(session, whose.known)
             told = f"contact {found.id}: {len(whose.tickets)} tickets with {len(whose.lines)} messages"
-            if not yes and not typer.confirm(f"Forget {told} for good?"):
+            more = f" and {browsers} browsers that only pages say are theirs" if browsers else ""
+            if not yes and not typer.confirm(f"Forget {told}{more} for good?"):
                 raise typer.Exit(1)
             async with database.transaction() as session:
-                await forgetting.forget(session, Desk.build(ground), found.id, "operator", clock.now())
+                gone = await forgetting.forget(session, desk, found.id, "operator", clock.now())
             typer.echo(f"forgotten: {told}. Their topics in the staff group go as soon as the program runs.")
+            if gone.erased or gone.left:
+                typer.echo(f"forgotten: {await _rest(database, desk, gone)}")
 
     asyncio.run(run())
+
+
+async def _rest(database: "Database", desk: "Desk", gone: "Browsers") -> str:
+    """Strangers can invent any number of them: in parts, so that nobody waits. Broken off, the program goes on."""
+    from bot.support.privacy import requested
+
+    if gone.left:
+        typer.echo(f"{gone.left} browsers that only pages say are theirs are being erased, part by part …")
+    done = gone.erased + (await requested.finish_browsers(database, desk) if gone.left else 0)
+    return f"{done} browsers that only pages said are theirs"
 
 
 def named(who: str) -> tuple[str, str]:

@@ -81,7 +81,9 @@ def run_request(
     from bot import start
     from bot.base import config as settings
     from bot.base.errors import Finding, FindingsError
+    from bot.contacts import requests
     from bot.support.desk import Desk
+    from bot.support.privacy import requested
 
     async def run() -> None:
         loaded = settings.load(config)
@@ -91,6 +93,9 @@ def run_request(
                 task = await _held(session, number)
                 if task.status != "open":
                     raise FindingsError(Finding(f"request {number} is done: {task.outcome}", "ID"))
+            if task.kind == requests.BROWSERS:
+                typer.echo(f"{await requested.finish_browsers(database, desk):,} browsers are erased")
+                return
             about = (
                 f"contact {task.contact_id}" if task.kind != "wipe" else f"everything of {task.store or task.source}"
             )
@@ -99,6 +104,8 @@ def run_request(
             if task.kind == "wipe":
                 await _wipe(database, desk, task)
             typer.echo(await _finish(database, desk, number, output or _place(loaded, number)))
+            if browsers := await requested.finish_browsers(database, desk):
+                typer.echo(f"{browsers:,} browsers that only pages said are theirs are erased, too")
 
     asyncio.run(run())
 

@@ -5,6 +5,7 @@ from bot.contacts.claims import (
     claim,
     claimant,
     claimants,
+    count_claimants,
     is_proven,
     last_claimed,
     nobody_proved,
@@ -13,7 +14,7 @@ from bot.contacts.claims import (
     who_claims,
 )
 from bot.contacts.consent import EVERY_TOPIC, allow, allowed, request, suppress, suppressed, withdraw
-from bot.contacts.forget import erase, erase_claimed, was_erased
+from bot.contacts.forget import Browsers, erase, erase_claimed, erase_some, was_erased
 from bot.contacts.identity import (
     address,
     current,
@@ -31,6 +32,7 @@ from bot.contacts.resolve import find_or_create, join
 
 __all__ = [
     "EVERY_TOPIC",
+    "Browsers",
     "address",
     "allow",
     "allowed",
@@ -38,9 +40,11 @@ __all__ = [
     "claimant",
     "claimants",
     "claimed_addresses",
+    "count_claimants",
     "current",
     "erase",
     "erase_claimed",
+    "erase_some",
     "find",
     "find_beside_claims",
     "find_or_create",

@@ -16,6 +16,9 @@ from bot.tables.people import ClaimedIdentity, Contact, Identity
 BROWSER = ("anonymous_id", "claimed_user")
 """Kinds of identities that prove nothing of a person: a page made them up."""
 
+CLAIMED = ("user_id", "email", "phone")
+"""What a page may say that a browser is."""
+
 _MOST = 5  # people of one browser in a week: with more of them it is a device that many share
 _WEEK = timedelta(days=7)
 _AGAIN = timedelta(minutes=1)  # finer would write with every click
@@ -150,7 +153,35 @@ async def drop(session: AsyncSession, contact_id: int) -> None:
     await session.execute(sa.delete(_rows).where(_rows.c.contact_id == contact_id))
 
 
-async def who_claims(session: AsyncSession, kind: str, value: str) -> list[int]:
-    """The contacts of the browsers that claim it."""
+async def who_claims(session: AsyncSession, kind: str, value: str, most: int | None = None) -> list[int]:
+    """The contacts of the browsers that claim it, who came first if not all."""
     theirs = sa.select(_rows.c.contact_id).where(_rows.c.kind == kind, _rows.c.value == value, _UNPROVEN)
+    if most is not None:
+        theirs = theirs.order_by(_rows.c.id).limit(most)
     return sorted((await session.scalars(theirs)).all())
+
+
+async def some_claimants(session: AsyncSession, said: Collection[Known], most: int) -> list[int]:
+    """At most so many browsers that claim one of these."""
+    found: set[int] = set()
+    for kind, value in said:
+        if len(found) < most:
+            found |= set(await who_claims(session, kind, value, most - len(found)))
+    return sorted(found)
+
+
+async def count_claimants(session: AsyncSession, said: Collection[Known]) -> int:
+    """How many browsers claim one of these."""
+    browsers = sa.select(sa.func.count(sa.distinct(claimant))).where(_one_of(said), _UNPROVEN)
+    return await session.scalar(browsers) or 0
+
+
+async def drop_claims(session: AsyncSession, said: Collection[Known], most: int) -> int:
+    """What else claims one of these goes, and its contacts stay: at most so many rows. Returns how many."""
+    picked = (await session.scalars(sa.select(_rows.c.id).where(_one_of(said)).limit(most))).all()
+    await session.execute(sa.delete(_rows).where(_rows.c.id.in_(picked)))
+    return len(picked)
+
+
+def _one_of(said: Collection[Known]) -> sa.ColumnElement[bool]:
+    return sa.or_(sa.false(), *(sa.and_(_rows.c.kind == kind, _rows.c.value == value) for kind, value in said))

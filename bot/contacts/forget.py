@@ -1,6 +1,7 @@
 """Forget a person: what names them goes, what was counted stays, and the hash remembers not to write to them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,50 +12,158 @@ from sqlmodel import SQLModel
 from bot.base import ids, personal
 from bot.base.database import scrub, table
 from bot.base.personal import Delete, Personal
-from bot.contacts import belonging, claims, consent, elsewhere, endings, mentions
+from bot.contacts import belonging, claims, consent, elsewhere, endings, mentions, requests
 from bot.contacts.belonging import Person
 from bot.contacts.elsewhere import Shown
+from bot.contacts.identity import normalise
 from bot.tables.people import Contact, Suppression
+from bot.tables.privacy import PrivacyTask
+from bot.tables.shop import Cart
 
-_BROWSERS = 500  # in one statement
+_AT_ONCE = 20
+"""So many browsers are most likely their own devices, and go with them; strangers can invent any number of them."""
+_BROWSERS = 250  # in one transaction, of more than that
+_ROWS = 1000  # raw copies that one transaction looks at
+_ASKED = 500  # hashes in one statement
 _OVER: dict[str, Any] = {"status": "erased", "due_at": None, "lease_until": None, "lease_by": None}
 
 
-async def erase(session: AsyncSession, secret: str, contact_id: int, now: datetime) -> Shown:
+@dataclass(frozen=True)
+class Browsers:
+    """How many claim to be somebody who is forgotten: erased with them, or left to the `task`, which ends by itself."""
+
+    erased: int = 0
+    left: int = 0
+    task: int | None = None
+
+    def __add__(self, other: "Browsers") -> "Browsers":
+        return Browsers(self.erased + other.erased, self.left + other.left, self.task or other.task)
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """`shown`: where words of theirs still stand in Telegram, among those of others."""
+
+    shown: Shown
+    browsers: Browsers
+
+
+async def erase(session: AsyncSession, secret: str, contact_id: int, now: datetime, by: str = "clock") -> Forgotten:
     """Erase the contact and whoever was merged into it (GDPR Art. 17). Its rows stay, without a word that names it.
 
-    Browsers that say they are theirs are erased with them; what else those claim is somebody else's and stays. Open
-    enrolments end as `erased`, mail not handed over yet is dropped (a worker that holds it finds it gone). Hashes
-    of its ids stay as suppressions, so that neither a late event nor an import brings the person back. Returns where
-    words of theirs still stand in Telegram, among those of others.
+    Browsers that say they are theirs are erased with them, or by `erase_some` if they are many; what else those claim
+    is somebody else's and stays. Open enrolments end as `erased`, mail not handed over yet is dropped (a worker that
+    holds it finds it gone). Hashes of its ids stay as suppressions, so that neither a late event nor an import brings
+    the person back.
     """
-    browsers = await claims.claimants(session, contact_id)  # asked before what they claim is gone
     who = await belonging.people(session, [contact_id], secret)
-    where = await _erase(session, secret, who, now)
+    shown = await _erase(session, secret, who, now)
     await _forget_raw_copies(session, who)
-    await _erase_browsers(session, secret, browsers, now)
+    browsers = await _erase_browsers(session, secret, contact_id, who.known, by, now)
     scrub(session)
-    return where
+    return Forgotten(shown, browsers)
 
 
-async def erase_claimed(session: AsyncSession, secret: str, kind: str, value: str, now: datetime) -> int:
-    """Erase the browsers that say they are of this address, which nobody else told us of. Returns how many."""
-    browsers = await claims.who_claims(session, kind, value)
-    await _erase_browsers(session, secret, browsers, now)
+async def erase_claimed(
+    session: AsyncSession, secret: str, kind: str, value: str, now: datetime, by: str = "clock"
+) -> Browsers:
+    """Erase the browsers that say they are of this address, which nobody else told us of."""
     await consent.suppress(session, secret, kind, value, "erased", now)
     await _forget_raw_copies(session, Person((), (), (), [(kind, value)], [ids.hash_address(value, secret)]))
+    browsers = await _erase_browsers(session, secret, None, [(kind, value)], by, now)
     scrub(session)
-    return len(browsers)
+    return browsers
 
 
-async def _erase_browsers(session: AsyncSession, secret: str, browsers: Sequence[int], now: datetime) -> None:
-    """Strangers can invent any number of them: many at a time, and raw copies are searched once for all."""
-    every: list[Person] = []
-    for start in range(0, len(browsers), _BROWSERS):
-        every.append(await belonging.people(session, browsers[start : start + _BROWSERS], secret))
-        await _erase(session, secret, every[-1], now)
-    if every:
-        await _forget_raw_copies(session, _as_one(every))
+async def _erase_browsers(
+    session: AsyncSession, secret: str, contact_id: int | None, known: Sequence[tuple[str, str]], by: str, now: datetime
+) -> Browsers:
+    """A few at once; of many only that they are left is written down, unless it is already."""
+    named = {one for one in known if one[0] in claims.CLAIMED}
+    said = sorted(named - await requests.being_forgotten(session))
+    few = await claims.some_claimants(session, said, _AT_ONCE + 1)
+    if len(few) <= _AT_ONCE:
+        if few:
+            who = await belonging.people(session, few, secret)
+            await _erase(session, secret, who, now)
+            await _forget_raw_copies(session, who)
+        if await claims.drop_claims(session, said, _BROWSERS) < _BROWSERS:
+            return Browsers(erased=len(few))
+    left = await claims.count_claimants(session, said)
+    task = await requests.leave_browsers(session, contact_id, said, by, now)
+    return Browsers(0 if left else len(few), left, task)
+
+
+async def erase_some(session: AsyncSession, secret: str, task: PrivacyTask, now: datetime) -> bool:
+    """One step of what was left to a task: some browsers, after the last of them some raw copies. True: that was all.
+
+    Each step is a transaction of its own, of bounded size; what it did is written down in the task with it.
+    """
+    said = [(kind, value) for kind, value in task.known]
+    if browsers := await claims.some_claimants(session, said, _BROWSERS):
+        who = await belonging.people(session, browsers, secret)
+        await _erase(session, secret, who, now)
+        await _forget_raw_copies(session, who, made_up=False)
+        task.asked = {"erased": task.asked["erased"] + len(browsers)}
+        return False
+    if await claims.drop_claims(session, said, _BROWSERS) == _BROWSERS or not await _search_some(session, secret, task):
+        return False
+    task.known, task.asked = [], {"erased": task.asked["erased"]}
+    scrub(session)
+    return True
+
+
+async def _search_some(session: AsyncSession, secret: str, task: PrivacyTask) -> bool:
+    """The next rows of the tables with raw copies, one table after the other. True: there are no more."""
+    raw = {str(table(model).name): (model, said) for model, said in personal.registry().items() if said.raw}
+    names = sorted(raw)
+    name, after = task.asked.get("table", names[0]), task.asked.get("after", 0)
+
+    async def erased(made_up: Collection[str]) -> tuple[Collection[str], Collection[str]]:
+        kept = {one for said in made_up if (one := normalise("anonymous_id", said)) is not None}
+        return await _erased_browsers(session, secret, kept, task.asked_at), await _erased_carts(session, kept)
+
+    who = Person((), (), (), [(kind, value) for kind, value in task.known])
+    found, last = await mentions.find_some(session, *raw[name], who, erased, after, _ROWS)
+    await _forget_found(session, *raw[name], found)
+    if last is None:
+        following = names[names.index(name) + 1 :]
+        if not following:
+            return True
+        name, last = following[0], 0
+    task.asked = {**task.asked, "table": name, "after": last}
+    return False
+
+
+async def _erased_browsers(
+    session: AsyncSession, secret: str, made_up: Collection[str], since: datetime
+) -> Collection[str]:
+    rows, hashed = table(Suppression), {ids.hash_address(one, secret): one.lower() for one in made_up}
+    found: set[str] = set()
+    for part in _parts(sorted(hashed)):
+        gone = sa.select(rows.c.address_hash).where(
+            rows.c.channel.in_(claims.BROWSER), rows.c.address_hash.in_(part), rows.c.topic == "",
+            rows.c.reason == "erased", rows.c.created_at >= since,
+        )  # fmt: skip
+        found |= {hashed[one] for one in await session.scalars(gone)}
+    return found
+
+
+async def _erased_carts(session: AsyncSession, made_up: Collection[str]) -> Collection[str]:
+    """Carts that pages told of and whose browser was erased."""
+    carts, people, found = table(Cart), table(Contact), set[str]()
+    for part in _parts(sorted(made_up)):
+        gone = sa.select(carts.c.cart_id).join(people, people.c.id == carts.c.contact_id).where(
+            carts.c.kind.in_(("cart", "checkout")), carts.c.cart_id.in_(part), carts.c.rank == "page",
+            people.c.status == "erased",
+        )  # fmt: skip
+        found |= {one.lower() for one in await session.scalars(gone)}
+    return found
+
+
+def _parts(every: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(every), _ASKED):
+        yield every[start : start + _ASKED]
 
 
 async def _erase(session: AsyncSession, secret: str, who: Person, now: datetime) -> Shown:
@@ -72,21 +181,11 @@ async def _erase(session: AsyncSession, secret: str, who: Person, now: datetime)
     return where
 
 
-async def _forget_raw_copies(session: AsyncSession, who: Person) -> None:
+async def _forget_raw_copies(session: AsyncSession, who: Person, *, made_up: bool = True) -> None:
     for model, said in personal.registry().items():
         if said.raw:
-            await _forget_raw(session, model, said, who)
-
-
-def _as_one(every: Sequence[Person]) -> Person:
-    """Of many, what raw copies are searched for."""
-    return Person(
-        (), (), (), [known for one in every for known in one.known],
-        orders=frozenset().union(*(one.orders for one in every)),
-        carts=frozenset().union(*(one.carts for one in every)),
-        page_carts=frozenset().union(*(one.page_carts for one in every)),
-        stores=frozenset().union(*(one.stores for one in every)),
-    )  # fmt: skip
+            found = await mentions.find(session, model, said, who, made_up=made_up)
+            await _forget_found(session, model, said, found)
 
 
 def _addresses(who: Person) -> Iterator[tuple[str, str]]:
@@ -117,20 +216,28 @@ async def was_erased(
 
 
 async def _empty(session: AsyncSession, model: type[SQLModel], said: Personal, mine: sa.ColumnElement[bool]) -> None:
-    rows = sa.and_(mine, *(table(model).c[name] != value for name, value in said.spare.items()))
+    rows = sa.and_(mine, *_spared(table(model), said))
     if isinstance(said.forget, Delete):
         await session.execute(sa.delete(table(model)).where(rows))
     elif said.forget.values:
         await session.execute(sa.update(table(model)).where(rows).values(**said.forget.values))
 
 
-async def _forget_raw(session: AsyncSession, model: type[SQLModel], said: Personal, who: Person) -> None:
+async def _forget_found(
+    session: AsyncSession, model: type[SQLModel], said: Personal, found: Sequence[mentions.Found]
+) -> None:
     """Raw copies. One that is still to be worked off is ended, unless it is doubtful that it tells of them."""
     rows = table(model)
-    found = await mentions.find(session, model, said, who)
     every, certain = [one.id for one in found], [one.id for one in found if one.certain]
+    if not found:
+        return
     if "due_at" in rows.c:
-        await session.execute(sa.update(rows).where(rows.c.id.in_(certain), rows.c.due_at.is_not(None)).values(**_OVER))
+        waiting = rows.c.id.in_(certain), rows.c.due_at.is_not(None), *_spared(rows, said)
+        await session.execute(sa.update(rows).where(*waiting).values(**_OVER))
         await _empty(session, model, said, sa.and_(rows.c.id.in_(every), rows.c.due_at.is_(None)))
     else:
         await _empty(session, model, said, rows.c.id.in_(every))
+
+
+def _spared(rows: sa.Table, said: Personal) -> list[sa.ColumnElement[bool]]:
+    return [rows.c[name] != value for name, value in said.spare.items()]

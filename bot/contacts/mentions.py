@@ -7,7 +7,7 @@ others' rows: it counts only where such an id stands.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,8 +51,10 @@ class Found:
     claimed: bool = False
 
 
-async def find(session: AsyncSession, model: type[SQLModel], said: Personal, who: Person) -> list[Found]:
-    """Rows of a table with raw words that seem to tell of the person."""
+async def find(
+    session: AsyncSession, model: type[SQLModel], said: Personal, who: Person, *, made_up: bool = True
+) -> list[Found]:
+    """Rows of a table with raw words that seem to tell of the person; without `made_up` not by what a page made up."""
     rows = table(model)
     where, topic = belonging.only(model, said.raw_if), rows.c.get("topic", sa.literal(""))
     sender = sa.cast(rows.c.headers, sa.Text) if "headers" in rows.c else rows.c.get("store", sa.literal(""))
@@ -64,10 +66,43 @@ async def find(session: AsyncSession, model: type[SQLModel], said: Personal, who
     async for row_id, text, about, place, by in _with(session, asked, words, names.searched):
         here = names if _of_theirs(who, str(place or "")) else names.in_themselves()
         found[row_id] = Found(row_id, here.certain(text, about), by == "page")
-    async for row_id, text, *_ in _with(session, asked, words, names.made_up):
-        if names.made_up & set(_made_up(text)):
+    async for row_id, text, *_ in _with(session, asked, words, names.made_up if made_up else ()):
+        if names.made_up & {one.lower() for one in _made_up(text)}:
             found[row_id] = Found(row_id, certain=True)
     return [found[row_id] for row_id in sorted(found)]
+
+
+Erased = Callable[[Collection[str]], Awaitable[tuple[Collection[str], Collection[str]]]]
+"""Of ids that pages made up: those of browsers, and of carts, that were erased; both in lower case."""
+
+
+async def find_some(
+    session: AsyncSession, model: type[SQLModel], said: Personal, who: Person, erased: Erased, after: int, most: int
+) -> tuple[list[Found], int | None]:
+    """Of the next rows after an id those that tell of the person, or of browsers that were erased.
+
+    Who they were is asked for the ids that stand there, so that their number does not matter. Returns the last id that
+    was looked at, None if there was none.
+    """
+    rows = table(model)
+    window = sa.select(rows.c.id).where(rows.c.id > after).order_by(rows.c.id).limit(most).subquery()
+    last: int | None = await session.scalar(sa.select(sa.func.max(window.c.id)))
+    if last is None:
+        return [], None
+    here = rows.c.id > after, rows.c.id <= last, belonging.only(model, said.raw_if)
+    texts = (await session.execute(sa.select(rows.c.id, sa.cast(rows.c[said.raw], sa.Text)).where(*here))).all()
+    made_up = {row_id: set(_made_up(text)) for row_id, text in texts}
+    browsers, carts = await erased(set[str]().union(*made_up.values()))
+    names, found = _Names.of(who).in_themselves(), []
+    for row_id, text in texts:
+        stand = {one.lower() for one in made_up[row_id]}
+        if stand & set(browsers):
+            found.append(Found(row_id, certain=True))
+        elif any(word in text.lower() for word in names.searched):
+            found.append(Found(row_id, names.certain(text, "")))
+        elif stand & set(carts):
+            found.append(Found(row_id, certain=False))  # of a cart others may tell, too
+    return found, last
 
 
 async def _with(
@@ -96,7 +131,7 @@ def _made_up(text: str) -> Iterator[str]:
                 value = msgspec.json.decode(f'"{value}"', type=str)
             except ValueError:
                 continue
-        yield value.strip().lower()
+        yield value.strip()
 
 
 def _of_theirs(who: Person, sender: str) -> bool:

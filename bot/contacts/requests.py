@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from bot.base import work
+from bot.base import ids, work
 from bot.base.database import insert, table
 from bot.contacts.belonging import Person
 from bot.contacts.identity import find
@@ -27,6 +27,9 @@ WITHIN = timedelta(days=30)
 """What Shopify and the GDPR (Art. 12) give."""
 
 What = Literal["copy", "forget", "wipe"]
+
+BROWSERS = "browsers"
+"""The kind of a task that is ours: what claims to be somebody who was forgotten is still to be erased."""
 
 _rows = table(PrivacyTask)
 _OVER: dict[str, Any] = {"status": "done", "due_at": None, "lease_until": None, "lease_by": None}
@@ -62,6 +65,26 @@ async def ask(
     return made
 
 
+async def leave_browsers(
+    session: AsyncSession, contact_id: int | None, said: Sequence[tuple[str, str]], by: str, now: datetime
+) -> int:
+    """Write down that the browsers which claim one of these are still to be erased, in the name of `by`."""
+    task = insert(session, _rows).values(
+        kind=BROWSERS, source=by, store="", key=f"{BROWSERS}:{ids.random_token(12)}", contact_id=contact_id,
+        known=[list(one) for one in said], asked={"erased": 0}, status="open", asked_at=now, deadline=now + WITHIN,
+        told=[], due_at=now, attempts=0,
+    )  # fmt: skip
+    made: int = (await session.execute(task.returning(_rows.c.id))).scalar_one()
+    work.kick(session, KIND)
+    return made
+
+
+async def being_forgotten(session: AsyncSession) -> set[tuple[str, str]]:
+    """What is known of those whose forgetting is under way: nobody can claim it before that is through."""
+    asked = sa.select(_rows.c.known).where(_rows.c.due_at.is_not(None), _rows.c.kind == BROWSERS)
+    return {(kind, value) for known in await session.scalars(asked) for kind, value in known}
+
+
 async def whose(session: AsyncSession, known: Sequence[Sequence[str]]) -> Contact | None:
     """Whoever is known by one of these."""
     for kind, value in known:
@@ -81,7 +104,7 @@ async def end_requests(session: AsyncSession, who: Person, now: datetime) -> Non
     mine = _rows.c.contact_id.in_(who.contacts)
     files = sa.select(_rows.c.file).where(mine, _rows.c.file != "")
     _delete((await session.scalars(files)).all())
-    still = sa.update(_rows).where(mine, _rows.c.status == "open")
+    still = sa.update(_rows).where(mine, _rows.c.status == "open", _rows.c.kind != BROWSERS)
     await session.execute(still.values(done_at=now, outcome="erased", **_OVER))
 
 

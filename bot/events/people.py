@@ -12,9 +12,9 @@ from bot import contacts
 from bot.base import answers, logs, stores
 from bot.base.config.topics import BACK_IN_STOCK
 from bot.base.database import table
-from bot.contacts import joined_customers, profile
+from bot.contacts import joined_customers, profile, requests
 from bot.events import consent_bases, permissions
-from bot.events.happened import OURS, Happened, NewEvent, record
+from bot.events.happened import OURS, Happened, NewEvent, of_row, record
 from bot.tables.events import Event
 from bot.tables.people import Contact, Identity
 
@@ -41,7 +41,8 @@ class Whose:
 
 
 async def whose(session: AsyncSession, secret: str, row: Mapping[str, Any], now: datetime) -> Whose:
-    """The contact of an event row, made if need be. `erased`: it tells of somebody from before they were forgotten."""
+    """The contact of an event row, made if need be. `erased`: it tells of somebody from before they were forgotten, or
+    claims to be them while others that do are still being erased."""
     body, page = row["body"], row["rank"] == "page"
     user = row["source"] if row["source"] in SHOPS else "user_id"
     pairs = [(user, body.get("userId")), ("email", body.get("email")), ("anonymous_id", body.get("anonymousId"))]
@@ -61,12 +62,20 @@ async def whose(session: AsyncSession, secret: str, row: Mapping[str, Any], now:
         return Whose()
     if row["source"] in SHOPS and (phone := contacts.normalise("phone", (body.get("traits") or {}).get("phone"))):
         known.append(("phone", phone))
+    if page and await _claims_somebody_who_goes(session, row):
+        return Whose(erased=True)
     mine = _browser(known) if page else known
     if (one := await _one_owner(session, mine, alone=page)) is not None:
         return Whose(one)
     if await contacts.was_erased(session, secret, [*known, *plain], row["ts"]):
         return Whose(erased=True)
     return Whose((await contacts.find_or_create(session, mine, now, rank=row["rank"])).id) if mine else Whose()
+
+
+async def _claims_somebody_who_goes(session: AsyncSession, row: Mapping[str, Any]) -> bool:
+    told = of_row(row, None)
+    said = [*_claims(told), *([("email", told.email.strip().lower())] if told.email else [])]
+    return bool(said) and not (await requests.being_forgotten(session)).isdisjoint(said)
 
 
 def _browser(known: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

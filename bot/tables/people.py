@@ -9,6 +9,8 @@ from sqlmodel import Field, SQLModel
 from bot.base.personal import By, Delete, Drop, NotPersonal, One, Personal, blank
 from bot.tables.columns import json_value, moment, reference, row_id
 
+_MERGED = sa.text("merged_into IS NOT NULL")
+
 
 class Contact(SQLModel, table=True):
     """A person. `status` is active, merged (`merged_into` has the rest) or erased.
@@ -26,6 +28,10 @@ class Contact(SQLModel, table=True):
         ),
         merge="profile",
     )  # fmt: skip
+
+    __table_args__ = (
+        sa.Index("ix_contact_merged_into", "merged_into", sqlite_where=_MERGED, postgresql_where=_MERGED),
+    )
 
     id: int | None = row_id()
     status: str = Field(default="active")
@@ -74,9 +80,8 @@ class ClaimedIdentity(SQLModel, table=True):
     `shared`: too many claim this browser for any of them to be written to. `unreachable_at` as of an identity.
     """
 
-    __personal__ = Personal(
-        "claims of pages", (By("contact_id"), By("value", "addresses")), Delete(), merge=Drop(), inside=True
-    )
+    # Others that claim an address go with their browsers, a bounded number at a time: see `contacts.forget`.
+    __personal__ = Personal("claims of pages", (By("contact_id"),), Delete(), merge=Drop(), inside=True)
 
     __table_args__ = (
         sa.UniqueConstraint("contact_id", "kind", "value"),

@@ -13,7 +13,7 @@ from bot.tables.columns import json_value, moment, reference, row_id
 
 class PrivacyTask(DueRow, table=True):
     """One request: `kind` is copy, forget or wipe (a whole store), `status` open, done, or
-    erased (there is nobody any more).
+    erased (there is nobody any more). `browsers` is the rest of a forgetting: what claims to be that person.
 
     `key` names the request at whoever made it (`source`): it never comes twice. `known` are pairs of kind and value
     that name the person, `asked` is what else was said. `deadline` is the end of a day in the shop's zone. Due when it
@@ -24,7 +24,7 @@ class PrivacyTask(DueRow, table=True):
     __personal__ = Personal(
         "requests", (By("contact_id"),), blank(known=[], asked={}, file=""), rule="end_requests",
         ours="kind source store key status told done_by outcome", hidden="file", raw="known",
-        raw_if={"contact_id": None},
+        raw_if={"contact_id": None}, spare={"kind": "browsers"},
     )  # fmt: skip
     __table_args__ = (sa.UniqueConstraint("key"), due_index("privacytask"))
 

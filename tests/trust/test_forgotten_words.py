@@ -1,7 +1,6 @@
 """Words of somebody who was forgotten are nowhere: not on the board, not in another's topic, not in a history, not in
 the bytes of a file."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from conftest import NOON
 from deskwork import GROUP, Stage, seconds
+from forgotten import browsers, holding
 from sqlmodel import SQLModel, col, select
 
 from bot import contacts
@@ -21,10 +21,10 @@ from bot.support.feedback import board
 from bot.support.privacy import forgetting
 from bot.support.tickets import edits, merging
 from bot.tables.chat import TelegramUpdate, Topic
-from bot.tables.events import Event, RejectedEvent, WebhookDelivery
+from bot.tables.events import RejectedEvent, WebhookDelivery
 from bot.tables.feedback import Improvement
 from bot.tables.outbox import Message
-from bot.tables.people import ClaimedIdentity, Contact, Identity
+from bot.tables.people import ClaimedIdentity, Contact
 from bot.tables.staff_room import Draft
 from bot.tables.support import Ticket, TicketEvent
 
@@ -47,16 +47,7 @@ async def _forget(stage: Stage, at: float = 600) -> None:
 
 
 async def _left(stage: Stage, *words: str) -> list[str]:
-    return await _holding(stage.database, *words)
-
-
-async def _holding(database: Database, *words: str) -> list[str]:
-    left = []
-    async with database.reading() as session:
-        for name, rows in SQLModel.metadata.tables.items():
-            for row in (await session.execute(sa.select(rows))).mappings():
-                left += [f"{word}: {name}.{key}" for key, value in row.items() for word in words if word in str(value)]
-    return left
+    return await holding(stage.database, *words)
 
 
 async def _edit(stage: Stage, text: str, at: float) -> None:
@@ -176,7 +167,9 @@ async def test_who_is_known_by_what_pages_claim_only_is_forgotten_by_that(databa
         session.add(ClaimedIdentity(contact_id=browser.id or 0, kind="email", value="eve@example.org", at=NOON))
         session.add(RejectedEvent(source="page", reason="x", body='{"e": "Eve@example.org"}', received_at=NOON))
         await session.flush()
-        assert await contacts.erase_claimed(session, "secret", "email", "eve@example.org", seconds(5)) == 1
+        assert await contacts.erase_claimed(
+            session, "secret", "email", "eve@example.org", seconds(5)
+        ) == contacts.Browsers(1)
     async with database.reading() as session:
         assert (await session.get_one(Contact, browser.id)).status == "erased"
         assert (await session.scalars(select(ClaimedIdentity))).all() == []
@@ -198,58 +191,8 @@ async def test_no_byte_of_them_is_left_in_the_files_of_the_database(texts: Texts
     await database.close()
 
 
-async def _browsers(database: Database, names: Sequence[str], address: str) -> None:
-    """Browsers of which pages say that they are of this address."""
-    async with database.transaction() as session:
-        made = [Contact(created_at=NOON, claimed=True, first_name=f"Eve {name}") for name in names]
-        session.add_all(made)
-        await session.flush()
-        for one, name in zip(made, names, strict=True):
-            assert one.id is not None
-            known: dict[str, Any] = {"contact_id": one.id, "created_at": NOON}
-            session.add(Identity(**known, kind="anonymous_id", value=name, rank="page"))
-            session.add(ClaimedIdentity(contact_id=one.id, kind="email", value=address, at=NOON))
-            body = {"anonymousId": name, "properties": {"cart_id": f"c-{name}"}}
-            session.add(
-                Event(source="page", message_id=f"m{one.id}", ts=NOON, received_at=NOON, contact_id=one.id, body=body)
-            )
-            told = f'{{"anonymousId": "{name}", "properties": {{"name": "cut her'
-            session.add(RejectedEvent(source="page", reason="x", body=told, received_at=NOON))
-
-
-@pytest.mark.parametrize("proven", [True, False])
-async def test_thousands_of_browsers_that_claim_an_address_are_forgotten_together(
-    database: Database, proven: bool
-) -> None:
-    address = "ada@example.org"
-    names = [f"browser-{number:04}" for number in range(1100)]
-    await _browsers(database, names, address)
-    await _browsers(database, ["others-0001"], "bob@example.org")
-    statements = 0
-
-    def counted(*_: Any) -> None:
-        nonlocal statements
-        statements += 1
-
-    sa.event.listen(database.engine.sync_engine, "before_cursor_execute", counted)
-    async with database.transaction() as session:
-        if proven:
-            ada = await contacts.find_or_create(session, [("email", address)], NOON, proven=True)
-            await contacts.erase(session, "secret", ada.id or 0, seconds(5))
-        else:
-            assert await contacts.erase_claimed(session, "secret", "email", address, seconds(5)) == len(names)
-    sa.event.remove(database.engine.sync_engine, "before_cursor_execute", counted)
-    assert statements < len(names)
-    assert await _holding(database, "browser-") == []
-    assert await _holding(database, address) == []
-    assert await _holding(database, "others-0001") != []
-    async with database.reading() as session:
-        for name in (names[0], names[-1]):
-            assert await contacts.suppressed(session, "secret", "anonymous_id", name, "", NOON) == "erased"
-
-
 async def test_an_id_that_a_page_made_up_takes_no_words_of_others_with_it(database: Database) -> None:
-    await _browsers(database, ["shopify_payments"], "ada@example.org")
+    await browsers(database, ["shopify_payments"], "ada@example.org")
     body = '{"id": 1, "gateway": "shopify_payments"}'
     hook: dict[str, Any] = {"system": "shopify", "topic": "orders/create", "received_at": NOON, "body": body}
     async with database.transaction() as session:

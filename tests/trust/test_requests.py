@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from conftest import NOON
 from deskwork import GROUP, Stage, desk
 from fastapi import FastAPI
+from forgotten import browsers, holding
 from httpx import ASGITransport, AsyncClient
 from intake import SECRET, Intake, payload
 from sqlmodel import select
@@ -241,6 +242,33 @@ def test_the_command_puts_down_lists_shows_and_does(shop: Path) -> None:
     assert not file.exists()
     assert asyncio.run(_left(shop)) == ("erased", [])
     assert "there is no request 9" in _run(shop, "privacy", "show", "9", expect=1)
+
+
+@pytest.mark.parametrize(("known", "many"), [(True, 3), (True, 30), (False, 30)])
+def test_the_command_forgets_them_and_what_claims_to_be_them_and_says_how_many(
+    shop: Path, known: bool, many: int
+) -> None:
+    _run(shop, "privacy", "list")  # makes the database
+    asyncio.run(_claimed(shop, known=known, many=many))
+    told = _run(shop, "contact", "forget", "ada@example.org", "--yes")
+    assert f"forgotten: {many} browsers" in told
+    assert asyncio.run(_anywhere(shop, "browser-", "ada@example.org")) == []
+
+
+async def _claimed(shop: Path, *, known: bool, many: int) -> None:
+    database = Database(f"sqlite:///{shop.parent}/aftercart.db")
+    await browsers(database, [f"browser-{number:04}" for number in range(many)], "ada@example.org")
+    if known:
+        async with database.transaction() as session:
+            await contacts.find_or_create(session, [("email", "ada@example.org")], datetime.now(UTC), proven=True)
+    await database.close()
+
+
+async def _anywhere(shop: Path, *words: str) -> list[str]:
+    database = Database(f"sqlite:///{shop.parent}/aftercart.db")
+    left = await holding(database, *words)
+    await database.close()
+    return left
 
 
 async def _left(shop: Path) -> tuple[str, list[str]]:

@@ -33,6 +33,8 @@ def routes(database: Database, desk: Desk) -> APIRouter:
                 raise HTTPException(409, f"it is done: {task.outcome}")
             if task.kind == "wipe":
                 raise HTTPException(409, f"a store is erased by command only: aftercart privacy run {number}")
+            if task.kind == requests.BROWSERS:
+                raise HTTPException(409, "what a forgetting left goes on by itself")
             data = await requested.run(session, desk, task, "api", clock.now())
         return Response(data, media_type="application/zip") if data is not None else Response(status_code=204)
 

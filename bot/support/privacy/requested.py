@@ -65,6 +65,9 @@ class Requests:
         task = await held(session, task_id)
         if task is None or task.status != "open":
             return
+        if task.kind == requests.BROWSERS:
+            await forgetting.go_on(session, self.desk, task, now)
+            return
         if await _goes_by_itself(session, self.desk, task, now):
             await run(session, self.desk, task, "clock", now)
             return
@@ -84,7 +87,7 @@ async def run(session: AsyncSession, desk: Desk, task: PrivacyTask, by: str, now
     A store goes part by part (`wiping.some`); call this when nothing is left of it.
     """
     contact, known = await _whose(session, task), task.known
-    data, outcome = None, "nobody"
+    data, outcome, browsers = None, "nobody", contacts.Browsers()
     if task.kind == "wipe":
         outcome = "wiped"
     elif contact is not None and contact.id is not None and contact.status != "erased":
@@ -95,17 +98,38 @@ async def run(session: AsyncSession, desk: Desk, task: PrivacyTask, by: str, now
             data = await export.zipped(session, contact.id, desk.ground.secret, now)
             await audit.write(session, by, "export", f"contact:{contact.id}", now, request=task.id)
         else:
-            await forgetting.forget(session, desk, contact.id, by, now)
+            browsers = await forgetting.forget(session, desk, contact.id, by, now)
             await session.refresh(task)
     if task.kind == "forget":
-        claimed = [await contacts.erase_claimed(session, desk.ground.secret, kind, value, now) for kind, value in known]
-        outcome = "forgotten" if any(claimed) else outcome
+        for kind, value in known:
+            browsers += await contacts.erase_claimed(session, desk.ground.secret, kind, value, now, by)
+        outcome = "forgotten" if browsers.erased or browsers.left else outcome
         task.known = []
     task.status, task.done_at, task.done_by, task.outcome = "done", now, by, outcome
     task.due_at, task.lease_until, task.lease_by = None, None, None
-    await audit.write(session, by, "request", f"request:{task.id}", now, what=task.kind, outcome=outcome)
+    counts = {"browsers": browsers.erased, "browsers_left": browsers.left} if task.kind == "forget" else {}
+    await audit.write(session, by, "request", f"request:{task.id}", now, what=task.kind, outcome=outcome, **counts)
     await session.flush()
     return data
+
+
+async def finish_browsers(database: Database, desk: Desk) -> int:
+    """All that forgettings left, in transactions of their own, for whoever waits for it. Returns how many browsers."""
+    done = 0
+    async with database.reading() as session:
+        open_tasks = sa.select(_ROWS.c.id).where(_ROWS.c.kind == requests.BROWSERS, _ROWS.c.due_at.is_not(None))
+        left = list(await session.scalars(open_tasks.order_by(_ROWS.c.id)))
+    for task_id in left:
+        through = False
+        while not through:
+            async with database.transaction() as session:
+                task = await held(session, task_id)
+                through = (
+                    task is None or task.status != "open" or await forgetting.go_on(session, desk, task, clock.now())
+                )
+        async with database.reading() as session:
+            done += (await session.get_one(PrivacyTask, task_id)).asked.get("erased", 0)
+    return done
 
 
 async def wipe(session: AsyncSession, desk: Desk, task: PrivacyTask, by: str, now: datetime) -> int:
@@ -178,7 +202,8 @@ def shown(desk: Desk, task: PrivacyTask) -> Mapping[str, Any]:
     """For whoever runs the shop's programs."""
     return {
         "id": task.id, "kind": task.kind, "source": task.source, "store": task.store, "contact": task.contact_id,
-        "known": [f"{kind}:{value}" for kind, value in task.known], "asked": task.asked, "status": task.status,
+        "known": [] if task.kind == requests.BROWSERS else [f"{kind}:{value}" for kind, value in task.known],
+        "asked": task.asked, "status": task.status,
         "asked_at": task.asked_at.astimezone(desk.timezone).isoformat(),
         "deadline": task.deadline.astimezone(desk.timezone).isoformat(),
         "done_at": task.done_at and task.done_at.astimezone(desk.timezone).isoformat(), "done_by": task.done_by,
