@@ -311,6 +311,64 @@ def test_a_day_that_may_be_two_is_none(text: str) -> None:
         cell_values.moment(text, ZoneInfo("UTC"))
 
 
+@pytest.mark.parametrize(
+    ("text", "read"), [("12", 12), ("12.0", 12), ("12,00", 12), ("12.0000", 12), ("2.5", 2), ("1.234.567", 1234567)]
+)
+def test_a_number_of_pieces_is_read_as_sheets_write_it(text: str, read: int) -> None:
+    assert cell_values.number(text) == read
+
+
+@pytest.mark.parametrize("text", ["1.234", "1,000", "2.500"])
+def test_a_number_that_may_be_a_thousand_times_another_is_neither(text: str) -> None:
+    with pytest.raises(ValueError, match="may be"):
+        cell_values.number(text)
+
+
+async def test_what_programs_write_for_nothing_and_hidden_letters_are_nobodys_name(
+    database: Database, ground: Ground, write: Any
+) -> None:
+    file = write(
+        "email,first name,last name,phone,mobile\n"
+        "'ada@example.org,NULL,Null,null,+49 151 23456789\n"
+        "b***@example.org,王**,,n/a,+49 151 23456780\n",
+    )
+    report = await _take(database, ground, "customers", file)
+    assert await _rows(database, Contact, "first_name", "last_name") == [("", "Null"), ("", "")]
+    found = {tuple(row) for row in await _rows(database, Identity, "kind", "value")}
+    assert found == {("email", "ada@example.org"), ("phone", "4915123456789"), ("phone", "4915123456780")}
+    assert {words.partition(":")[0] for words in report.notes} == {"email", "name"}
+
+
+@pytest.mark.parametrize("sep", [",", ";", "\t"])
+async def test_titles_above_the_header_and_sums_below_are_no_lines(
+    database: Database, ground: Ground, write: Any, sep: str
+) -> None:
+    rows = [
+        ["Stock, as of March", "", "", ""], ["", "", "", ""], ["Article", "", "Numbers", ""],
+        ["sku", "name", "price", "stock"],
+        ["A1", "Mug", "1.50", "5"], ["A2", "Total", "2.50", "6"], ["Total", "", "4.00", "11"], ["", "", "", ""],
+    ]  # fmt: skip
+    text = "\n".join(sep.join(f'"{cell}"' if sep in cell else cell for cell in row) for row in rows)
+    report = await _take(database, ground, "products", write(text))
+    assert [tuple(row) for row in await _rows(database, Product, "sku", "price", "stock")] == [
+        ("A1", 150, 5),
+        ("A2", 250, 6),
+    ]
+    assert (report.taken, report.refused) == (2, 1)
+
+
+async def test_a_refunded_order_without_an_amount_was_paid_back_whole(
+    database: Database, ground: Ground, write: Any
+) -> None:
+    text = (
+        "order number,order date,total,status,refund\n"
+        "1,2024-03-05,12.00,refunded,\n2,2024-03-05,12.00,paid,-3.00\n3,2024-03-05,12.00,refunded,(4.00)\n"
+    )
+    await _take(database, ground, "orders", write(text))
+    rows = await _rows(database, Order, "number", "refunded")
+    assert [tuple(row) for row in rows] == [("1", 1200), ("2", 300), ("3", 400)]
+
+
 async def test_one_telephone_in_four_spellings_is_one_person(database: Database, texts: Texts, write: Any) -> None:
     ground = Ground(Config(shop={"country": "DE"}), texts, "secret")
     spelled = ("+49 170 1234567", "0170 1234567", "0049 170 1234567", "+49 (0)170 1234567", "'+491701234567")

@@ -1,9 +1,13 @@
 """Yes and no as people, shops and their pages write them."""
 
-_YES = frozenset({"yes", "true", "1", "y", "ja", "oui", "是", "subscribed", "on"})
-_NO = frozenset(
-    {"no", "false", "0", "n", "nein", "non", "否", "unsubscribed", "not_subscribed", "not subscribed", "off"}
-)
+_YES = frozenset({
+    "yes", "true", "1", "y", "ja", "oui", "是", "subscribed", "on", "t", "wahr", "vrai", "verdadero", "vero", "waar",
+    "✓", "✔", "☑",
+})  # fmt: skip
+_NO = frozenset({
+    "no", "false", "0", "n", "nein", "non", "否", "unsubscribed", "not_subscribed", "not subscribed", "off", "f",
+    "falsch", "faux", "falso", "onwaar", "✗", "✘", "☐",
+})  # fmt: skip
 
 
 def read(value: object) -> bool | None:

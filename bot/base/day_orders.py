@@ -1,4 +1,4 @@
-"""Which of day and month stands first in dates such as `03/04/2025`, as far as dates of the same source show it."""
+"""Which of day, month and year stands first in dates such as `03/04/25`, as far as dates of the same source show it."""
 
 import re
 import unicodedata
@@ -11,8 +11,15 @@ class DayOrder(StrEnum):
     UNKNOWN = ""
     DAY_FIRST = "day-first"
     MONTH_FIRST = "month-first"
+    YEAR_FIRST = "year-first"
+    REPUBLIC = "republic-years"
+    """The year stands first and is counted from 1911, as in Taiwan."""
     MIXED = "mixed"
     """Some dates of the source can only be the one, some only the other."""
+
+    @property
+    def is_settled(self) -> bool:
+        return self not in (DayOrder.UNKNOWN, DayOrder.MIXED)
 
 
 def of_date(text: str) -> DayOrder | None:

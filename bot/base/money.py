@@ -20,6 +20,12 @@ _NAMED = {
     "₫": "VND", "฿": "THB", "₴": "UAH", "₪": "ILS", "د.ك": "KWD",
 }  # fmt: skip
 """Signs that mean one currency; `$`, `kr` and `¥` mean several."""
+_LOCAL = frozenset({
+    "euros", "eur", "dollar", "dollars", "pound", "pounds", "yen", "yuan", "won", "kr", "fr", "sfr", "rs", "re", "lei",
+    "ron", "din", "lv", "лв", "dh", "dhs", "sr", "qr", "bd", "kd", "ft", "zl", "р", "грн", "rp", "rm", "tk", "r", "bs",
+    "nis", "tl", "块", "塊", "圓", "圜", "kc", "ksh", "php", "mxn", "pesos", "real", "reais", "francs", "franken",
+})  # fmt: skip
+"""Words of the street for one of several currencies: which one, the shop knows."""
 _AROUND = re.compile(r"(\D*)\d(?:.*\d)?(\D*)", re.S)
 _SIGNS = str.maketrans("\u00a0\u202f\u2009\u2019\u2212\u2013\u2014￥．，", "   '---¥.,")
 """Spaces, apostrophes and dashes of typesetters."""
@@ -51,6 +57,8 @@ def written(text: str, *, by_people: bool = False) -> Decimal:
     bare = _plain(text)
     if len(bare) > _LONGEST:
         raise ValueError(f"{bare[:_LONGEST]!r}… is not an amount of money; write it like 19.90")
+    if by_people and re.fullmatch(r"\([^()]*\d[^()]*\)", bare):
+        return -written(bare[1:-1], by_people=True)  # as bookkeepers write what is less than nothing
     if scaled := _SCALED.fullmatch(bare):
         return written(f"{scaled[1]}{scaled[3]}", by_people=by_people).scaleb(_MYRIADS[scaled[2].lower()])
     bare = f"0{bare}" if bare.startswith(",") else bare
@@ -71,7 +79,7 @@ def written(text: str, *, by_people: bool = False) -> Decimal:
 
 def _plain(text: str) -> str:
     """One blank for many, between which no amount differs."""
-    return " ".join(text.translate(_SIGNS).split())
+    return " ".join(unicodedata.normalize("NFKC", text).translate(_SIGNS).split())
 
 
 def named_currency(text: str, *, yen: str = "CNY") -> str | None:
@@ -89,10 +97,11 @@ def named_currency(text: str, *, yen: str = "CNY") -> str | None:
 
 
 def _names_currency(word: str) -> bool:
-    """A sign or a short word with it: `€`, `US$`, `EUR`, `Rs.`, `元`; or nothing. What counts thousands is none."""
-    return word.strip().lower() not in ("k", "m", "mio", "tsd") and all(
-        letter.isalpha() or unicodedata.category(letter) == "Sc" for letter in word.strip().removesuffix(".")
-    )
+    """A sign or a short word with it: `€`, `US$`, `EUR`, `Rs.`, `元`; or nothing. What counts or weighs is none."""
+    bare = word.strip().removesuffix(".").lower()
+    if not bare or bare in _NAMED or bare in _LOCAL or unicodedata.category(bare[-1]) == "Sc" or bare[0] in "$€£¥":
+        return all(letter.isalpha() or unicodedata.category(letter) == "Sc" for letter in bare) and bare != "¢"
+    return len(bare) == 3 and bare.upper() in list_currencies()
 
 
 def from_minor(amount: int, currency: str) -> Decimal:

@@ -1,6 +1,7 @@
 """`import`: history from CSV files."""
 
 import asyncio
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +29,8 @@ class Subject(StrEnum):
 class DateOrder(StrEnum):
     day_first = DayOrder.DAY_FIRST.value
     month_first = DayOrder.MONTH_FIRST.value
+    year_first = DayOrder.YEAR_FIRST.value
+    republic_years = DayOrder.REPUBLIC.value
 
 
 @in_words
@@ -41,7 +44,7 @@ def import_file(
         list[str] | None, typer.Option("--map", metavar="COLUMN=FIELD", help="What a column holds; - for nothing.")
     ] = None,
     dates: Annotated[
-        DateOrder | None, typer.Option(help="What 03/04/2025 means, in columns where no date can only be the one.")
+        DateOrder | None, typer.Option(help="What 03/04/2025 or 03/04/05 means, in columns that do not show it.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it, and keep nothing.")] = False,
 ) -> None:
@@ -74,6 +77,8 @@ def import_file(
     report = asyncio.run(take())
     done = "would be taken" if dry_run else "taken"
     typer.echo(f"{report.taken} of {report.lines} lines {done} ({sheet.encoding}, delimiter {sheet.delimiter!r})")
+    if sheet.titles:
+        typer.echo(f"line {sheet.begins} names the columns; {sheet.titles} above it with words are titles")
     if sheet.sample:
         typer.echo(f"read as {sheet.encoding}{'' if encoding else ' by what its words look like'}: {sheet.sample}")
     for other, words in sheet.others:
@@ -83,7 +88,8 @@ def import_file(
     typer.echo("columns used: " + ", ".join(_as(column, field) for column, field in report.used))
     typer.echo("columns left out: " + (", ".join(report.left_out) or "none"))
     for column in report.dates:
-        typer.echo(_dates(column, dates))
+        for words in _dates(column, dates):
+            typer.echo(words)
     if subject is Subject.customers:
         said = ", ".join(f"{count} x {answer}" for answer, count in sorted(report.consents.items(), reverse=True))
         typer.echo(f"marketing consents: {said or 'the file says nothing'}")
@@ -100,15 +106,22 @@ def import_file(
             typer.echo(f"  {count} x {note}{' (' + ', '.join(seen) + ')' if seen else ''}")
 
 
-def _dates(column: "first_look.DateColumn", said: DateOrder | None) -> str:
-    begins = f"dates in {column.name}: {column.unclear} may be two days; "
+def _dates(column: "first_look.DateColumn", said: DateOrder | None) -> Iterator[str]:
+    if column.serial:
+        yield f"dates in {column.name}: plain numbers are days as a spreadsheet counts them ({column.serial})"
+    if column.unclear:
+        yield f"dates in {column.name}: {column.unclear} may be several days; {_read_as(column, said)}"
+
+
+def _read_as(column: "first_look.DateColumn", said: DateOrder | None) -> str:
     seen = " and ".join(f"{order} ({where})" for order, where in column.shown.items())
-    if len(column.shown) == 1:
-        return f"{begins}they are read {seen}, as others of the column can only be"
+    if column.order.is_settled:
+        return f"they are read {seen}, as the others of the column show"
     if said is not None:
-        return f"{begins}they are read {said}, as you say"
+        return f"they are read {said}, as you say"
     why = f"others are {seen}" if seen else "no other date of the column shows which day is meant"
-    return f"{begins}they are not taken: {why}; --dates {DayOrder.DAY_FIRST} or --dates {DayOrder.MONTH_FIRST} says it"
+    ways = " or ".join(f"--dates {order.value}" for order in DateOrder)
+    return f"they are not taken: {why}; {ways} says it"
 
 
 def _as(column: str, field: str) -> str:

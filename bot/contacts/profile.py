@@ -12,7 +12,7 @@ from babel.core import get_global
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from bot.base import clock, values
+from bot.base import clock, short_years, values
 from bot.base.day_orders import DayOrder
 from bot.contacts.identity import normalise
 from bot.tables.people import Contact, Identity
@@ -181,6 +181,14 @@ def birthday(
     if not isinstance(value, str):
         return None
     text = unicodedata.normalize("NFKC", value).strip()
+    if order.is_settled or short_years.is_republican(text):
+        try:
+            short = short_years.read(text, order, now.date(), a_life=True)
+        except ValueError:
+            return None
+        if short is not None:
+            day, rest = short
+            return _day(day.year, day.month, day.day, now) if not rest.strip(" 0:") else None
     if match := re.fullmatch(r"(?:(\d{4})\s*年\s*)?(\d{1,2})\s*月\s*(\d{1,2})\s*[日号號]?", text):
         return _day(int(match[1] or 0), int(match[2]), int(match[3]), now)
     if match := re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", text):

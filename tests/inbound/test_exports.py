@@ -75,4 +75,4 @@ async def test_an_export_comes_out_as_what_it_means(
 
 def test_every_export_has_its_expectation() -> None:
     assert {path.stem for path in FOLDER.glob("*.csv")} == set(EXPECTED)
-    assert len(EXPECTED) >= 80
+    assert len(EXPECTED) >= 100

@@ -40,6 +40,37 @@ def _file(*words: str, at: str | None = None) -> str:
     return "\n".join([head, *(f"{ADA},{word}" + (f",{at}" if at is not None else "") for word in words), ""])
 
 
+_LISTS = "email,Email Marketing Consent,$consent,Email Suppressions\n"
+
+
+@pytest.mark.parametrize(
+    ("cells", "holds"),
+    [
+        (""","['email', 'sms']",""", "granted"),
+        (""","[""email""]",""", "granted"),
+        (""","email, sms",""", "granted"),
+        (""","['sms']",""", None),
+        (",[],", None),
+        ("""NEVER_SUBSCRIBED,"['email']",""", None),  # the state is newer than what a form wrote once
+        ("""UNSUBSCRIBED,"['email']",""", "withdrawn"),
+        (""""['email', 'sms']",,""", "granted"),
+        ("""SUBSCRIBED,"['email']",['HARD_BOUNCE']""", "withdrawn"),
+        ("""SUBSCRIBED,,"[{'reason': 'USER_SUPPRESSED', 'timestamp': '2024-03-05'}]\"""", "withdrawn"),
+        ("""SUBSCRIBED,,['SOMETHING_NEW']""", "withdrawn"),
+        ("SUBSCRIBED,,[]", "granted"),
+        ("Subscribed,,", "granted"),
+        ("WAHR,,", "granted"),
+    ],
+)
+async def test_lists_of_channels_and_of_stops_are_read_as_any_program_prints_them(
+    database: Database, ground: Ground, tmp_path: Path, cells: str, holds: str | None
+) -> None:
+    if holds == "withdrawn":
+        await _take(database, ground, tmp_path, _file("yes", at="2020-01-01"))
+    await _take(database, ground, tmp_path, f"{_LISTS}{ADA},{cells}\n")
+    assert await _says(database) == holds
+
+
 @pytest.mark.parametrize(
     ("files", "holds"),
     [

@@ -15,7 +15,7 @@ from bot.inbound.files import csv_lines, taking
 from bot.tables.people import Contact
 from bot.tables.shop import Order
 
-DAY, MONTH = DayOrder.DAY_FIRST, DayOrder.MONTH_FIRST
+DAY, MONTH, YEAR = DayOrder.DAY_FIRST, DayOrder.MONTH_FIRST, DayOrder.YEAR_FIRST
 
 
 async def _take(database: Database, texts: Texts, file: Path, subject: str, **how: Any) -> taking.Report:
@@ -77,6 +77,62 @@ async def test_the_column_settles_which_day_of_two_a_birthday_is(
     assert report.refused == 0
     left = [day for day, kept in zip(dates, found, strict=True) if day and kept == "None"]
     assert sum(report.notes.values()) == len(left)
+
+
+@pytest.mark.parametrize(
+    ("dates", "said", "found"),
+    [
+        (["02/03/24", "15/11/23"], None, ["2024-03-02", "2023-11-15"]),
+        (["02/03/24", "11/15/23"], None, ["2024-02-03", "2023-11-15"]),
+        (["02/03/24", "03/04/24"], None, []),
+        (["02/03/24", "03/04/24"], DAY, ["2024-03-02", "2024-04-03"]),
+        (["02/03/24 14:05", "13/04/2024 10:00"], None, ["2024-03-02", "2024-04-13"]),
+        (["02.03.24", "03.04.24"], None, ["2024-03-02", "2024-04-03"]),  # nobody writes the month first with points
+        (["24/12/31", "24/02/01"], None, ["2024-12-31", "2024-02-01"]),  # nothing was ordered in 2031
+        (["24/03/05"], None, []),  # 2005 would be old; the first number may be the year
+        (["24/02/31", "24/02/01"], YEAR, ["2024-02-01"]),
+        (["24/03/05", "24/03/17", "24/04/30"], None, ["2024-03-05", "2024-03-17", "2024-04-30"]),
+        (["24-03-05"], None, []),
+        (["24-03-05"], YEAR, ["2024-03-05"]),
+        (["05/03/85", "06/03/24"], DAY, ["2024-03-06"]),  # no order of 1985, and none of 2085
+        (["2024-03-05", "2204-03-05"], None, ["2024-03-05"]),
+        (["民國113年3月5日", "113/03/06", "99/12/31"], None, ["2024-03-05", "2024-03-06", "2010-12-31"]),
+        (["民國113年2月30日", "113.12.01 10:00"], None, ["2024-12-01"]),
+        (["45356", "45357.5", "45358,25"], None, ["2024-03-05", "2024-03-06", "2024-03-07"]),
+        (["1709648530", "1709648530000"], None, ["2024-03-05", "2024-03-05"]),
+        (["2024年3月5日 下午2:05"], None, ["2024-03-05"]),
+    ],
+)
+async def test_years_of_two_digits_and_of_the_republic_are_settled_by_the_column_or_refused(
+    database: Database, texts: Texts, tmp_path: Path, dates: list[str], said: DayOrder | None, found: list[str]
+) -> None:
+    file = tmp_path / "orders.csv"
+    rows = [f'{at};"{day}";1.00' for at, day in enumerate(dates, 1)]
+    file.write_text("\n".join(["order number;order date;total", *rows, ""]))
+    report = await _take(database, texts, file, "orders", dates=said)
+    assert await _days(database, table(Order).c.ordered_at) == found
+    assert report.refused == len(dates) - len(found)
+
+
+@pytest.mark.parametrize(
+    ("header", "dates", "found"),
+    [
+        ("email,birthday", ["03/05/85", "28/02/61", "02/12/20"], ["1985-05-03", "1961-02-28", "2020-12-02"]),
+        ("email,birthday", ["30851"], ["1984-06-18"]),
+        ("邮箱,姓名,生日", ["85/03/05", "01/12/11"], ["1985-03-05", "2001-12-11"]),
+        ("電子郵件,會員姓名,生日", ["75/12/31", "77/07/21"], ["None", "None"]),  # 1975, or 1986 of the Republic
+        ("電子郵件,會員姓名,生日", ["75/12/31", "民國77年7月21日"], ["1986-12-31", "1988-07-21"]),
+    ],
+)
+async def test_birthdays_with_short_years_are_of_the_last_hundred(
+    database: Database, texts: Texts, tmp_path: Path, header: str, dates: list[str], found: list[str]
+) -> None:
+    file = tmp_path / "people.csv"
+    beside = "," * (header.count(",") - 1)
+    rows = [f"p{at}@example.org{beside},{day}" for at, day in enumerate(dates)]
+    file.write_text("\n".join([header, *rows, ""]))
+    await _take(database, texts, file, "customers")
+    assert await _days(database, table(Contact).c.birthday) == found
 
 
 async def test_a_date_far_down_in_the_file_settles_those_before_it(

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from bot.base.day_orders import DayOrder
 from bot.inbound.files.csv_lines import Line
 
+_NOTHING = frozenset({
+    "NULL", "null", "\\N", "nan", "NaN", "undefined", "#N/A", "#NV", "#REF!", "#VALUE!", "#WERT!", "#NAME?", "(null)",
+    "N/A", "n/a", "<null>", "[null]",
+})  # fmt: skip
+"""Somebody may be called Null: written so, it is a name."""
 _KEPT_AS_TEXT = re.compile(r'="(.*)"', re.S)
 
 
@@ -53,9 +58,10 @@ class Cells:
 
 
 def plain(value: str) -> str:
-    """Without what keeps a spreadsheet from reading a number: `="0012"`."""
+    """Without what keeps a spreadsheet from reading a number: `="0012"`. What programs write for nothing is nothing."""
     found = _KEPT_AS_TEXT.fullmatch(value) if value.startswith("=") else None
-    return found[1].replace('""', '"').strip() if found else value
+    bare = found[1].replace('""', '"').strip() if found else value
+    return "" if bare.lstrip("'") in _NOTHING else bare
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Systems write it as a column of yes and no, as a state (`UNSUBSCRIBED`, `cleaned
 filled only for those who left, or as the list that the file is of (Mailchimp).
 """
 
+import ast
 import json
 import re
 from collections.abc import Callable
@@ -27,10 +28,15 @@ FIELDS = {
         "营销许可", "訂閱電子報", "電子報", "訂閱", "メルマガ", "メルマガ購読", "メールマガジン", "メルマガ配信",
         "nieuwsbrief", "nyhetsbrev", "acepta newsletter", "recibe newsletter", "newsletter abo", "accepte newsletter",
         "accepte la newsletter", "optin", "opt in email", "accepts marketing email", "consentement email",
-        "是否接收营销",
+        "是否接收营销", "是否接受营销", "是否接受推广", "接受推广", "acepta publicidad", "recibe publicidad",
+        "acepta comunicaciones", "acepta comunicaciones comerciales", "autoriza publicidad", "werbung erlaubt",
+        "werbeerlaubnis", "accepte publicité", "accepte la publicité", "consent", "marketing opt in",
+        "email marketing consent status", "email consent status", "consent status",
     ),
+    "consent_channels": ("$consent", "consent channels"),
     "consent_at": (
-        "email marketing consent timestamp", "accepts email marketing at", "consent at", "consent timestamp",
+        "email marketing consent timestamp", "email consent timestamp", "email consent date", "$consent timestamp",
+        "accepts email marketing at", "consent at", "consent timestamp",
         "consent date", "subscribed at", "subscription date", "opt in date", "optin date", "opt in time",
         "einwilligung am", "datum der einwilligung", "date de consentement", "fecha de consentimiento", "订阅时间",
     ),
@@ -51,6 +57,7 @@ FIELDS = {
     "left_because": ("unsub reason", "dnc reason", "blocklist reason", "unsubscribe reason"),
     "cleaned_at": ("clean time",),
     "suppressions": ("email suppressions",),
+    "suppressed_at": ("email suppressions timestamp",),
 }  # fmt: skip
 """Columns of files of people that say something of this kind."""
 
@@ -84,7 +91,9 @@ _MEANINGS: dict[Meaning, tuple[str, ...]] = {
         "transactional", "invited", "待确认", "未知", "[]",
     ),
 }  # fmt: skip
-_DATE = re.compile(r"\d{4}[-/.年]\d|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
+_LONGEST = 10_000
+"""Signs of a list in a cell."""
+_DATE = re.compile(r"\d{4}[-/.年]\d|\d{1,2}[-/.]\d{1,2}[-/.]\d{2}|民國\d")
 _KNOWN = {word: meaning for meaning, words in _MEANINGS.items() for word in words}
 
 
@@ -114,8 +123,10 @@ def read(line: Cells, moment: Callable[[Cells, str], datetime | None]) -> Said:
         return Said("hard_bounce", moment(line, "cleaned_at"))
     for one, at in _listed(line["suppressions"]):
         found = meaning(one)
-        if found not in (None, "nothing", "yes"):
-            return Said("left" if found == "no" else found or "left", at or moment(line, "consent_at"))
+        if found is None:
+            line.told["suppressions: not understood, so it is a no"] = one
+        if found not in ("nothing", "yes"):
+            return Said("left" if found == "no" else found or "left", at or moment(line, _newest(line)))
     if line["left_at"]:
         because = meaning(line["left_because"])
         return Said(because if because in ("hard_bounce", "complaint") else "left", moment(line, "left_at"))
@@ -131,10 +142,12 @@ def read(line: Cells, moment: Callable[[Cells, str], datetime | None]) -> Said:
 
 def _stated(line: Cells, moment: Callable[[Cells, str], datetime | None]) -> Said:
     values = [(name, value) for name in ("consent", "status") for value in line.all(name) if value]
+    if not line["consent"] and line["consent_channels"]:  # what a form wrote once; the state beside it is newer
+        values.append(("consent_channels", line["consent_channels"]))
     meanings: list[Meaning] = []
     odd, since = False, ""
     for name, value in values:
-        found = meaning(value)
+        found = _by_mail(value) if value.startswith("[") or name == "consent_channels" else meaning(value)
         if found is None and name == "consent" and _DATE.match(value):
             meanings.append("yes")
             since = since or value
@@ -150,6 +163,16 @@ def _stated(line: Cells, moment: Callable[[Cells, str], datetime | None]) -> Sai
     return Said(said, moment(line, "consent_at") or (moment(line, "consent") if since and said == "yes" else None))
 
 
+def _newest(line: Cells) -> str:
+    return "suppressed_at" if line["suppressed_at"] else "consent_at"
+
+
+def _by_mail(value: str) -> Meaning:
+    """Of the channels that somebody agreed to: `['email', 'sms']`, `email,sms`. The others are no matter of mails."""
+    channels = {word.strip(" []'\"").lower() for word in value.split(",")}
+    return "yes" if channels & {"email", "e-mail", "mail"} else "nothing"
+
+
 def _filled(value: str) -> Meaning | None:
     """Of a column for those who left: yes, or the way how."""
     found = meaning(value)
@@ -160,11 +183,15 @@ def _filled(value: str) -> Meaning | None:
 
 def _listed(value: str) -> list[tuple[str, datetime | None]]:
     """`[{"reason": "UNSUBSCRIBE", "timestamp": "…"}]`, `["HARD_BOUNCE"]`, or a bare word; and when."""
-    try:
-        rows = json.loads(value) if value else []
-    except ValueError:
-        return [(value, None)]
-    return [_reason(one) for one in (rows if isinstance(rows, list) else [rows])]
+    if not value:
+        return []
+    for loads in (json.loads, ast.literal_eval):  # as JSON, or as Python prints it
+        try:
+            rows = loads(value[:_LONGEST])
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+        return [_reason(one) for one in (rows if isinstance(rows, list) else [rows])]
+    return [(one.strip(" []'\""), None) for one in value.split(",") if one.strip(" []'\"")]
 
 
 def _reason(one: object) -> tuple[str, datetime | None]:

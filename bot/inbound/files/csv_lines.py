@@ -4,8 +4,9 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from bot.base import paths
@@ -18,6 +19,14 @@ _CHUNK = 1 << 20
 _START, _SLIPS = 4096, 4
 _SEP = re.compile(r'"?sep=(.)"?[,;\t|]*\s*', re.I)
 """The first line that Excel writes and reads to name the delimiter."""
+_TITLES = 10
+"""Lines that may stand above the header: a title, blank ones, heads over several columns."""
+_SUMS = frozenset({
+    "total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "endsumme", "totaux", "total général",
+    "total general", "suma", "totale", "totaal", "合计", "总计", "总和", "合計", "總計", "итого", "합계", "总额",
+    "共计",
+})  # fmt: skip
+"""What stands before the sums in the last line of a sheet."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
@@ -45,6 +54,8 @@ class Sheet:
     size: int
     begins: int = 1
     """The line of the header."""
+    titles: int = 0
+    """How many lines with words stand above it and name no columns."""
     sample: str = ""
     others: tuple[tuple[str, str], ...] = ()
 
@@ -55,7 +66,7 @@ class Sheet:
                 stream.readline()
             records = _records(stream, self.delimiter, len(self.header), self.begins)
             done, _ = 0, next(records, None)
-            for line in records:
+            for line in _without_sums(records):
                 done += len(line.text.encode(self.encoding, "replace"))
                 if line.error or any(value.strip() for value in line.values):
                     yield line, min(done, self.size)
@@ -70,13 +81,12 @@ def look(path: Path, encoding: str | None = None) -> Sheet:
             first = stream.readline()
             named = _SEP.fullmatch(first.lstrip("\ufeff").rstrip("\r\n"))
             begins = 2 if named else 1
-            if named:
-                first = stream.readline()
-            delimiter = named[1] if named else _delimiter(first)
-            stream.seek(0)
-            for _line in range(1, begins):
-                stream.readline()
-            head = next(_records(stream, delimiter, 0, begins), None)
+            if not named:
+                stream.seek(0)
+            body = stream.tell()
+            delimiter = named[1] if named else _delimiter([stream.readline() for _line in range(_TITLES)])
+            stream.seek(body)
+            head, titles = _head(_records(stream, delimiter, 0, begins))
             stream.seek(0)
             start = stream.read(_START)
     except OSError as error:
@@ -91,13 +101,60 @@ def look(path: Path, encoding: str | None = None) -> Sheet:
         raise FindingsError(Finding("is empty: the first line must name the columns", shown, 1))
     header = [name.strip().strip("\ufeff") for name in head.values]
     size = path.stat().st_size
-    return Sheet(path, found.encoding, delimiter, header, size, begins, found.sample, found.others)
+    return Sheet(
+        path, found.encoding, delimiter, header, size, head.number, titles, sample=found.sample, others=found.others
+    )
 
 
-def _delimiter(first: str) -> str:
-    """The one that parts the names best: those inside quotes part nothing."""
-    bare = re.sub(r'"[^"]*"', "", first)
-    return max(_DELIMITERS, key=bare.count)
+def _without_sums(records: Iterator[Line]) -> Iterator[Line]:
+    """Each line; the last one with words is none if it sums up the others."""
+    before: list[Line] = []
+    for line in records:
+        if before and (line.error or any(line.values)):
+            yield from before
+            before = []
+        before.append(line)
+    for line in before:
+        first = next((value for value in line.values if value.strip()), "")
+        is_sum = not line.error and first.strip(" :：*").lower() in _SUMS
+        yield replace(line, error="sums up the lines above it") if is_sum else line
+
+
+def _head(records: Iterator[Line]) -> tuple[Line | None, int]:
+    """The line that names the columns: above it may stand titles, which fill few of them; and how many do."""
+    first = list(islice(records, _TITLES))
+    most = max((_filled(line) for line in first), default=0)
+    above = 0
+    for line in first:
+        if line.error or _filled(line) * 2 > most or (most < _FEW_COLUMNS and any(line.values)):
+            return line, above
+        above += 1 if any(line.values) else 0
+    return next((line for line in first if any(line.values)), None), 0
+
+
+_FEW_COLUMNS = 3
+"""So few that a title looks like a header."""
+
+
+def _filled(line: Line) -> int:
+    return sum(1 for value in line.values if value.strip())
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    """The one that parts the names best, or most lines where the first names hardly any: it may be a title.
+
+    Those inside quotes part nothing.
+    """
+    first, *below = (re.sub(r'"[^"]*"', "", line) for line in lines)
+    best = max(_DELIMITERS, key=first.count)
+    if first.count(best) > 1:
+        return best
+    whole = (first, *below)
+    return max(_DELIMITERS, key=lambda one: (sum(one in line for line in whole), sum(map(_counter(one), whole))))
+
+
+def _counter(delimiter: str) -> Callable[[str], int]:
+    return lambda line: line.count(delimiter)
 
 
 def _no_text(start: str) -> bool:

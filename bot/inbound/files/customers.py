@@ -10,14 +10,16 @@ from bot import contacts
 from bot.base import clock, stores
 from bot.base.ground import Ground
 from bot.contacts import phones, profile
-from bot.inbound.files import columns, consents, people, values
+from bot.inbound.files import aliases, consents, people, values
 from bot.inbound.files.batches import Cells, Refused
 
-KNOWN = columns.CUSTOMERS
+KNOWN = aliases.CUSTOMERS
 ONE_OF = ("email", "phone", "user_id", "shopify_id", "woocommerce_id")
 _TRADITIONAL = frozenset("訂單號電話會員編稱數價總額貨購郵聯絡註冊國區縣")
 """Signs of headers that are written otherwise in China."""
 _HAN = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff々]+")
+_MASKED = "*"
+"""What marketplaces write over the letters of addresses and names."""
 _IDS = {"user_id": "user_id", "shopify_id": "shopify", "woocommerce_id": "woocommerce"}
 
 
@@ -32,6 +34,11 @@ def prepare(header: Sequence[str]) -> Mapping[str, str]:
     if chinese < 3 or chinese * 2 <= len(header):
         return {}
     return {"country": "TW" if any(sign in _TRADITIONAL for sign in words) else "CN"}
+
+
+def country_of(header: Sequence[str]) -> str:
+    """Whose sheet it is, as far as the words show it."""
+    return prepare(header).get("country", "")
 
 
 async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], now: datetime) -> list[Refused]:
@@ -64,21 +71,22 @@ def _person(line: Cells, ground: Ground, now: datetime) -> people.Person:
     if not person.identities:
         why = next((words for words in line.told if words.startswith("phone")), "")
         raise ValueError(why or "no e-mail, telephone number or id that names somebody")
-    if created := moment(line, "created_at", zone):
+    if created := moment(line, "created_at", zone, now):
         person.fields["created_at"] = min(created, now)
-    person.said = consents.read(line, lambda one, name: moment(one, name, zone))
+    person.said = consents.read(line, lambda one, name: moment(one, name, zone, now))
     return person
 
 
-def moment(line: Cells, field: str, zone: tzinfo) -> datetime | None:
-    """A time that nobody needs to be known: one that cannot be read is left out."""
+def moment(line: Cells, field: str, zone: tzinfo, now: datetime) -> datetime | None:
+    """A time of before that nobody needs to be known: one that cannot be read is left out."""
     try:
-        return values.moment(line[field], zone, line.day_order(field))
+        return values.moment(line[field], zone, line.day_order(field), until=now)
     except values.TwoDaysError:
         line.told[f"{field}: may be two days; --dates day-first or --dates month-first says which"] = line[field]
         return None
-    except ValueError:
-        line.told[f"{field}: not a date that can only be one day"] = line[field]
+    except ValueError as error:
+        why = "is in the future" if str(error).endswith("future") else "not a date that can only be one day"
+        line.told[f"{field}: {why}"] = line[field]
         return None
 
 
@@ -86,8 +94,8 @@ def identities(line: Cells, ground: Ground) -> list[tuple[str, str]]:
     """Raises ValueError for an address that is none, where nothing else names the person."""
     found, wrong = [], ""
     for field, kind in {**_IDS, "email": "email"}.items():
-        text = line[field] if kind == "email" else values.key(line[field])
-        known = contacts.normalise(kind, text)
+        text = line[field].lstrip("'") if kind == "email" else values.key(line[field])
+        known = None if kind == "email" and _MASKED in text else contacts.normalise(kind, text)
         if text and known is None and kind == "email":
             wrong = text
         if known is not None:
@@ -109,8 +117,8 @@ def _phone(line: Cells, ground: Ground) -> str | None:
     own = shop.country if "country" in shop.model_fields_set else None
     countries = (profile.country(line["country"]), own or line.about.get("country"))
     reason = ""
-    for field, abroad in (("phone", False), ("phone_abroad", True)):
-        text = line[field]
+    given = [(text, abroad) for name, abroad in (("phone", False), ("phone_abroad", True)) for text in line.all(name)]
+    for text, abroad in given:
         if not any(letter.isdigit() for letter in text):
             continue
         for country in dict.fromkeys(one for one in countries if one) or [None]:
@@ -134,6 +142,12 @@ def parted(name: str) -> tuple[str, str]:
     return first, last
 
 
+def _day(text: str, zone: tzinfo) -> str:
+    """A day that a spreadsheet counts, as a date."""
+    found = values.moment(text, zone) if values.is_serial(text) else None
+    return f"{found.astimezone(zone):%Y-%m-%d}" if found else text.strip("'")
+
+
 def _beside(first: str, name: str) -> str:
     """The last name out of a column of names beside the first name: it may be the whole name, or the rest."""
     words = [word for word in name.split() if word.lower() not in first.lower().split()]
@@ -146,7 +160,10 @@ def fields(line: Cells, now: datetime, zone: tzinfo) -> dict[str, object]:
         first, last = (line["name"], last) if last else parted(line["name"])
     elif not last and line["name"]:
         last = _beside(first, line["name"])
-    born = profile.birthday(line["birthday"], now, zone, line.day_order("birthday"))
+    if _MASKED in first + last:
+        line.told["name: its letters are hidden, so it is left out"] = f"{first} {last}".strip()
+        first, last = ("" if _MASKED in name else name for name in (first, last))
+    born = profile.birthday(_day(line["birthday"], zone), now, zone, line.day_order("birthday"))
     if line["birthday"] and born is None:
         line.told[
             "birthday: not one, or it may be two days; write it like 1990-12-31 or --12-31, or say which with"

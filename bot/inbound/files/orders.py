@@ -12,17 +12,18 @@ from bot import contacts
 from bot.base import answers, clock, money
 from bot.base.database import insert, table
 from bot.base.ground import Ground
-from bot.inbound.files import columns, customers, people, values
+from bot.inbound.files import aliases, customers, people, values
 from bot.inbound.files.batches import Cells, Refused
 from bot.shops import unconfirmed
 from bot.tables.shop import Order
 
-KNOWN = columns.ORDERS
+KNOWN = aliases.ORDERS
 ONE_OF = ("order_id", "number")
 _rows = table(Order)
 _KEY = ["order_id", "store"]
 _STATUSES = {
     "paid": (
+        "等待出库", "完成", "待出库", "已出库", "等待收货", "已妥投",
         "paid", "partially refunded", "processing", "completed", "complete", "fulfilled", "shipped", "delivered",
         "closed", "bezahlt", "in bearbeitung", "abgeschlossen", "versendet", "versandt", "zugestellt", "erledigt",
         "payé", "payée", "en cours", "terminé", "terminée", "expédié", "expédiée", "livré", "livrée", "pagado",
@@ -41,6 +42,7 @@ _STATUSES = {
         "已退款", "全额退款", "退款成功", "退款完成", "reembolsada", "返金済み", "返金済", "退款 已完成",
     ),
     "cancelled": (
+        "(删除)等待出库", "(删除)等待付款", "(删除)已取消", "已删除", "annulées", "anulado", "anulada",
         "voided", "cancelled", "canceled", "failed", "expired", "trash", "storniert", "abgebrochen",
         "fehlgeschlagen", "annulé", "annulée", "échouée", "cancelado", "fallido", "已取消", "交易关闭", "已关闭",
         "订单关闭", "交易取消", "取消", "已取消 ", "abandoned", "declined", "rejected", "cancelada", "fallida",
@@ -62,6 +64,7 @@ _SENT = frozenset({
     "fulfilled", "shipped", "completed", "complete", "delivered", "versendet", "versandt", "zugestellt",
     "abgeschlossen", "expédié", "expédiée", "livré", "livrée", "terminé", "terminée", "enviado", "entregado",
     "completado",
+    "完成", "已出库", "等待收货", "已妥投",
     "已发货", "已收货", "已签收", "已出貨", "已送達", "已發貨", "待收货", "発送済み", "発送済", "発送完了",
     "配達完了", "完了", "出荷済み", "出荷済", "取引完了", "배송완료", "배송중", "구매확정", "geliefert", "entregada",
     "enviada", "completada", "in transit", "交易成功", "交易完成", "已完成", "卖家已发货", "卖家已发货,等待买家确认",
@@ -135,7 +138,7 @@ def _buyer(line: Cells, ground: Ground) -> people.Person | None:
     first, last = line["first_name"], line["last_name"]
     if not first and not last:
         first, last = customers.parted(line["name"])
-    names = {"first_name": first[:100], "last_name": last[:100]}
+    names = {"first_name": first[:100], "last_name": last[:100]} if "*" not in first + last else {}
     return people.Person(found, dict(names)) if found else None
 
 
@@ -148,7 +151,7 @@ def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, A
     assert zone is not None
     amounts = (*line.all("total"), line["subtotal"], line["item_price"])
     currency = values.currency(line["currency"], amounts, line.about.get("currency") or ground.config.shop.currency)
-    ordered = values.moment(line["ordered_at"], zone, line.day_order("ordered_at"))
+    ordered = values.moment(line["ordered_at"], zone, line.day_order("ordered_at"), until=now)
     if ordered is None:
         raise ValueError("no date of the order")
     total = next((found for text in line.all("total") if (found := values.amount(text, currency))), 0)
@@ -157,9 +160,11 @@ def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, A
         total = _worth(items)
         line.told["no column says what orders cost, so it is what their lines do; --map COLUMN=total"] = ""
     revenue, refunded = _revenue(line, total, currency), _refunded(line, currency)
-    cancelled, shipped = (customers.moment(line, name, zone) for name in ("cancelled_at", "shipped_at"))
-    paid = customers.moment(line, "paid_at", zone)
+    cancelled, shipped = (customers.moment(line, name, zone, now) for name in ("cancelled_at", "shipped_at"))
+    paid = customers.moment(line, "paid_at", zone, now)
     status = "cancelled" if cancelled else _status(line, paid is not None)
+    if status == "refunded" and not line["refunded"]:  # no column says how much: all of it
+        refunded = total
     paid = paid or (ordered if status in ("paid", "refunded") else None)
     fulfilled = any(_word(line[name]) in _SENT for name in ("fulfilment", "status"))
     return {
@@ -230,7 +235,7 @@ def _revenue(line: Cells, total: int, currency: str) -> int:
 def _refunded(line: Cells, currency: str) -> int:
     """Of words, such as that nobody asked for any, nothing."""
     try:
-        return values.amount(line["refunded"], currency) or 0
+        return abs(values.amount(line["refunded"], currency) or 0)  # some write what goes out with a minus
     except ValueError:
         line.told["refunded: not an amount, so nothing is taken as paid back"] = line["refunded"]
         return 0
@@ -247,11 +252,13 @@ def _items(line: Cells, currency: str) -> list[dict[str, Any]]:
     """The lines of the order that stand in this one: as columns, or each packed into one cell."""
     packed = [one for cell in line.all("lines") for one in _unpacked(cell)]
     if packed:
-        return [_item(one.get, currency) for one in packed]
+        return [_item(line, one.get, currency) for one in packed]
     if not line["item_name"] and not line["item_sku"]:
         return []
     named = {"product_id": "item_id", "sku": "item_sku", "name": "item_name", "quantity": "item_quantity"}
-    return [_item({ours: line[theirs] for ours, theirs in (*named.items(), ("price", "item_price"))}.get, currency)]
+    return [
+        _item(line, {ours: line[theirs] for ours, theirs in (*named.items(), ("price", "item_price"))}.get, currency)
+    ]
 
 
 def _unpacked(cell: str) -> Iterator[dict[str, str]]:
@@ -267,14 +274,22 @@ def _unpacked(cell: str) -> Iterator[dict[str, str]]:
             yield found
 
 
-def _item(said: Callable[[str, str], str], currency: str) -> dict[str, Any]:
+def _quantity(line: Cells, text: str) -> int:
+    try:
+        return values.number(text) or 1
+    except ValueError as error:
+        line.told[f"quantity: {str(error).removeprefix(repr(text)).strip()}, so it counts as 1"] = text
+        return 1
+
+
+def _item(line: Cells, said: Callable[[str, str], str], currency: str) -> dict[str, Any]:
     return {
         "product_id": values.key(said("product_id", "")),
         "variant_id": "",
         "sku": said("sku", ""),
         "name": said("name", ""),
         "category": "",
-        "quantity": values.number(said("quantity", "")) or 1,
+        "quantity": _quantity(line, said("quantity", "")),
         "price": values.amount(said("price", ""), currency),
         "url": "",
         "image_url": "",

@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import answers, clock
 from bot.base.database import insert, table
 from bot.base.ground import Ground
-from bot.inbound.files import columns, values
+from bot.inbound.files import aliases, values
 from bot.inbound.files.batches import Cells, Refused
 from bot.tables.shop import Product
 
-KNOWN = columns.PRODUCTS
+KNOWN = aliases.PRODUCTS
 ONE_OF = ("product_id", "handle", "sku")
 _rows = table(Product)
 _HIDDEN = (

@@ -19,12 +19,12 @@ from bot.base.ground import Ground
 from bot.contacts import consent
 from bot.contacts.consent import ANSWERS, EVERY_TOPIC
 from bot.contacts.topics import LEFT
-from bot.inbound.files import columns, consents, values
+from bot.inbound.files import aliases, consents, values
 from bot.inbound.files.batches import Cells, Refused
 from bot.tables.people import Consent
 
 KNOWN = {
-    "address": (*columns.EMAIL, "recipient", "subscriber", "contact", "address", "地址"),
+    "address": (*aliases.EMAIL, "recipient", "subscriber", "contact", "address", "地址"),
     "reason": (
         "email suppressions", "reason", "suppression reason", "unsub reason", "type", "suppression type", "status",
         "event", "source", "grund", "abmeldegrund", "motif", "raison", "motivo", "razón", "statut", "estado", "原因",

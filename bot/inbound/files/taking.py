@@ -94,8 +94,8 @@ async def take(
     cells_of = partial(
         Cells, places=places, store=whose, named=bool(store), file_name=sheet.path.name.lower(), about=about
     )
-    found = first_look.read(sheet, places, notice, cells_of)
-    report.dates = [column for column in found.values() if column.unclear]
+    found = first_look.read(sheet, places, notice, cells_of, customers.country_of(sheet.header))
+    report.dates = [column for column in found.values() if column.unclear or column.serial]
     cells_of = partial(cells_of, orders={at: column.order_or(dates) for at, column in found.items()})
     try:
         for batch, done in _batches(sheet, cells_of, getattr(module, "key", None)):

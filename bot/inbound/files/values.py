@@ -3,9 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from bot.base import answers, money
+from bot.base import answers, money, short_years
 from bot.base.day_orders import DayOrder
 
 _BLANK = " \t-–—"
@@ -32,24 +32,50 @@ class TwoDaysError(ValueError):
         super().__init__(f"{text!r} may be two days; --dates day-first or --dates month-first says which")
 
 
-def moment(text: str, zone: tzinfo, order: DayOrder = DayOrder.UNKNOWN) -> datetime | None:
+def moment(
+    text: str, zone: tzinfo, order: DayOrder = DayOrder.UNKNOWN, *, until: datetime | None = None
+) -> datetime | None:
     """An instant; without an offset it is meant in `zone`, the shop's. None for an empty cell.
 
-    Taken: ISO, `2025/11/11 0:03`, `2025年11月11日 0:03`, `11.11.2025`, `13-11-2025`, `11/13/2025 3:04 PM`,
-    `Nov 11, 2025`; `a/b/2025` only where one day can be meant, by itself or by the `order` of its column.
+    Taken: ISO, `2025/11/11 0:03`, `2025年11月11日 下午2:03`, `11.11.2025`, `13-11-2025`, `11/13/2025 3:04 PM`,
+    `Nov 11, 2025`, `民國114年11月11日`, days as spreadsheets count them (`45972.5`), seconds since 1970; `a/b/2025` and
+    `a/b/25` only where one day can be meant, by itself or by the `order` of its column. What is later than the day
+    after `until` is refused.
     """
     bare = unicodedata.normalize("NFKC", text).strip().strip("'")
     if bare in ("", "-", "--") or bare.startswith("0000-00-00"):
         return None
+    found = _counted(bare, zone) or _written(bare, text, zone, order, until)
+    if until is not None and found > until + timedelta(days=1):
+        raise ValueError(f"{text!r} is in the future")
+    return found
+
+
+_FIRST_DAY = datetime(1899, 12, 30)  # noqa: DTZ001 - of a spreadsheet, in nobody's zone
+_HALVES = re.compile(r"(上午|下午|오전|오후)\s*(\d{1,2}:\d{2}(?::\d{2})?)")
+
+
+def _counted(bare: str, zone: tzinfo) -> datetime | None:
+    """Days as a spreadsheet counts them, or seconds or thousandths of them since 1970."""
+    if is_serial(bare):
+        days = float(bare.replace(",", "."))
+        return (_FIRST_DAY + timedelta(seconds=round(days * 86_400))).replace(tzinfo=zone).astimezone(UTC)
+    if re.fullmatch(r"1\d{9}|1\d{12}", bare):
+        return datetime.fromtimestamp(int(bare[:10]), UTC)
+    return None
+
+
+def is_serial(text: str) -> bool:
+    """A day of 1954 to 2064 as spreadsheets count them."""
+    return re.fullmatch(r"[2-5]\d{4}([.,]\d+)?", text) is not None
+
+
+def _written(bare: str, text: str, zone: tzinfo, order: DayOrder, until: datetime | None) -> datetime:
+    bare = _HALVES.sub(lambda half: f" {half[2]} {'AM' if half[1] in '上午오전' else 'PM'}", bare)
     for name, offset in ((" UTC", "+00:00"), (" GMT", "+00:00")):
         bare = bare.removesuffix(name) + offset if bare.endswith(name) else bare
-    day = _DAY.match(bare)
-    found = _day(day, order) if day else None
-    if day is not None and day["year"] and found is None:
-        raise TwoDaysError(text)
-    if day is None or found is None:
-        raise ValueError(f"{text!r} is not a date; write it like 2026-03-04 12:30:00 +0100")
-    rest = bare[day.end() :].replace(", ", " ", 1)
+    found, rest = _day_and_rest(bare, text, order, until)
+    rest = rest.replace(", ", " ", 1).replace("  ", " ")
     clock = _CLOCK.match(rest) if rest else None
     hour = int(clock[1]) if clock else 0
     if clock and clock[5]:
@@ -62,6 +88,27 @@ def moment(text: str, zone: tzinfo, order: DayOrder = DayOrder.UNKNOWN) -> datet
         raise ValueError(f"{text!r} is not a date; write it like 2026-03-04 12:30:00 +0100") from None
     value = (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
+
+def _day_and_rest(bare: str, text: str, order: DayOrder, until: datetime | None) -> tuple[str, str]:
+    latest: date | None = until.date() if until else None
+    try:
+        short = short_years.read(bare, order, latest)
+    except short_years.UnclearError:
+        raise TwoDaysError(text) from None
+    except short_years.FutureError:
+        raise ValueError(f"{text!r} is in the future") from None
+    except ValueError:
+        raise ValueError(f"{text!r} is not a date; write it like 2026-03-04 12:30:00 +0100") from None
+    if short is not None:
+        return short[0].isoformat(), short[1]
+    day = _DAY.match(bare)
+    found = _day(day, order) if day else None
+    if day is not None and day["year"] and found is None:
+        raise TwoDaysError(text)
+    if day is None or found is None:
+        raise ValueError(f"{text!r} is not a date; write it like 2026-03-04 12:30:00 +0100")
+    return found, bare[day.end() :]
 
 
 _MONTHS = {
@@ -100,12 +147,18 @@ def _day(found: re.Match[str], order: DayOrder) -> str | None:
     return f"{found['yr'] or found['yr2']}-{named:02}-{int(found['day'] or found['day2']):02}"
 
 
+_GROUPS = re.compile(r"[1-9]\d{0,2}(?:([.,'])\d{3})(?:\1\d{3})+|[1-9]\d{0,2}(?:'\d{3})+")
+
+
 def number(text: str) -> int | None:
-    """A whole number; None for an empty cell."""
-    if not text.strip():
+    """A whole number, of `2.5` the 2; None for an empty cell. `1.234` may be one or a thousand, and is neither."""
+    bare = re.sub(r"\s", "", unicodedata.normalize("NFKC", text).replace("’", "'"))
+    if not bare:
         return None
+    if re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", bare):
+        raise ValueError(f"{text!r} may be {bare[:-4]} or {re.sub('[.,]', '', bare)}; write it without a sign in it")
     try:
-        return int(float(text.replace(" ", "")))
+        return int(re.sub(r"\D", "", bare)) if _GROUPS.fullmatch(bare) else int(float(bare.replace(",", ".")))
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is not a number") from None
 
