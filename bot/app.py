@@ -18,6 +18,7 @@ from automations.audiences import tiers
 from automations.audiences.standings import Standings
 from automations.broadcasts.going import Broadcasts
 from automations.consent import opt_in
+from automations.consent.new_sign_ups import NewSignUps
 from automations.consent.signing_up import OnSubscribed
 from automations.definition.versions import Versions
 from automations.gate.marketing import Marketing
@@ -251,6 +252,7 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
             settle=stores.settle,
             zone=house.desk.timezone,
         ).kind(),
+        NewSignUps(house.database, house.ground, house.mails).kind(),
         Shelves(house.database, house.flows, house.worker).kind(),
         Enrolments(house.database, house.ground, house.worker, house.versions, house.care).kind(),
         Broadcasts(
@@ -338,7 +340,7 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
         privacy_api.routes(house.database, house.desk),
         links.routes(house.database, house.ground, pages),
         preferences.routes(house.database, house.ground, pages),
-        sign_up.routes(house.database, house.ground, house.mails, pages),
+        sign_up.routes(house.database, house.ground, pages),
         ratings.routes(house.database, house.desk, pages),
         surveys.routes(house.database, house.desk, pages),
         page_scripts.routes(config.events.analytics_js),

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from automations.consent import asking_again, limits, stock_wishes
 from bot import contacts
-from bot.base import ids, logs, render
+from bot.base import ids, logs, render, work
 from bot.base.config.topics import BACK_IN_STOCK, GENERAL
 from bot.base.database import table
 from bot.base.errors import FindingsError
@@ -32,9 +32,13 @@ from bot.tables.people import Identity, OptIn
 log = logs.get(__name__)
 
 PURPOSE = "opt_in"
+NEW_SIGN_UPS = "sign-ups"
+"""The kind of work that decides what becomes of them."""
+
 ASKED_EACH_TIME = frozenset({BACK_IN_STOCK})
 _ONCE_IN = timedelta(hours=24)
 _WAITS = timedelta(days=2)  # so long the network is kept, by which the order is fair
+_NEW = "new"  # kept back by nothing but that nobody looked at it yet
 _LINK = "confirm"  # what its links are signed for
 _OPT_INS = table(OptIn)
 _MESSAGES = table(Message)
@@ -58,34 +62,66 @@ class Asked:
     key: str = asking_again.FORM
 
 
-async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked: Asked, now: datetime) -> None:
-    """Write the wish down and ask by mail whether it is theirs, always: anybody may have typed it.
-
-    Whoever calls learns nothing of what we know already.
-    """
-    stands = await topics.standing(session, ground.secret, "email", asked.address, now)
-    # What somebody asked to be told of is asked back each time: only they know whether it was them.
-    wanted = [topic for topic in asked.topics if topic in ASKED_EACH_TIME or not stands.gets(topic)]
-    if await _asked_already(session, asked, wanted, now):
-        return
-    row = _row(asked, wanted or asked.topics, limits.marks(ground, asked.network), now)
-    row.expires_at = now + asking_again.link_holds(ground)
-    row.known = await _is_known(session, asked.address, stands)
+async def note(session: AsyncSession, ground: Ground, asked: Asked, now: datetime) -> None:
+    """Write down what somebody typed, and look at nothing: whoever waits for the answer learns nothing by its time."""
+    row = _row(ground, asked, now)
+    row.held_by = _NEW
     session.add(row)
+    work.kick(session, NEW_SIGN_UPS)
+
+
+async def decide_new(session: AsyncSession, ground: Ground, mails: MailTemplates, row_id: int, now: datetime) -> None:
+    """What becomes of a sign-up that was written down."""
+    row = await session.get(OptIn, row_id, with_for_update=True, populate_existing=True)
+    if row is None or row.held_by != _NEW:
+        return
+    row.held_by = ""
+    stands = await topics.standing(session, ground.secret, "email", row.address, now)
+    await _decide(session, ground, mails, row, stands, now)
+
+
+async def ask(session: AsyncSession, ground: Ground, mails: MailTemplates, asked: Asked, now: datetime) -> None:
+    """Write the wish of an event down and ask by mail whether it is theirs, always: anybody may have typed it."""
+    stands = await topics.standing(session, ground.secret, "email", asked.address, now)
+    if await _asked_already(session, asked, _wanted(asked.topics, stands), now):
+        return
+    row = _row(ground, asked, now)
+    session.add(row)
+    await session.flush()
+    await _decide(session, ground, mails, row, stands, now, fresh=asked.fresh)
+
+
+def _wanted(about: Sequence[str], stands: topics.Standing) -> list[str]:
+    """What somebody asked to be told of is asked back each time: only they know whether it was them."""
+    return [topic for topic in about if topic in ASKED_EACH_TIME or not stands.gets(topic)]
+
+
+async def _decide(
+    session: AsyncSession,
+    ground: Ground,
+    mails: MailTemplates,
+    row: OptIn,
+    stands: topics.Standing,
+    now: datetime,
+    *,
+    fresh: bool = True,
+) -> None:
+    wanted = _wanted(row.topics, stands)
+    row.topics, row.known = wanted or row.topics, await _is_known(session, row.address, stands)
     await session.flush()
     if not wanted or stands.blocked:
         return
+    how = How(row.source, row.ip, row.user_agent, row.text_version)
     for topic in wanted:
-        source, proof = asked.how.source, asked.how.proof
         await contacts.request(
-            session, ground.secret, asked.contact_id, "email", asked.address, topic, source, now, **proof
+            session, ground.secret, row.contact_id, "email", row.address, topic, how.source, row.asked_at, **how.proof
         )
     before = await _mailed(session, row)  # counted first: who comes in between is seen waiting, or has the same count
     if (waiting := await asking_again.unanswered(session, ground, row, now)) is not None:
         waiting.topics = sorted({*waiting.topics, *wanted})
         again = waiting.expires_at - asking_again.link_holds(ground) + asking_again.SECOND <= now
         row.held_by = "address" if again else ""  # not if somebody pressed the button twice
-    elif asked.fresh:
+    elif fresh:
         if await _others_wait(session, row, now):
             row.held_by = "key"
         else:
@@ -103,7 +139,7 @@ async def mail_held(session: AsyncSession, ground: Ground, mails: MailTemplates,
     if row is None or row.mailed or row.held_by not in limits.SHARED:
         return ""
     stands = await topics.standing(session, ground.secret, "email", row.address, now)
-    wanted = [topic for topic in row.topics if topic in ASKED_EACH_TIME or not stands.gets(topic)]
+    wanted = _wanted(row.topics, stands)
     before = await _mailed(session, row)
     if not wanted or stands.blocked:
         row.held_by = ""
@@ -120,10 +156,10 @@ async def mail_held(session: AsyncSession, ground: Ground, mails: MailTemplates,
     return row.held_by
 
 
-def _row(asked: Asked, about: Sequence[str], network: str, now: datetime) -> OptIn:
+def _row(ground: Ground, asked: Asked, now: datetime) -> OptIn:
     return OptIn(
         address=asked.address,
-        topics=list(about),
+        topics=list(asked.topics),
         language=asked.language,
         source=asked.how.source[:100],
         ip=asked.how.ip,
@@ -131,9 +167,9 @@ def _row(asked: Asked, about: Sequence[str], network: str, now: datetime) -> Opt
         text_version=_short(asked.how.text_version),
         contact_id=asked.contact_id,
         key=asked.key[:100],
-        network=network,
+        network=limits.marks(ground, asked.network),
         asked_at=now,
-        expires_at=now,
+        expires_at=now + asking_again.link_holds(ground),
     )
 
 
@@ -155,6 +191,11 @@ async def _others_wait(session: AsyncSession, row: OptIn, now: datetime) -> bool
 def still_held(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     """The sign-ups whose mail waits for room; later than that nobody expects it any more."""
     return _OPT_INS.c.held_by.in_(sorted(limits.SHARED)), _OPT_INS.c.asked_at > now - _WAITS
+
+
+def still_new(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """The sign-ups of which nothing became yet."""
+    return _OPT_INS.c.held_by == _NEW, _OPT_INS.c.asked_at > now - _WAITS
 
 
 async def _asked_already(session: AsyncSession, asked: Asked, wanted: Sequence[str], now: datetime) -> bool:

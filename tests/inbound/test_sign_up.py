@@ -16,6 +16,7 @@ from fakes import RecordingSender
 from fastapi import FastAPI
 
 from automations.consent import opt_in
+from automations.consent.new_sign_ups import NewSignUps
 from bot import contacts
 from bot.base import clock, due, paths
 from bot.base.config.limits import SignUpLimits
@@ -50,7 +51,13 @@ class World:
     now: datetime = NOON
 
     async def asks(self, address: str = ADA, **fields: Any) -> httpx.Response:
-        return await self.web.post("/subscribe", data={"email": address, **fields}, headers={**SHOP, **BROWSER})
+        answer = await self.web.post("/subscribe", data={"email": address, **fields}, headers={**SHOP, **BROWSER})
+        await self.decide()
+        return answer
+
+    async def decide(self) -> None:
+        """The work behind the answers."""
+        await NewSignUps(self.database, self.ground, MAILS).run(self.now)
 
     async def link(self) -> str:
         """What the newest mail asks to press."""
@@ -75,7 +82,7 @@ class World:
 async def _world(database: Database, texts: Texts, monkeypatch: pytest.MonkeyPatch, **automations: Any) -> World:
     shop = {"name": "Juniper & Oak", "url": "https://www.shop.example"}
     ground = make.ground(texts, shop=shop, automations=automations, web={"public_url": "https://bot.example"})
-    app = each_request.build([sign_up.routes(database, ground, MAILS)])
+    app = each_request.build([sign_up.routes(database, ground)])
     assert isinstance(app, FastAPI)
     web = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://bot.example")
     mails = RecordingSender(ordered=False)
@@ -241,6 +248,48 @@ async def test_the_answer_tells_nobody_who_is_on_the_list(world: World) -> None:
     assert [row["payload"]["to"] for row in await world.rows(Message)] == ["cy@example.org"]
 
 
+async def test_the_work_before_the_answer_is_the_same_for_every_address(world: World) -> None:
+    """Neither the answer nor its time tells who is on the list: nothing is looked up before it."""
+    await world.asks("waits@example.org")
+    async with world.database.transaction() as session:
+        secret = world.ground.secret
+        await contacts.allow(session, secret, None, "email", "subscribed@example.org", "marketing", "shop", NOON)
+        await contacts.withdraw(session, secret, None, "email", "left@example.org", "marketing", "shop", NOON)
+        await contacts.suppress(session, secret, "email", "bounced@example.org", "hard_bounce", NOON)
+        await contacts.find_or_create(session, [("email", "customer@example.org")], NOON)
+    done: list[str] = []
+
+    def statement(*given: Any) -> None:
+        done.append(given[2])
+
+    sa.event.listen(world.database.engine.sync_engine, "before_cursor_execute", statement)
+    found = set()
+    for name in ("nobody", "waits", "subscribed", "left", "bounced", "customer"):
+        done.clear()
+        answer = await world.web.post("/subscribe", json={"email": f"{name}@example.org"}, headers=SHOP)
+        found.add((tuple(done), answer.status_code, answer.text.replace(name, "")))
+    assert len(found) == 1, found
+    assert not [one for one in done if one.startswith("SELECT")]
+
+
+async def test_a_sign_up_that_cannot_be_decided_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = opt_in.decide_new
+
+    async def fails_once(session: Any, ground: Any, mails: Any, row_id: int, now: datetime) -> None:
+        if row_id == 1 and len(await world.rows(Message)) == 0:
+            raise ValueError("a value that the database refuses")
+        await decide(session, ground, mails, row_id, now)
+
+    monkeypatch.setattr(opt_in, "decide_new", fails_once)
+    await world.asks("odd@example.org")
+    await world.asks("plain@example.org")
+    assert [row["payload"]["to"] for row in await world.rows(Message)] == ["plain@example.org"]
+    await world.decide()
+    assert len(await world.rows(Message)) == 2
+
+
 async def test_who_left_may_come_back_and_an_unconfirmed_wish_gives_nothing_back(world: World) -> None:
     async with world.database.transaction() as session:
         for write in (contacts.allow, contacts.withdraw):
@@ -307,6 +356,7 @@ async def test_a_script_posts_json_and_reads_json(world: World, body: Any, statu
     answer = await world.web.post("/subscribe", json=body, headers=SHOP)
     assert answer.status_code == status
     assert answer.json()["message"]
+    await world.decide()
     if status == 202:
         [row] = await world.rows(OptIn)
         assert (row["topics"], row["language"]) == (["care"], "zh_CN")

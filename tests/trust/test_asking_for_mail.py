@@ -157,7 +157,7 @@ async def test_a_wish_to_be_told_of_stock_counts_once_the_mailbox_said_yes(attac
     mail = raw(shop, message)
     assert "Brass lamp" not in mail and [row["status"] for row in await _rows(shop, StockAlert)] == ["asked"]
     assert not [row for row in await _rows(shop, Consent) if row["action"] == "granted"]
-    app = each_request.build([sign_up.routes(shop.database, shop.ground, MailTemplates([paths.templates()]))])
+    app = each_request.build([sign_up.routes(shop.database, shop.ground)])
     link = "/confirm/" + message.payload["text"].partition("/confirm/")[2].split()[0].rstrip(")>")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://bot.example") as web:
         assert (await web.get(link)).status_code == 200
@@ -184,7 +184,7 @@ async def test_wishes_that_others_invent_take_nothing_from_the_one_that_was_aske
         await attacker.sends(
             identify(f"e{number}", email=ADA), track(f"e{number}", "Back In Stock Requested", product_id=f"x{number}")
         )
-    app = each_request.build([sign_up.routes(shop.database, shop.ground, MailTemplates([paths.templates()]))])
+    app = each_request.build([sign_up.routes(shop.database, shop.ground)])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://bot.example") as web:
         assert (await web.post(link)).status_code == 200
     waiting = [row["product_id"] for row in await _rows(shop, StockAlert) if row["status"] == "waiting"]

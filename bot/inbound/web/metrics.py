@@ -118,11 +118,14 @@ async def _due(session: AsyncSession, now: datetime) -> Any:
 
 
 async def _sign_ups(session: AsyncSession) -> list[tuple[tuple[str, ...], float]]:
-    """`mailed`, `no_mail` (they get it, or were just asked), or the limit that kept the mail back."""
+    """`mailed`, `no_mail` (they get it, or were just asked), `new`, or the limit that kept the mail back."""
     rows = table(OptIn)
     newest = await session.scalar(sa.select(sa.func.max(rows.c.id))) or 0
     outcome = sa.case(
-        (rows.c.mailed, "mailed"), (rows.c.held_by != "", sa.literal("limit_") + rows.c.held_by), else_="no_mail"
+        (rows.c.mailed, "mailed"),
+        (rows.c.held_by == "new", "new"),
+        (rows.c.held_by != "", sa.literal("limit_") + rows.c.held_by),
+        else_="no_mail",
     )
     counted = sa.select(outcome, sa.func.count()).where(rows.c.id > newest - RECENT).group_by(outcome)
     return [((str(name),), count) for name, count in await session.execute(counted)]

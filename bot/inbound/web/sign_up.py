@@ -19,7 +19,6 @@ from bot.contacts import profile, topics
 from bot.inbound.web import choosing, each_request, forms, peers
 from bot.inbound.web.pace import Pace
 from bot.inbound.web.pages import Pages
-from bot.outbound.email.templates import MailTemplates
 from bot.tables.people import OptIn
 
 MOST_PER_HOUR = 200
@@ -40,10 +39,10 @@ class Typed:
     trap: str = ""
 
 
-def routes(database: Database, ground: Ground, mails: MailTemplates, pages: Pages | None = None) -> APIRouter:
+def routes(database: Database, ground: Ground, pages: Pages | None = None) -> APIRouter:
     router = APIRouter()
     shown = pages or Pages(ground)
-    door = _Door(database, ground, mails, shown)
+    door = _Door(database, ground, shown)
     router.add_api_route("/subscribe", door.preflight, methods=["OPTIONS"])
     router.add_api_route("/subscribe", door.subscribe, methods=["POST"])
 
@@ -81,10 +80,9 @@ def _confirm_page(shown: Pages, request: Request, row: OptIn | None) -> Response
 
 
 class _Door:
-    def __init__(self, database: Database, ground: Ground, mails: MailTemplates, shown: Pages) -> None:
+    def __init__(self, database: Database, ground: Ground, shown: Pages) -> None:
         self.database = database
         self.ground = ground
-        self.mails = mails
         self.shown = shown
         config = ground.config
         self._hosts = config.shop.hosts
@@ -121,7 +119,7 @@ class _Door:
         said = choosing.how("sign_up_form", request, typed.text_version or None)
         asked = Asked(address, tuple(dict.fromkeys(wanted)), language, said, network=network)
         async with self.database.transaction() as session:
-            await opt_in.ask(session, self.ground, self.mails, asked, clock.now())
+            await opt_in.note(session, self.ground, asked, clock.now())
         return self._answer(request, "asked", typed, language)
 
     def _may_post(self, origin: str) -> bool:
@@ -129,7 +127,7 @@ class _Door:
         return self._hosts.ours(origin) or _origin(origin) in self._origins
 
     def _answer(self, request: Request, state: str, typed: Typed, language: str) -> Response:
-        """A page for a form, JSON for a script. The answer is the same whether we know the address or not."""
+        """A page for a form, JSON for a script. Answer and time are the same whether we know the address or not."""
         origin = request.headers.get("origin", "")
         headers = _cors(origin) if state != "elsewhere" and origin else {}
         if state == "too_many":
