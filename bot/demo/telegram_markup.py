@@ -48,7 +48,8 @@ class _Reader(HTMLParser):
             words = f'Unmatched end tag at byte offset {self._byte()}, expected "</{opened}>", found "</{tag}>"'
             raise bad(f"can't parse entities: {words}")
         if self.here > start:
-            entity = {"type": _TAGS[tag], "offset": start, "length": self.here - start}
+            kind = "expandable_blockquote" if tag == "blockquote" and "expandable" in attributes else _TAGS[tag]
+            entity = {"type": kind, "offset": start, "length": self.here - start}
             self.entities.append(entity | _more(tag, attributes))
 
     def handle_data(self, data: str) -> None:

@@ -2,7 +2,9 @@
 
 import html
 import re
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 ICON_STAYS = timedelta(seconds=30)
 """An icon of a topic that was changed stays so long at least."""
@@ -20,10 +22,42 @@ CAPTIONED = EXCHANGEABLE | {"voice", "live_photo"}
 LARGEST_ALBUM = 10
 
 
+_FOLD = "<blockquote expandable>{}</blockquote>"
+_SMALL_FOLD = 200
+
+
 def quotation(words: str) -> str:
     """Words that are answered, as a line of text."""
     words = " ".join(words.split())
     return f"↩️ “{words if len(words) <= QUOTED else words[: QUOTED - 1] + '…'}”"
+
+
+def as_shown(words: str, content: Mapping[str, Any]) -> str:
+    """Plain words as they stand beside this content, which may be HTML."""
+    return html.escape(words, quote=False) if content.get("html") else words
+
+
+def with_fold(text: str, below: str, rest: str) -> str:
+    """The text as HTML with something folded below it, as much of that as one message holds; `rest` tells of more.
+
+    Without room for a few lines of it only `rest` is said.
+    """
+    shown, inside, more = (html.escape(one, quote=False) for one in (text, below, rest))
+    room = TEXT - units(shown) - units(_FOLD.format("")) - 1
+    if units(inside) > room:
+        room -= units(more) + 2
+        if room < _SMALL_FOLD:
+            return f"{shown}\n{more}"
+        inside = f"{_beginning(below, room)}…\n{more}"
+    return f"{shown}\n{_FOLD.format(inside)}"
+
+
+def _beginning(text: str, room: int) -> str:
+    """What of it takes no more room as HTML: cut before it is escaped, so that no entity is cut."""
+    head = parts(text, room)[0].rstrip()
+    while (over := units(html.escape(head, quote=False)) - room) > 0:
+        head = head[: -max(1, over // 5)]
+    return html.escape(head, quote=False)
 
 
 def without_markup(text: str) -> str:

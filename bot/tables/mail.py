@@ -9,7 +9,7 @@ from bot.base.due import DueRow, due_index
 from bot.base.personal import By, Delete, Keeps, NotPersonal, Personal, blank
 from bot.tables.columns import json_value, moment, reference, row_id, source_rank
 
-_NO_WORDS = blank(raw=b"", sender="", subject="", thread=[], error=None)
+_NO_WORDS = blank(raw=b"", sender="", subject="", folded="", thread=[], error=None)
 
 
 class TemplateRevision(SQLModel, table=True):
@@ -40,6 +40,7 @@ class ReceivedMail(DueRow, table=True):
     `sender` is the bare address of whoever wrote, `thread` the Message-IDs that it answers, the nearest last,
     `about_id` the message of ours that it answers or reports on, `said_id` the line that it became. `rank` is person if
     it answers a message that went to this very person, by a mark that we signed: the line From proves nothing.
+    `folded` is the beginning of what in it may be theirs or may be repeated: staff see it folded below their words.
     `proven_by` is thread (so is the rank), domain (a mail server that the shop trusts says that it is of the domain in
     From, which opens nothing) or empty.
     """
@@ -87,6 +88,7 @@ class ReceivedMail(DueRow, table=True):
     proven_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
     sender: str = ""
     subject: str = Field(default="", sa_type=sa.Text)
+    folded: str = Field(default="", sa_type=sa.Text, sa_column_kwargs={"server_default": ""})
     thread: list[str] = json_value(list)
     about_id: int | None = reference("message.id", null=True)
     contact_id: int | None = reference("contact.id", null=True)

@@ -24,7 +24,7 @@ from bot.tables.support import TicketMessage
 
 _MAILS = table(ReceivedMail)
 _LINES = table(TicketMessage)
-_SHOWN = 12_000  # characters; the whole mail is kept beside
+_SHOWN, _FOLDED = 12_000, 6_000  # characters, more than a message holds; the whole mail is kept beside
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,15 @@ async def wrote(
     if not person:
         raise parsing.Unreadable("nobody to answer: no address in From")
     if await contacts.was_erased(session, ground.secret, [("email", person)], moment.received_at):
-        return {"status": "ignored", "raw": b"", "sender": "", "subject": "", "thread": []}
+        return {"status": "ignored", "raw": b"", "sender": "", "subject": "", "folded": "", "thread": []}
     contact = await _who(session, understood.person, now)
     about = await our_messages.get(session, our_messages.answered(mail.to, mail.thread, ground.secret))
     if about is not None:
         await our_messages.has_arrived(session, about, now)
     known: dict[str, Any] = {
         "kind": found.kind, "sender": person, "subject": mail.subject, "thread": list(mail.thread),
-        "contact_id": contact.id, "about_id": about["id"] if about else None, "rank": _rank(contact, person, about),
+        "folded": understood.folded[:_FOLDED], "contact_id": contact.id, "about_id": about["id"] if about else None,
+        "rank": _rank(contact, person, about),
     }  # fmt: skip
     known["proven_by"] = "thread" if known["rank"] == "person" else "domain" if understood.of_domain else ""
     # Before the conversation: what it answers at once goes to this address, in this thread.

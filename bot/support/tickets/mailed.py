@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base.database import table
+from bot.outbound.telegram_sizes import with_fold
 from bot.support import by_mail
 from bot.support.desk import Desk
 from bot.tables.mail import ReceivedMail
@@ -18,8 +19,8 @@ _OUTBOX = table(Message)
 _MOST_FILES = 10
 
 
-async def shown(session: AsyncSession, desk: Desk, line: TicketMessage) -> str:
-    """The mail as one text for the topic."""
+async def shown(session: AsyncSession, desk: Desk, line: TicketMessage) -> dict[str, Any]:
+    """The mail as one text for the topic; what may be theirs or may be repeated is folded below."""
     mail = await by_mail.of_line(session, line)
     parts = [await _heading(session, desk, mail)] if mail is not None else []
     if mail is not None and await _may_be_forged(session, desk, line, mail):
@@ -31,7 +32,10 @@ async def shown(session: AsyncSession, desk: Desk, line: TicketMessage) -> str:
         parts.append(_files(desk, files))
     if mail is not None and mail.cut:
         parts.append(desk.staff("staff.mail.cut", size=size(mail.size)))
-    return "\n".join(part for part in parts if part)
+    text = "\n".join(part for part in parts if part)
+    if mail is None or not mail.folded:
+        return {"text": text}
+    return {"text": with_fold(text, mail.folded, desk.staff("staff.mail.whole", number=mail.id)), "html": True}
 
 
 async def about(session: AsyncSession, desk: Desk, ticket: Ticket) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.outbound.telegram_sizes import quotation
+from bot.outbound.telegram_sizes import as_shown, quotation
 from bot.support.tickets import mirrors
 from bot.support.tickets.mirrors import Side
 from bot.tables.support import TicketMessage
@@ -27,7 +27,7 @@ async def added(
     if not words:
         return content
     if "text" in content and "copy" not in content:
-        return {**content, "text": f"{quotation(words)}\n{content['text']}"}
+        return {**content, "text": f"{as_shown(quotation(words), content)}\n{content['text']}"}
     return {**content, "lead": quotation(words)} if "copy" in content else content
 
 

@@ -12,7 +12,7 @@ from bot.base.database import table
 from bot.outbound import staff_group
 from bot.outbound.sender import Receipt
 from bot.outbound.stage import Defer, Send, Skip
-from bot.outbound.telegram_sizes import CAPTIONED
+from bot.outbound.telegram_sizes import CAPTIONED, as_shown
 from bot.support import by_mail, lines, post
 from bot.support.desk import Desk
 from bot.support.sla import clocks as sla
@@ -62,7 +62,7 @@ async def leaving(session: AsyncSession, desk: Desk, row: Row, now: datetime) ->
         if riders:
             content["text"] = bursts.text([line, *(one for _, one in riders)])
     if before := row["payload"].get("before"):
-        content["text"] = f"{before}\n\n{content['text']}"
+        content["text"] = f"{as_shown(before, content)}\n\n{content['text']}"
     kept = {key: value for key, value in row["payload"].items() if key not in ("text", "copy")}
     return Send({**kept, **content}, riders=[one for one, _ in riders])
 
@@ -85,7 +85,7 @@ async def said_as(session: AsyncSession, desk: Desk, line: TicketMessage, side: 
         what = about if name == "dice" else desk.staff(f"staff.shown.{name}", what=about)
         content = {"text": f"{what}\n{line.text}".strip()}
     elif line.author == "customer" and line.channel == by_mail.CHANNEL and content.get("text") is not None:
-        content = {"text": await mailed.shown(session, desk, line)}
+        content = await mailed.shown(session, desk, line)
     elif line.author == "staff" and line.attachment.get("kind") in CAPTIONED:
         # The words as we have them: what stands at the original may have become a note since.
         content = {**content, "caption": line.text}

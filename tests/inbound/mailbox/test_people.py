@@ -87,6 +87,28 @@ async def test_a_reply_goes_into_the_ticket_without_what_it_quotes(office: MailO
     assert read["References"].split() == ["<q1@mail.example.org>", name, "<q2@mail.example.org>"]
 
 
+async def test_what_may_be_theirs_stands_folded_below_their_words(office: MailOffice) -> None:
+    await office.comes(letters.letter(PERSON, subject="Broken lamp", message_id="<q1@mail.example.org>"))
+    answer = await office.answers("Which colour?")
+    text = (
+        "See <below>.\n\nFrom: Juniper & Oak <help@shop.example>\nSent: Wednesday, March 4, 2026 1:00 PM\n"
+        "To: Ada\nSubject: Broken lamp\n\nWhich colour?\nBLUE & white\n"
+    )
+    mail = await office.comes(
+        letters.letter(text, subject="Re: Broken lamp", message_id="<q2@x.example>",
+                       In_Reply_To=answer.message["Message-ID"])
+    )  # fmt: skip
+    line = next(one for one in await office.rows(TicketMessage) if one.id == mail.said_id)
+    assert line.text == "See <below>."
+    shown = office.telegram.messages(office.telegram.group.id, await office.topic())[-1]
+    assert shown.text is not None and "See <below>.\nFrom: Juniper & Oak <help@shop.example>" in shown.text
+    assert shown.text.endswith("Which colour?\nBLUE & white")
+    (fold,) = shown.json["entities"]
+    assert fold["type"] == "expandable_blockquote"
+    folded = shown.text.encode("utf-16-le")[fold["offset"] * 2 :].decode("utf-16-le")
+    assert folded.startswith("From: Juniper & Oak")
+
+
 @pytest.mark.parametrize(
     ("subject", "text", "own"),
     [
