@@ -12,6 +12,7 @@ from bot.base import ids
 from bot.base.database import Database, table
 from bot.contacts import profile
 from bot.tables.automations import Enrolment, FlowVersion
+from bot.tables.catalogue import StockAlert
 from bot.tables.events import Event
 from bot.tables.outbox import Message
 from bot.tables.people import Consent, Contact, Identity, Suppression
@@ -391,3 +392,45 @@ async def test_traits_become_fields_null_deletes_and_nonsense_changes_nothing(da
         assert (ada.first_name, ada.timezone) == ("", None)
         await contacts.learn(session, ada, {}, {"timezone": "Asia/Shanghai"}, NOON)
         assert ada.timezone == "Asia/Shanghai"
+
+
+async def _wishes(database: Database, contact_id: int, *statuses: str) -> None:
+    async with database.transaction() as session:
+        for status in statuses:
+            held = {"requested_at": NOON, "expires_at": NOON + timedelta(days=90), "due_at": NOON + timedelta(days=90)}
+            session.add(StockAlert(contact_id=contact_id, product_id="lamp", status=status, **held))
+
+
+async def _wished(database: Database) -> list[str]:
+    rows = table(StockAlert)
+    async with database.reading() as session:
+        return list((await session.scalars(sa.select(rows.c.status).order_by(rows.c.id))).all())
+
+
+@pytest.mark.parametrize(
+    ("keeps", "goes", "left"),
+    [
+        ("waiting", "asked", ["waiting", "cancelled"]),
+        ("asked", "waiting", ["cancelled", "waiting"]),
+        ("asked", "asked", ["cancelled", "asked"]),
+        ("released", "asked", ["released", "cancelled"]),
+        ("waiting", "released", ["cancelled", "released"]),
+    ],
+)
+async def test_of_two_who_are_one_the_wish_that_counts_stays(
+    database: Database, keeps: str, goes: str, left: list[str]
+) -> None:
+    keep, gone = await _known(database, ("user_id", "u1")), await _known(database, ("anonymous_id", "a1"))
+    await _wishes(database, keep, keeps)
+    await _wishes(database, gone, goes)
+    async with database.transaction() as session:
+        await contacts.merge(session, keep, gone, NOON)
+    assert sorted(await _wished(database)) == sorted(left)
+
+
+async def test_who_is_forgotten_waits_for_nothing_also_not_for_what_a_page_asked(database: Database) -> None:
+    gone = await _known(database, ("email", "ada@example.org"))
+    await _wishes(database, gone, "asked", "waiting", "released", "sent")
+    async with database.transaction() as session:
+        await contacts.erase(session, SECRET, gone, NOON)
+    assert await _wished(database) == ["cancelled", "cancelled", "cancelled", "sent"]

@@ -274,17 +274,18 @@ def is_open(row: OptIn, now: datetime) -> bool:
     return row.confirmed_at is None and now < row.expires_at
 
 
+def said_yes_to(row: OptIn, seen: Sequence[str] | None) -> list[str]:
+    """`seen` are the topics that stood on the page: what others added since is not what they said yes to."""
+    return [topic for topic in row.topics if topic in (seen or ())] or row.topics
+
+
 async def confirm(
     session: AsyncSession, ground: Ground, row: OptIn, how: How, now: datetime, seen: Sequence[str] | None = None
 ) -> None:
-    """They pressed it: the second yes. Pressed again it changes nothing. The row is held, and open.
-
-    `seen` are the topics that stood on the page: what others added since is not what they said yes to.
-    """
+    """They pressed it: the second yes. Pressed again it changes nothing. The row is held, and open."""
     if not is_open(row, now):
         return
-    if seen:
-        row.topics = [topic for topic in row.topics if topic in seen] or row.topics
+    row.topics = said_yes_to(row, seen)
     row.confirmed_at = now
     about_stock = BACK_IN_STOCK in row.topics
     since = now - asking_again.link_holds(ground)

@@ -12,17 +12,17 @@ from bot.contacts.belonging import Person
 from bot.tables.catalogue import StockAlert
 
 _alerts = table(StockAlert)
-_OPEN = ("waiting", "released")
+_OPEN = ("asked", "waiting", "released")  # the later, the more somebody has to lose
 _OVER: dict[str, Any] = {"status": "cancelled", "due_at": None, "lease_until": None, "lease_by": None}
 
 
 async def join_alerts(session: AsyncSession, keep_id: int, gone_id: int, _now: datetime) -> None:
-    """Who waits for one thing twice is told once."""
+    """Who waits for one thing twice is told once. What only a page asked for takes nothing from a wish that counts."""
     waiting = {_thing(row): row for row in await _open(session, keep_id)}
     for row in await _open(session, gone_id):
         known = waiting.get(_thing(row))
         if known is not None:
-            second = known if row["status"] == "released" and known["status"] == "waiting" else row
+            second = min(row, known, key=lambda one: _OPEN.index(one["status"]))
             await session.execute(sa.update(_alerts).where(_alerts.c.id == second["id"]).values(_OVER))
 
 

@@ -24,7 +24,7 @@ from bot.base.database import Database, table
 from bot.base.ground import Ground
 from bot.base.texts import Texts
 from bot.contacts import export, topics
-from bot.inbound.web import each_request, sign_up
+from bot.inbound.web import choosing, each_request, sign_up
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import DeliveryError, Outgoing
@@ -134,7 +134,9 @@ async def test_what_others_add_while_the_page_is_open_is_not_said_yes_to(world: 
     assert shown == ["marketing"]
     await world.asks(topic="care")
     await world.web.post(link, data={"topic": shown}, headers=BROWSER)
-    assert [topic for topic, action, _ in await world.ledger() if action == "granted"] == ["marketing"]
+    [yes] = [row for row in await world.rows(Consent) if row["action"] == "granted"]
+    assert yes["topic"] == "marketing"
+    assert yes["text_version"] == choosing.wording(world.ground, "en", ["marketing"]), "of the words that they read"
 
 
 async def test_a_scanner_confirms_nothing(world: World) -> None:

@@ -58,7 +58,8 @@ def routes(database: Database, ground: Ground, pages: Pages | None = None) -> AP
         async with database.transaction() as session:
             row = await opt_in.find(session, ground, token, hold=True)
             if row is not None:
-                version = choosing.wording(ground, row.language, row.topics)
+                language = shown.language(request, row.language)
+                version = choosing.wording(ground, language, opt_in.said_yes_to(row, seen))
                 said = choosing.how("double_opt_in", request, version)
                 await opt_in.confirm(session, ground, row, said, clock.now(), seen)
         return _confirm_page(shown, request, row)
