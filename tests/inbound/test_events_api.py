@@ -495,9 +495,12 @@ async def test_a_server_key_that_a_browser_sends_has_leaked_and_is_refused(
 
 
 async def _named_as_leaked(database: Database, keys: list[EventKey]) -> object:
-    app = each_request.build([health.routes(database, keys)])
+    config = Config.model_validate({"web": {"api_key": "a key of the API"}})
+    app = each_request.build([health.routes(database, keys, config)])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop.example") as opened:
-        answer = await opened.get("/healthz")
+        answer = await opened.get("/healthz", headers={"Authorization": "Bearer a key of the API"})
+        counted = await opened.get("/healthz")
+    assert counted.json()["leaked_keys"] == len(answer.json()["leaked_keys"])
     assert "sk_test" not in str(answer.json()["leaked_keys"]).replace("server-sk_test", "")
     return answer.json()["leaked_keys"]
 

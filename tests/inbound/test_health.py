@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 
 from bot.base import clock
+from bot.base.config import Config
 from bot.base.database import Database, table
+from bot.events import leaked
 from bot.inbound.web import health, metrics
 from bot.tables.events import RejectedEvent, WebhookDelivery
 from bot.tables.outbox import Message
@@ -52,6 +54,40 @@ async def test_health_tells_how_late_each_kind_of_work_is(database: Database) ->
     assert 90 <= late["webhooks"] < 95
     assert 30 <= late["messages:email"] < 35
     assert late["events"] == 0
+
+
+async def test_names_are_for_whoever_has_the_key_and_anybody_may_count(database: Database) -> None:
+    keys = [{"key": "k", "name": "crm", "kind": "server"}]
+    config = Config.model_validate({"web": {"api_key": "a key of the API"}, "events": {"keys": keys}})
+    async with database.transaction() as session:
+        await leaked.remember(session, config.event_keys[0].digest, clock.now())
+        trouble = {"-100123": ["no_rights"], "-100124": []}
+        session.add(Setting(name="staff_groups_in_trouble", value=trouble, changed_at=clock.now()))
+        mend = {"files": ["welcome/en.mjml:12"], "unwritten": {"secret_sale": 7}}
+        session.add(Setting(name="files_to_mend", value=mend, changed_at=clock.now()))
+    app = FastAPI()
+    app.include_router(health.routes(database, config.event_keys, config))
+    found = []
+    # From this very machine as well: behind a proxy everybody comes from there.
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, client=("127.0.0.1", 9)), base_url="http://127.0.0.1"
+    ) as client:
+        for said in ("", "Bearer ", "Bearer another", "Basic a key of the API", "Bearer a key of the API"):
+            found.append((await client.get("/healthz", headers={"Authorization": said} if said else {})).json())
+    named, anybody = found[-1], found[:-1]
+    assert named["leaked_keys"] == ["crm"] and named["staff_groups"] == {"-100123": ["no_rights"]}
+    assert named["files_to_mend"] == ["welcome/en.mjml:12"] and named["unwritten_mails"] == {"secret_sale": 7}
+    for answer in anybody:
+        assert answer["alive"] and answer.keys() == named.keys()
+        assert (answer["leaked_keys"], answer["staff_groups"]) == (1, 1)
+        assert (answer["files_to_mend"], answer["unwritten_mails"]) == (1, 7)
+        assert not [name for name in ("crm", "100123", "welcome", "secret_sale") if name in str(answer)]
+
+
+async def test_without_a_key_in_the_configuration_nothing_opens_the_names(database: Database) -> None:
+    async with _client(database) as client:
+        answer = await client.get("/healthz", headers={"Authorization": "Bearer "})
+    assert answer.json()["leaked_keys"] == answer.json()["staff_groups"] == 0
 
 
 async def test_health_says_503_when_the_database_is_away() -> None:

@@ -12,6 +12,7 @@ from mail_office import MailOffice, opened
 
 from bot import checks
 from bot.base import clock
+from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.inbound.telegram.group_health import GroupHealth
@@ -44,8 +45,10 @@ async def _looks(office: MailOffice, minutes: int) -> None:
 
 async def _healthz(office: MailOffice) -> dict[str, object]:
     app = FastAPI()
-    app.include_router(health.routes(office.here.database))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+    config = Config.model_validate({"web": {"api_key": "a key of the API"}})
+    app.include_router(health.routes(office.here.database, config=config))
+    headers = {"Authorization": "Bearer a key of the API"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x", headers=headers) as client:
         return dict((await client.get("/healthz")).json()["staff_groups"])
 
 

@@ -23,10 +23,15 @@ class Key:
     def __call__(self, request: Request) -> None:
         if self._mark is None:
             raise HTTPException(404, "the API is off until web.api_key is set")
+        if not self.opens(request):
+            raise HTTPException(401, "send Authorization: Bearer and the key of web.api_key")
+
+    def opens(self, request: Request) -> bool:
+        if self._mark is None:
+            return False
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         same = hmac.compare_digest(sha256(given.strip().encode()).digest(), self._mark)
-        if scheme.lower() != "bearer" or not same:
-            raise HTTPException(401, "send Authorization: Bearer and the key of web.api_key")
+        return scheme.lower() == "bearer" and same
 
 
 def router(ground: Ground) -> APIRouter:

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +16,7 @@ from bot.base.config import Config
 from bot.base.config.events import EventKey
 from bot.base.database import Database, insert, table
 from bot.events import leaked
+from bot.inbound.web.api import Key
 from bot.outbound import costly_templates
 from bot.shops import troubles
 from bot.support.escalation import file_alarm, group_alarm, leads
@@ -43,6 +44,9 @@ KINDS = {
 _messages, _settings = table(Message), table(Setting)
 _NAME = "healthz"
 _FRESH = 1.0  # seconds that an answer is good for: asking more often costs nothing and writes nothing
+_NAMED = frozenset({
+    "staff_groups", "leaked_keys", "templates_given_up", "shops_in_trouble", "files_to_mend", "unwritten_mails",
+})  # fmt: skip
 _SIGNS = {
     "read-only": ("readonly", "read-only"),
     "full": ("full", "no space left", "could not extend"),
@@ -141,19 +145,34 @@ def word(error: Exception, *, reading: bool = False) -> str:
     return "locked" if isinstance(error, TimeoutError) and not reading else "away"
 
 
+def without_names(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What anybody may know: whether something is wrong, and how much. Names of keys, groups, shops and files are for
+    whoever carries the key of the API: a proxy makes every visitor look as if they came from this machine."""
+    return {name: _counted(answer[name]) if name in _NAMED else answer[name] for name in answer}
+
+
+def _counted(named: Any) -> int:
+    if isinstance(named, Mapping):
+        return sum(one if isinstance(one, int) else 1 for one in named.values())
+    return len(named or ())
+
+
 def routes(database: Database, keys: Sequence[EventKey] = (), config: Config | None = None) -> APIRouter:
     router = APIRouter()
     pulse = Pulse(database, keys=keys, config=config)
+    key = Key(config.web.api_key if config else None)
 
     @router.get("/healthz")
-    async def healthz() -> JSONResponse:
+    async def healthz(request: Request) -> JSONResponse:
         """200 while the database answers and takes what is written, else 503. `overdue_seconds` grows when work stands
-        still; `staff_groups` are those in which the bot may not work or others may be, with the reasons; `leaked_keys`
-        are server keys that a browser sent, by name; `templates_given_up` ask for too much and are not sent;
-        `shops_in_trouble` are those whose API refuses us, does not answer or shows much less than before, with what of
-        these it is; `unreachable_leads` counts those whom neither chat nor mail reaches; `files_to_mend` are lines of
-        the shop's own files that are wrong, `unwritten_mails` how many of each flow wait for a mend."""
+        still. The rest is counted; with the key of the API the same is named: `staff_groups` are those in which the bot
+        may not work or others may be, with the reasons; `leaked_keys` are server keys that a browser sent;
+        `templates_given_up` ask for too much and are not sent; `shops_in_trouble` are those whose API refuses us, does
+        not answer or shows much less than before, with what of these it is; `unreachable_leads` counts those whom
+        neither chat nor mail reaches; `files_to_mend` are lines of the shop's own files that are wrong,
+        `unwritten_mails` how many of each flow wait for a mend."""
         status, answer = await pulse.answer()
-        return JSONResponse(answer, status, headers={"Cache-Control": "no-store"})
+        said = answer if key.opens(request) else without_names(answer)
+        return JSONResponse(said, status, headers={"Cache-Control": "no-store"})
 
     return router
