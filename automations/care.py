@@ -12,8 +12,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.base import paths, toml_source
+from bot.base import paths
+from bot.base.config import LANGUAGES
 from bot.base.errors import Finding, FindingsError
+from bot.base.toml_source import NOTHING, Instead, Source, mistake
 
 
 class Tips(BaseModel):
@@ -27,11 +29,15 @@ class Tips(BaseModel):
     deep: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Care:
     """All tips by language and category."""
 
     tips: Mapping[str, Mapping[str, Tips]]
+
+    def take(self, other: "Care") -> None:
+        """Become what the other is: whoever holds these tips gives the new ones."""
+        self.tips = other.tips
 
     def category_of(self, item: Mapping[str, Any]) -> str | None:
         """The care category of an item, by the words of its shop category; the longest word that fits decides."""
@@ -57,24 +63,26 @@ def _stands_in(word: str, category: str) -> bool:
 
 def load(folders: Sequence[Path]) -> Care:
     """Read `care/<language>.toml` of every folder, later folders over earlier ones. Raises FindingsError."""
+    found, findings = sound(folders)
+    if findings:
+        raise FindingsError(*findings)
+    return found
+
+
+def sound(folders: Sequence[Path], instead: Instead = NOTHING) -> tuple[Care, list[Finding]]:
+    """The tips that can be given, and what is wrong with the others."""
     found: dict[str, dict[str, Tips]] = {}
     findings: list[Finding] = []
     for file in [file for folder in folders for file in sorted(folder.glob("care/*.toml"))]:
-        tree = toml_source.Source(file).read(findings)
-        if tree is None:
+        if file.stem not in LANGUAGES:
+            words = f"no language of ours; name it {' or '.join(LANGUAGES)}.toml"
+            findings.append(Finding(words, paths.shown(file)))
             continue
-        for name, tips in tree.items():
+        source = Source(file, instead)
+        for name, tips in (source.read(findings) or {}).items():
             try:
                 found.setdefault(file.stem, {})[name] = Tips.model_validate(tips)
             except ValidationError as error:
-                findings += [_finding(file, name, one) for one in error.errors()]
-    if findings:
-        raise FindingsError(*findings)
-    return Care(found)
-
-
-def _finding(file: Path, name: str, error: Any) -> Finding:
-    key = ".".join([name, *(str(part) for part in error["loc"])])
-    lines = file.read_text("utf-8").splitlines()
-    line = next((number for number, text in enumerate(lines, 1) if text.strip() == f"[{name}]"), None)
-    return Finding(str(error["msg"]), paths.shown(file), line, key)
+                known = list(Tips.model_fields)
+                findings += [source.finding((name, *one["loc"]), mistake(one, known)) for one in error.errors()]
+    return Care(found), findings

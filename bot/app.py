@@ -5,7 +5,6 @@ import gc
 import itertools
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ from fastapi import APIRouter, FastAPI
 from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
-from automations import care
 from automations.audiences import tiers
 from automations.audiences.standings import Standings
 from automations.broadcasts.going import Broadcasts
@@ -70,7 +68,7 @@ from bot.outbound.sender import Sender
 from bot.own_files import OwnFiles
 from bot.shops import inbox as webhooks
 from bot.shops import record, stores, worth
-from bot.support import stages
+from bot.support import hours, stages
 from bot.support.desk import Desk
 from bot.support.escalation.timers import Timers
 from bot.support.privacy.requested import Requests
@@ -123,14 +121,23 @@ class App:
     async def _build(
         self, stack: AsyncExitStack, database: Database, ground: Ground, parts: set[str] | frozenset[str]
     ) -> House:
-        files = await OwnFiles.open(self.config, database)
+        files = await OwnFiles.open(self.config, database, ground.texts)
+        calendars = hours.calendars(self.config, clock.now())
         return House(
             database=database,
             ground=ground,
             worker=await stack.enter_async_context(worker.working(database)),
-            desk=replace(Desk.build(ground), mails=files.mails),
+            desk=Desk(
+                ground,
+                files.texts.answers,
+                calendars[""],
+                mails=files.mails,
+                macros=files.texts.macros,
+                drills=files.texts.drills,
+                calendars=calendars,
+            ),
             files=files,
-            care=care.load(texts.folders(self.config.templates.folder)),
+            care=files.texts.care,
             versions=Versions(),
             telegram=await _telegram(stack, self.config) if parts & {"telegram", "work"} else None,
         )

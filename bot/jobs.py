@@ -39,6 +39,7 @@ class Jobs:
             "flow files": self.look_at_flows,
             "segment files": self.look_at_segment_files,
             "mail templates": self.look_at_mail_templates,
+            "other files": self.look_at_other_files,
             "files to mend": self.tell_of_files,
             "sweeps": self.sweep,
             "segments": self.look_at_segments,
@@ -90,6 +91,10 @@ class Jobs:
             await files.keep(self.house.database)
             async with self.house.database.transaction() as session:
                 await outbox.ask_again(session, None, outbox.UNWRITTEN, clock.now())
+
+    async def look_at_other_files(self) -> None:
+        if await self.house.files.take_texts():
+            await self.house.files.keep(self.house.database)
 
     async def tell_of_files(self) -> None:
         house = self.house

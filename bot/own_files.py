@@ -1,8 +1,7 @@
-"""The shop's own templates, flows, segments and broadcasts as they run: what is wrong on disk changes nothing, and is
-told.
+"""The shop's own files as they run, of every kind in `KINDS`: what is wrong on disk changes nothing, and is told.
 
-What is wrong when the program starts is used as it was when it was last right: flows as they were published, templates
-and segments as they are kept here. What never was right is off; nobody and nothing else waits for it.
+What is wrong when the program starts is used as it was when it was last right: flows as they were published, all else
+as it is kept here. What never was right is off; nobody and nothing else waits for it.
 """
 
 import asyncio
@@ -27,18 +26,24 @@ from bot.base import clock, logs, texts
 from bot.base.config import Config
 from bot.base.database import Database, insert, table
 from bot.base.errors import Finding
+from bot.base.texts import Texts
 from bot.base.toml_source import marks
 from bot.outbound.email.source import Source
 from bot.outbound.email.templates import MailTemplates
 from bot.outbound.template_watch import TemplateWatch
+from bot.own_texts import OwnTexts
 from bot.tables.settings import Setting
 
 log = logs.get(__name__)
 
 _EVERY = 10.0  # seconds between two looks
 _rows = table(Setting)
-_TEMPLATE, _SEGMENT = "kept.template.", "kept.segment."
-"""Before the name of what is kept: a template with its language, or a segment."""
+_KEPT = _TEMPLATE, _SEGMENT, _TEXT = "kept.template.", "kept.segment.", "kept.text."
+"""Before the name of what is kept: a template with its language, a segment, another file."""
+
+
+KINDS = ("template", "flow", "segment", "broadcast", *(one.kind for one in OwnTexts.of(Config(), Texts(())).kinds))
+"""Of everything that a person edits, but the configuration itself."""
 
 
 @dataclass
@@ -51,16 +56,18 @@ class OwnFiles:
     segments: SegmentWatch
     flows: FlowWatch
     templates: TemplateWatch
+    texts: OwnTexts
     _broadcasts: tuple[Finding, ...] = ()
     _broadcasts_seen: frozenset[tuple[str, int, int]] = frozenset()
     _kept: dict[str, str] = field(default_factory=dict)
     """The digest of what is kept, by the name of its row."""
 
     @classmethod
-    async def open(cls, config: Config, database: Database) -> "OwnFiles":
+    async def open(cls, config: Config, database: Database, spoken: Texts | None = None) -> "OwnFiles":
+        """`spoken` are the short texts that everybody holds."""
         async with database.reading() as session:
             published = await versions.published(session)
-            mine = sa.or_(_rows.c.name.startswith(_TEMPLATE), _rows.c.name.startswith(_SEGMENT))
+            mine = sa.or_(*(_rows.c.name.startswith(prefix) for prefix in _KEPT))
             found = await session.execute(sa.select(_rows.c.name, _rows.c.value).where(mine))
             kept = {row.name: row.value for row in found}
         mails = MailTemplates(texts.folders(config.templates.folder), config.shop.language)
@@ -69,7 +76,8 @@ class OwnFiles:
         around = flow_files.around(config, Now(mails.names), words)
         beside = [*mails.folders[1:], *filter(None, [config.automations.segments_folder])]
         made = cls(config, mails, words, segments, FlowWatch(flow_files.folders(config), around, beside),
-                   TemplateWatch(mails))  # fmt: skip
+                   TemplateWatch(mails), OwnTexts.of(config, spoken or Texts(())))  # fmt: skip
+        made.texts.begin(_named(kept, _TEXT))
         made._kept = {name: str(tree["digest"]) for name, tree in kept.items()}
         made.flows.begin(published)
         made.templates.fits, made.templates.needed = made._misfits, made._is_sent
@@ -80,7 +88,8 @@ class OwnFiles:
     @property
     def wrong(self) -> list[Finding]:
         of_templates = [one for findings in self.templates.wrong.values() for one in findings]
-        return list(dict.fromkeys([*of_templates, *self.flows.wrong, *self.segments.wrong, *self._broadcasts]))
+        return list(dict.fromkeys([*of_templates, *self.flows.wrong, *self.segments.wrong, *self._broadcasts,
+                                   *self.texts.wrong]))  # fmt: skip
 
     def look_at_broadcasts(self) -> None:
         """Nothing of their files runs by itself: what is wrong is told, so that it is mended before it is started."""
@@ -100,12 +109,21 @@ class OwnFiles:
         while not stop.is_set():
             await self.segments.take_changes()
             await asyncio.to_thread(self.templates.look)
+            await self.take_texts()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _EVERY)
+
+    async def take_texts(self) -> bool:
+        """Texts, answers, macros, drills and care tips that changed. Whether there were any."""
+        changes = await asyncio.to_thread(self.texts.look)
+        for take in changes:
+            take()
+        return bool(changes)
 
     async def keep(self, database: Database) -> None:
         """What is in use stays for the next start."""
         now = {_TEMPLATE + "/".join(key): tree for key, tree in self.templates.stored().items()}
+        now |= {_TEXT + name: tree for name, tree in self.texts.stored().items()}
         now |= {_SEGMENT + name: {"digest": _digest(tree), "tree": tree} for name, tree in self._own_segments()}
         new = {name: tree for name, tree in now.items() if self._kept.get(name) != tree["digest"]}
         gone = self._kept.keys() - now.keys()

@@ -57,6 +57,12 @@ TABLE = (
         in_each=True,
     ),
     Line(
+        "other files",
+        "* * * * * */10",
+        "changed texts, answers, macros, drills and care tips are taken; what is wrong stays as it was and is told",
+        in_each=True,
+    ),
+    Line(
         "files to mend",
         "* * * * * */20",
         "who leads is told of files that are wrong, and of mails that wait for the mend",

@@ -11,7 +11,6 @@ from bot.base.config import Config
 from bot.base.database import Database, insert, table
 from bot.base.errors import Finding, FindingsError
 from bot.base.ground import Ground
-from bot.base.texts import Texts
 from bot.shops import parting, stores
 from bot.tables.settings import Setting
 
@@ -23,9 +22,9 @@ _rows = table(Setting)
 async def ready(config: Config) -> AsyncIterator[tuple[Database, Ground]]:
     """The database and the ground. SQLite is brought up to date here; PostgreSQL, which others may be using, is not.
 
-    Raises FindingsError when `aftercart migrate` must run first, or when the texts cannot be read.
+    Raises FindingsError when `aftercart migrate` must run first. Texts of the shop's own that are wrong are left out.
     """
-    spoken = Texts(texts.folders(config.templates.folder))
+    spoken = texts.sound(texts.folders(config.templates.folder))[0]
     database = Database(config.database.url)
     try:
         await _prepare(database)

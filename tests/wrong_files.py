@@ -30,6 +30,45 @@ send = "abandoned_cart"
 """
 SEGMENT = 'title = "Right"\n[[all]]\ntag = "tea"\n'
 BROADCAST = 'title = "Right"\nsegment = "subscribers"\nsend = "newsletter"\n'
+TEXT = """msgid ""
+msgstr "Content-Type: text/plain; charset=UTF-8"
+
+msgid "order.confirm"
+msgstr "Right: {number}?"
+"""
+ANSWER = """[[answer]]
+id = "NAME"
+title = "Right"
+phrasings = ["does NAME squeak"]
+answer = "Hello {{ first_name }}"
+"""
+MACRO = """actions = ["close"]
+[en]
+title = "Right"
+text = "Hello {{ shopper.first_name }}"
+"""
+DRILL = """target = "30s"
+[en]
+title = "Right"
+shopper = "Mia"
+says = ["Where is it?"]
+model = "Here."
+[[en.points]]
+name = "Says where"
+phrases = ["here"]
+"""
+CARE = """[NAME]
+name = "Right"
+words = ["NAME"]
+basics = ["Keep it dry."]
+"""
+RIGHT = {
+    "template": HEAD + BODY, "flow": FLOW, "segment": SEGMENT, "broadcast": BROADCAST, "text": TEXT, "answer": ANSWER,
+    "macro": MACRO, "drill": DRILL, "care": CARE,
+}  # fmt: skip
+_LOCALES = ("de", "fr", "es", "it", "nl", "pl", "sv", "da", "fi", "cs", "pt", "hu")
+_LANGUAGES = ("en", "zh_CN")
+_IN_FOLDERS = ("flow", "segment", "broadcast")
 
 
 @dataclass(frozen=True)
@@ -45,12 +84,30 @@ class Wrong:
 
     @property
     def right(self) -> str:
-        return {"template": HEAD + BODY, "flow": FLOW, "segment": SEGMENT, "broadcast": BROADCAST}[self.kind]
+        return RIGHT[self.kind]
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Which of its kind it is: the room and the number in it. Of some kinds a folder has few files."""
+        number = [one for one in KINDS if one.kind == self.kind].index(self)
+        return divmod(number, len(_LANGUAGES)) if self.kind in ("answer", "care") else (0, number)
 
     def file(self, folder: Path, number: int) -> Path:
-        if self.kind == "template":
-            return folder / "templates" / "email" / f"own_{number}" / "en.mjml"
-        return folder / f"{self.kind}s" / f"own_{number}.toml"
+        if self.kind in _IN_FOLDERS:
+            return folder / f"{self.kind}s" / f"own_{number}.toml"
+        nth = self.place[1]
+        return (
+            folder
+            / "templates"
+            / {
+                "template": f"email/own_{number}/en.mjml",
+                "text": f"locale/{_LOCALES[nth % len(_LOCALES)]}.po",
+                "answer": f"answers/{_LANGUAGES[nth % len(_LANGUAGES)]}.toml",
+                "macro": f"macros/own_{number}.toml",
+                "drill": f"drills/own_{number}.toml",
+                "care": f"care/{_LANGUAGES[nth % len(_LANGUAGES)]}.toml",
+            }[self.kind]
+        )
 
     def text(self, number: int) -> bytes:
         return self.right.replace("NAME", f"own_{number}").encode()
@@ -99,6 +156,31 @@ KINDS = (
     Wrong(_B, "unknown key", "send =", "sent =", 3, "did you mean send"),
     Wrong(_B, "no such segment", "subscribers", "subscriber", 2, "did you mean subscribers"),
     Wrong(_B, "no such template", "newsletter", "newsleter", 3, "did you mean newsletter"),
+    Wrong("text", "a quote left open", 'number}?"', "number}?", 5, "quote is left open"),
+    Wrong("text", "misspelt value", "{number}", "{nubmer}", 4, "{number}"),
+    Wrong("text", "a brace left open", "{number}", "{number", 4, "filled in"),
+    Wrong("text", "misspelt name", "order.confirm", "order.cofirm", 4, "did you mean order.confirm"),
+    Wrong("text", "a value without a name", "{number}", "{}", 4, "{number}"),
+    Wrong("text", "not UTF-8", "Right", "Grüße", 5, "UTF-8"),
+    Wrong("answer", "a quote left open", '"Right"', '"Right', 3, "TOML"),
+    Wrong("answer", "misspelt value", "first_name", "frist_name", 1, "frist_name"),
+    Wrong("answer", "unknown key", "title =", "titel =", 1, "unknown key"),
+    Wrong("answer", "an if without its end", "Hello", "{% if orders %}", 1, "not right"),
+    Wrong("answer", "no phrasing", '["does NAME squeak"]', "[]", 1, "phrasings"),
+    Wrong("answer", "not UTF-8", "Right", "Grüße", 3, "UTF-8"),
+    Wrong("macro", "a bracket left open", "[en]", "[en", 2, "TOML"),
+    Wrong("macro", "misspelt value", "first_name", "frist_name", 4, "has no frist_name"),
+    Wrong("macro", "unknown action", '"close"', '"explode"', 1, "explode"),
+    Wrong("macro", "no text", "text =", "test =", 0, "text"),
+    Wrong("macro", "not UTF-8", "Right", "Grüße", 3, "UTF-8"),
+    Wrong("drill", "a quote left open", '"Right"', '"Right', 3, "TOML"),
+    Wrong("drill", "unknown key", "shopper =", "shoper =", 4, "unknown"),
+    Wrong("drill", "no time", '"30s"', '"soon"', 1, "soon"),
+    Wrong("drill", "not UTF-8", "Right", "Grüße", 3, "UTF-8"),
+    Wrong("care", "a quote left open", '"Right"', '"Right', 2, "TOML"),
+    Wrong("care", "unknown key", "basics =", "basic =", 4, "did you mean basics"),
+    Wrong("care", "no tips", '["Keep it dry."]', "[]", 4, "basics"),
+    Wrong("care", "not UTF-8", "Right", "Grüße", 2, "UTF-8"),
     Wrong(_B, "a subject of nobody", "send =", 'subject = "{{ shop.nam }}"\nsend =', 3, "did you mean name"),
 )
 
@@ -111,12 +193,20 @@ def save(file: Path, text: bytes) -> None:
     os.utime(file, ns=(before + 1_000_000_000, before + 1_000_000_000))
 
 
-def save_all(folder: Path, *, wrong: bool) -> None:
-    for number, one in enumerate(KINDS):
+ROOMS = range(max(one.place[0] for one in KINDS) + 1)
+
+
+def room(wanted: int) -> dict[int, Wrong]:
+    """The kinds that stand together in the folders, by their numbers."""
+    return {number: one for number, one in enumerate(KINDS) if one.place[0] == wanted}
+
+
+def save_all(folder: Path, *, wrong: bool, wanted: int = 0) -> None:
+    for number, one in room(wanted).items():
         save(one.file(folder, number), one.wrong(number) if wrong else one.text(number))
 
 
 def sections(folder: Path) -> dict[str, dict[str, str]]:
     """The configuration that has these folders."""
-    names = {f"{kind}s_folder": str(folder / f"{kind}s") for kind in (_F, _S, _B)}
+    names = {f"{kind}s_folder": str(folder / f"{kind}s") for kind in _IN_FOLDERS}
     return {"templates": {"folder": str(folder / "templates")}, "automations": names}

@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rapidfuzz import fuzz, process
@@ -11,6 +12,10 @@ from rapidfuzz import fuzz, process
 from bot.base import paths
 from bot.base.errors import Finding
 
+Instead = Mapping[Path, str]
+"""What is read of files instead of what stands on disk."""
+
+NOTHING: Instead = MappingProxyType({})
 _MOST_NAMES = 20
 _DEEPEST = 50  # tables inside tables; what reads them goes as deep
 
@@ -64,23 +69,35 @@ def line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
     return int(named[1]) if named else text.rstrip().count("\n") + 1
 
 
+def text_of(file: Path, findings: list[Finding], instead: Instead) -> str | None:
+    """The text of the file; None if it cannot be read, and the finding says why."""
+    if file in instead:
+        return instead[file]
+    try:
+        return file.read_text("utf-8-sig")  # Windows editors begin with a mark
+    except UnicodeDecodeError as error:
+        words = "it is not UTF-8 text; save it as UTF-8"
+        findings.append(Finding(words, paths.shown(file), error.object.count(b"\n", 0, error.start) + 1))
+    except OSError as error:
+        findings.append(Finding(f"cannot be read: {error.strerror}", paths.shown(file)))
+    return None
+
+
 class Source:
     """One file and its lines."""
 
-    def __init__(self, file: Path) -> None:
-        self.file, self.text = file, ""
+    def __init__(self, file: Path, instead: Instead = NOTHING) -> None:
+        self.file, self.text, self._instead = file, "", instead
 
     def read(self, findings: list[Finding]) -> dict[str, Any] | None:
+        text = text_of(self.file, findings, self._instead)
+        if text is None:
+            return None
+        self.text = text
         try:
-            self.text = self.file.read_text("utf-8-sig")  # Windows editors begin with a mark
-            return parse(self.text)
+            return parse(text)
         except tomllib.TOMLDecodeError as error:
-            findings.append(Finding(in_words(error), paths.shown(self.file), line_of(error, self.text)))
-        except UnicodeDecodeError as error:
-            words = "it is not UTF-8 text; save it as UTF-8"
-            findings.append(Finding(words, paths.shown(self.file), error.object.count(b"\n", 0, error.start) + 1))
-        except OSError as error:
-            findings.append(Finding(f"cannot be read: {error.strerror}", paths.shown(self.file)))
+            findings.append(Finding(in_words(error), paths.shown(self.file), line_of(error, text)))
         return None
 
     def finding(self, path: Sequence[str | int], message: str) -> Finding:

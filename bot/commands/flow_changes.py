@@ -93,7 +93,7 @@ def publish(
 
     async def look() -> entering.Entering:
         async with start.ready(loaded) as (database, ground):
-            known = care.load(texts.folders(loaded.templates.folder))
+            known = care.sound(texts.folders(loaded.templates.folder))[0]
             return await entering.count(database, ground, known, flow, segments, clock.now())
 
     async def work() -> dict[str, Counter[str]]:

@@ -108,7 +108,7 @@ async def _replayed(
     mails = MailTemplates(folders, ground.config.shop.language)
     async with past.copied(database, since, until) as found:
         progress = _progress(since, until) if talk else lambda _: None
-        replay = Replay(found, ground, flows, care.load(folders), mails, since, until, progress)
+        replay = Replay(found, ground, flows, care.sound(folders)[0], mails, since, until, progress)
         await replay.run()
         async with found.database.reading() as session:
             told = await outcome.read(session, name, replay.taker.subjects)

@@ -43,7 +43,6 @@ def why(
     from bot.base import clock, texts
     from bot.base import config as settings
     from bot.base.errors import Finding, FindingsError
-    from bot.base.texts import Texts
     from bot.base.toml_source import near
 
     loaded = settings.load(config)
@@ -64,7 +63,7 @@ def why(
     if as_json:
         typer.echo(json.dumps(found.plain(), default=str))
         return
-    zone, words = ZoneInfo(loaded.shop.timezone), Texts(texts.folders(loaded.templates.folder))
+    zone, words = ZoneInfo(loaded.shop.timezone), texts.sound(texts.folders(loaded.templates.folder))[0]
     say = partial(words.say, loaded.shop.language)
     about = partial(_Words, zone=zone, everything=everything, texts=words, language=loaded.shop.language)
     lines = [*about(found.known).all()] if found.known else [say("why.nobody", kind=kind)]

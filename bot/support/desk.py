@@ -47,17 +47,18 @@ class Desk:
 
     @classmethod
     def build(cls, ground: Ground, now: datetime | None = None) -> "Desk":
-        """Reads ready answers and macros, checks the opening hours. Raises FindingsError with every mistake in them."""
+        """Reads what can be used of ready answers, macros and drills. Raises FindingsError with every mistake in the
+        opening hours."""
         config = ground.config
         folders = texts_of.folders(config.templates.folder)
         calendars = hours.calendars(config, now or clock.now())
         return cls(
             ground,
-            answers.load(folders),
+            answers.sound(folders)[0],
             calendars[""],
             mails=MailTemplates(folders, config.shop.language),
-            macros=macros.load(folders),
-            drills=scripts.load(folders),
+            macros=macros.sound(folders)[0],
+            drills=scripts.sound(folders)[0],
             calendars=calendars,
         )
 

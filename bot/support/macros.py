@@ -1,7 +1,6 @@
 """Macros: answers that staff send often, from `templates/macros/NAME.toml`, and what is done once one was sent."""
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,9 +9,10 @@ from typing import Any
 
 from jinja2 import nodes
 
-from bot.base import paths, render, toml_source
+from bot.base import paths, render
 from bot.base.config import LANGUAGES
 from bot.base.errors import Finding, FindingsError
+from bot.base.toml_source import NOTHING, Instead, Source
 
 FIELDS: Mapping[str, frozenset[str]] = {
     "shopper": frozenset({"first_name", "last_name", "name", "country"}),
@@ -87,7 +87,7 @@ def _missing(text: str, error: str) -> str:
 
 def load(folders: Sequence[Path]) -> Macros:
     """A file of a later folder replaces one of the same name. Raises FindingsError with every mistake."""
-    found, findings = _read(folders)
+    found, findings = sound(folders)
     errors = [finding for finding in findings if not finding.warning]
     if errors:
         raise FindingsError(*errors)
@@ -96,7 +96,7 @@ def load(folders: Sequence[Path]) -> Macros:
 
 def lint(folders: Sequence[Path]) -> list[Finding]:
     """Everything that should be looked at, some of it only a warning."""
-    return _read(folders)[1]
+    return sound(folders)[1]
 
 
 @cache
@@ -104,34 +104,23 @@ def shipped() -> Macros:
     return load([paths.templates()])
 
 
-def _read(folders: Sequence[Path]) -> tuple[dict[str, Macro], list[Finding]]:
+def sound(folders: Sequence[Path], instead: Instead = NOTHING) -> tuple[dict[str, Macro], list[Finding]]:
+    """The macros that can be used, and what is wrong (or worth a warning)."""
     found: dict[str, Macro] = {}
     findings: list[Finding] = []
     for folder in folders:
         for file in sorted(folder.glob("macros/*.toml")):
-            body = _body(file, findings)
+            source = Source(file, instead)
+            body = source.read(findings)
             if body is None:
                 continue
-            wrong = list(_mistakes(body[0], file, body[1]))
+            wrong = list(_mistakes(body, file, source.text))
             findings += wrong
-            if body[0].get("off"):
+            if body.get("off"):
                 found.pop(file.stem, None)
             elif all(finding.warning for finding in wrong):
-                found[file.stem] = _macro(body[0], file, body[1])
+                found[file.stem] = _macro(body, file, source.text)
     return found, findings
-
-
-def _body(file: Path, findings: list[Finding]) -> tuple[dict[str, Any], str] | None:
-    try:
-        text = file.read_text("utf-8")
-        return toml_source.parse(text), text
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        at = int(line[1]) if line else len(text.splitlines())  # an error "at end of document" names no line
-        findings.append(Finding(toml_source.in_words(error), paths.shown(file), at))
-    except (OSError, UnicodeDecodeError) as error:
-        findings.append(Finding(f"cannot be read: {error}", paths.shown(file)))
-    return None
 
 
 def _macro(body: Mapping[str, Any], file: Path, source: str) -> Macro:

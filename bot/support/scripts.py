@@ -1,7 +1,6 @@
 """Scripted customers, from `templates/drills/NAME.toml`: what they say, what a good answer has, how one would read."""
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bot.base import clock, paths, toml_source
+from bot.base import clock, paths
 from bot.base.config import LANGUAGES
 from bot.base.errors import Finding, FindingsError
+from bot.base.toml_source import NOTHING, Instead, Source
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _WORDS = {"title", "shopper", "says", "model", "points"}
@@ -45,14 +45,14 @@ Scripts = Mapping[tuple[str, str], Script]
 
 def load(folders: Sequence[Path]) -> Scripts:
     """A file of a later folder replaces one of the same name. Raises FindingsError with every mistake."""
-    found, findings = _read(folders)
+    found, findings = sound(folders)
     if findings:
         raise FindingsError(*findings)
     return found
 
 
 def lint(folders: Sequence[Path]) -> list[Finding]:
-    return _read(folders)[1]
+    return sound(folders)[1]
 
 
 @cache
@@ -70,18 +70,17 @@ def names(scripts: Scripts) -> list[str]:
     return sorted({name for name, _ in scripts})
 
 
-def _read(folders: Sequence[Path]) -> tuple[dict[tuple[str, str], Script], list[Finding]]:
+def sound(folders: Sequence[Path], instead: Instead = NOTHING) -> tuple[dict[tuple[str, str], Script], list[Finding]]:
+    """The drills that can be played, and what is wrong with the others."""
     found: dict[tuple[str, str], Script] = {}
     findings: list[Finding] = []
     for folder in folders:
         for file in sorted(folder.glob("drills/*.toml")):
-            try:
-                body = toml_source.parse(file.read_text("utf-8"))
-            except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
-                line = re.search(r"line (\d+)", str(error))
-                findings.append(Finding(f"cannot be read: {error}", paths.shown(file), int(line[1]) if line else None))
+            source = Source(file, instead)
+            body = source.read(findings)
+            if body is None:
                 continue
-            wrong = [Finding(words, paths.shown(file), key=key) for key, words in _mistakes(body, file)]
+            wrong = [source.finding(key.split(".") if key else (), words) for key, words in _mistakes(body, file)]
             findings += wrong
             if not wrong:
                 for one in _scripts(body, file):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import urllib.request
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import sqlalchemy as sa
 import wrong_files
 from program import Program
 from shop_world import HOUR, MINUTE
-from wrong_files import KINDS, save, save_all
+from wrong_files import KINDS, ROOMS, Wrong, room, save, save_all
 
 from automations.definition import versions
-from bot import checks
+from bot import checks, own_files
+from bot.base import texts as texts_of
 from bot.base.config import Config
 from bot.base.database import Database, table
 from bot.base.errors import Finding
@@ -26,12 +28,15 @@ from bot.own_files import OwnFiles
 from bot.tables.automations import FlowVersion
 from bot.tables.settings import Setting
 
-NUMBERS = {kind: [number for number, one in enumerate(KINDS) if one.kind == kind] for kind in
-           ("template", "flow", "segment", "broadcast")}  # fmt: skip
+
+def test_every_kind_of_file_that_a_person_edits_is_here() -> None:
+    assert {one.kind for one in KINDS} == set(own_files.KINDS)
 
 
 def _look(files: OwnFiles) -> None:
     files.templates.look()
+    for take in files.texts.look():
+        take()
     found = files.segments.look()
     if found is not None:
         files.segments.segments.take(found)
@@ -40,64 +45,91 @@ def _look(files: OwnFiles) -> None:
     files.look_at_broadcasts()
 
 
-def _told(findings: list[Finding], folder: Path) -> list[str]:
+def _told(findings: list[Finding], folder: Path, kinds: dict[int, Wrong]) -> list[str]:
     """The kinds that are not told with their file, line and words."""
     missed = []
-    for number, one in enumerate(KINDS):
+    for number, one in kinds.items():
         mine = [found for found in findings if Path(str(found.file)).resolve() == one.file(folder, number).resolve()]
         if not any(one.words in str(found) and found.line == (one.line or found.line) for found in mine):
             missed.append(f"{one.kind}, {one.what}: {[str(found) for found in mine]}")
     return missed
 
 
-def _running(files: OwnFiles) -> dict[str, list[int]]:
+def _running(files: OwnFiles, folder: Path, kinds: dict[int, Wrong]) -> list[int]:
     """The numbers of those that are used in their right words."""
-    flows, segments = files.flows.running.by_name, files.segments.segments.by_name
-    used = {name for name, _ in files.templates.stored() if files.mails.find(name, "en").source.mjml}
-    return {
-        "template": [number for number in NUMBERS["template"] if f"own_{number}" in used],
-        "flow": [n for n in NUMBERS["flow"] if f"own_{n}" in flows and flows[f"own_{n}"].title == "Right"],
-        "segment": [n for n in NUMBERS["segment"] if f"own_{n}" in segments and segments[f"own_{n}"].title == "Right"],
-    }
+    return [number for number, one in kinds.items() if _runs(files, one, folder, number)]
 
 
+def _runs(files: OwnFiles, one: Wrong, folder: Path, number: int) -> bool:
+    own, name, language = files.texts, f"own_{number}", one.file(folder, number).stem
+    match one.kind:
+        case "template":
+            return (name, "en") in files.templates.stored() and bool(files.mails.find(name, "en").source.mjml)
+        case "flow" | "segment":
+            held = files.flows.running.by_name if one.kind == "flow" else files.segments.segments.by_name
+            return name in held and held[name].title == "Right"  # type: ignore[attr-defined]
+        case "text":
+            return own.texts.say(language, "order.confirm", number=7) == "Right: 7?"
+        case "answer":
+            return name in own.answers.by_id and own.answers.by_id[name].title(language) == "Right"
+        case "macro":
+            return name in own.macros and own.macros[name].title("en") == "Right"
+        case "drill":
+            return (name, "en") in own.drills and own.drills[name, "en"].title == "Right"
+        case _:
+            return name in own.care.tips[language] and own.care.tips[language][name].name == "Right"
+
+
+def _texts(config: Config) -> Texts:
+    return texts_of.sound(texts_of.folders(config.templates.folder))[0]
+
+
+@pytest.mark.parametrize("number", ROOMS)
 async def test_what_is_saved_wrong_is_told_with_its_line_and_changes_nothing(
-    database: Database, tmp_path: Path
+    database: Database, tmp_path: Path, number: int
 ) -> None:
     config = Config.model_validate(wrong_files.sections(tmp_path))
-    every = {kind: NUMBERS[kind] for kind in ("template", "flow", "segment")}
-    save_all(tmp_path, wrong=False)
-    files = await OwnFiles.open(config, database)
-    assert files.wrong == [] and _running(files) == every
+    kinds = room(number)
+    every = [at for at, one in kinds.items() if one.kind != "broadcast"]
+    running = partial(_running, folder=tmp_path, kinds={at: kinds[at] for at in every})
+    for folder in ("flows", "segments", "broadcasts"):
+        (tmp_path / folder).mkdir()
+    save_all(tmp_path, wrong=False, wanted=number)
+    files = await OwnFiles.open(config, database, _texts(config))
+    assert files.wrong == [] and running(files) == every
     await files.keep(database)
     async with database.transaction() as session:
         await versions.publish(session, files.flows.running, shop_world.NOON)
 
-    save_all(tmp_path, wrong=True)
+    save_all(tmp_path, wrong=True, wanted=number)
     _look(files)
-    assert _told(files.wrong, tmp_path) == [] and _running(files) == every
+    assert _told(files.wrong, tmp_path, kinds) == [] and running(files) == every
 
-    again = await OwnFiles.open(config, database)
-    assert _told(again.wrong, tmp_path) == [] and _running(again) == every
+    again = await OwnFiles.open(config, database, _texts(config))
+    assert _told(again.wrong, tmp_path, kinds) == [] and running(again) == every
     await again.keep(database)
 
     async with database.transaction() as session:
         await session.execute(sa.delete(table(Setting)))
         await session.execute(sa.delete(table(FlowVersion)))
-    never = await OwnFiles.open(config, database)
-    assert _told(never.wrong, tmp_path) == [] and _running(never) == {kind: [] for kind in every}
+    never = await OwnFiles.open(config, database, _texts(config))
+    assert _told(never.wrong, tmp_path, kinds) == [] and running(never) == []
     assert {"abandoned_cart", "welcome"} <= never.flows.running.by_name.keys(), "the others run"
+    assert "order_status" in never.texts.answers.by_id and "thanks_close" in never.texts.macros
 
-    save_all(tmp_path, wrong=False)
+    save_all(tmp_path, wrong=False, wanted=number)
     for one in (files, never):
         _look(one)
-        assert one.wrong == [] and _running(one) == every
+        assert one.wrong == [] and running(one) == every
 
 
-def test_check_tells_all_of_it(tmp_path: Path) -> None:
-    save_all(tmp_path, wrong=True)
+@pytest.mark.parametrize("number", ROOMS)
+def test_check_tells_all_of_it(tmp_path: Path, number: int) -> None:
+    for folder in ("flows", "segments", "broadcasts"):
+        (tmp_path / folder).mkdir()
+    save_all(tmp_path, wrong=True, wanted=number)
     config = Config.model_validate(wrong_files.sections(tmp_path))
-    assert _told(checks.files(config), tmp_path) == []
+    assert _told(checks.files(config), tmp_path, room(number)) == []
 
 
 async def test_what_a_shipped_flow_misses_in_an_own_template_names_no_place_of_this_machine(
@@ -167,7 +199,7 @@ async def test_the_desk_works_through_all_of_it(empty_url: str, tmp_path: Path) 
             anna = telegram.shopper(7, "Anna")
             anna.says("I want to talk to a human please")
             await telegram.wait_for(lambda: telegram.messages(anna.chat.id), 60)
-            await _until(program, lambda found: found["files_to_mend"] >= len(KINDS))
+            await _until(program, lambda found: found["files_to_mend"] >= len(room(0)))
             save_all(tmp_path, wrong=False)
             await _until(program, lambda found: found["files_to_mend"] == 0)
         finally:

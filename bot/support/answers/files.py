@@ -1,7 +1,6 @@
 """Reading `templates/answers/<language>.toml`: entries, their phrasings and answers, what is wrong there."""
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Any
 
 import jinja2.meta
 
-from bot.base import paths, render, toml_source
+from bot.base import paths, render
 from bot.base.config import LANGUAGES
 from bot.base.errors import Finding
+from bot.base.toml_source import NOTHING, Instead, Source
 from bot.support.answers.ranking import normalise
 
 ACTIONS = ("order_status", "human")
@@ -49,8 +49,8 @@ class Entry:
         return (self.languages.get(language) or next(iter(self.languages.values()))).title
 
 
-def read(folders: Sequence[Path]) -> tuple[list[Entry], list[Finding]]:
-    """Entries of all folders, later ones over earlier, and the findings (some only warnings)."""
+def read(folders: Sequence[Path], instead: Instead = NOTHING) -> tuple[list[Entry], list[Finding]]:
+    """The entries that can be used, later folders over earlier, and the findings (some only warnings)."""
     entries: dict[str, Entry] = {}
     findings: list[Finding] = []
     for folder in folders:
@@ -60,30 +60,22 @@ def read(folders: Sequence[Path]) -> tuple[list[Entry], list[Finding]]:
                     Finding(f"no language of ours; name it {' or '.join(LANGUAGES)}.toml", paths.shown(file))
                 )
                 continue
-            for item, line in _items(file, findings):
+            for item, line in _items(Source(file, instead), findings):
                 _take(entries, item, file, line, findings)
     findings += _duplicates(entries)
     findings += _missing_languages(entries)
     return list(entries.values()), findings
 
 
-def _items(file: Path, findings: list[Finding]) -> Iterator[tuple[dict[str, Any], int]]:
-    shown = paths.shown(file)
-    try:
-        text = file.read_text("utf-8")
-        found = toml_source.parse(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        last = len(text.splitlines())  # an error "at end of document" names no line
-        findings.append(Finding(toml_source.in_words(error), shown, int(line[1]) if line else last))
+def _items(source: Source, findings: list[Finding]) -> Iterator[tuple[dict[str, Any], int]]:
+    found = source.read(findings)
+    if found is None:
         return
-    except (OSError, UnicodeDecodeError) as error:
-        findings.append(Finding(f"cannot be read: {error}", shown))
-        return
-    lines = [number for number, line in enumerate(text.splitlines(), 1) if re.match(r"\s*\[\[\s*answer\s*\]\]", line)]
+    numbered = enumerate(source.text.splitlines(), 1)
+    lines = [number for number, line in numbered if re.match(r"\s*\[\[\s*answer\s*\]\]", line)]
     items = found.pop("answer", [])
     if found or not isinstance(items, list):
-        findings.append(Finding("only [[answer]] may stand here", shown, 1, next(iter(found), None)))
+        findings.append(Finding("only [[answer]] may stand here", paths.shown(source.file), 1, next(iter(found), None)))
     if isinstance(items, list):
         for at, item in enumerate(items):
             yield item, lines[at] if at < len(lines) else 1
@@ -153,8 +145,16 @@ def _duplicates(entries: Mapping[str, Entry]) -> Iterator[Finding]:
             for phrasing in words.phrasings:
                 other = seen.setdefault(normalise(phrasing), entry)
                 if other is not entry:
-                    message = f"{phrasing!r} stands in {other.id} too; a phrasing can lead to one answer only"
-                    yield Finding(message, paths.shown(words.file), words.line, entry.id)
+                    yield _twice(phrasing, entry, words, other)
+
+
+def _twice(phrasing: str, entry: Entry, words: Words, other: Entry) -> Finding:
+    """Told where the shop wrote it, if one of the two is the shop's own."""
+    theirs = next((one for one in other.languages.values() if phrasing in one.phrasings), None)
+    if theirs and words.file.is_relative_to(paths.templates()) and not theirs.file.is_relative_to(paths.templates()):
+        entry, words, other = other, theirs, entry
+    message = f"{phrasing!r} stands in {other.id} too; a phrasing can lead to one answer only"
+    return Finding(message, paths.shown(words.file), words.line, entry.id)
 
 
 def _missing_languages(entries: Mapping[str, Entry]) -> Iterator[Finding]:

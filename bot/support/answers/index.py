@@ -13,7 +13,8 @@ from typing import Any, Literal
 from rapidfuzz import fuzz, process
 
 from bot.base import render
-from bot.base.errors import FindingsError
+from bot.base.errors import Finding, FindingsError
+from bot.base.toml_source import NOTHING, Instead
 from bot.support.answers import files as answer_files
 from bot.support.answers import guards, mentions
 from bot.support.answers.files import Entry
@@ -26,7 +27,7 @@ _JUDGED = 400  # phrasings looked at to learn the thresholds
 _READ, _COMPARED = 6000, 2000  # signs of a message that are looked at, and compared: questions are short, time is not
 _LOW, _HIGH = 0.08, 0.95
 
-__all__ = ["Entry", "Index", "Match", "lint", "load"]
+__all__ = ["Entry", "Index", "Match", "lint", "load", "sound"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,10 @@ class Index:
         self._vocabulary = sorted(token for token in self._known if len(token) >= 4)
         if len(self.entries) > 2:
             self.thresholds = self._learn(pairs)
+
+    def take(self, other: "Index") -> None:
+        """Become what the other is: whoever holds this index finds the new entries."""
+        vars(self).update(vars(other))
 
     def match(self, text: str, language: str, products: mentions.ProductNames | None = None) -> Match:
         """Answer, suggest or hand over. `language` is that of the shopper: entries without words in it are not used."""
@@ -154,6 +159,12 @@ def load(folders: Sequence[Path]) -> Index:
     if errors:
         raise FindingsError(*errors)
     return Index(entries)
+
+
+def sound(folders: Sequence[Path], instead: Instead = NOTHING) -> tuple[Index, list[Finding]]:
+    """The entries that can be used, and what is wrong (or worth a warning)."""
+    entries, findings = answer_files.read(folders, instead)
+    return Index(entries), findings
 
 
 def lint(folders: Sequence[Path]) -> list[Any]:

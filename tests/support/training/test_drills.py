@@ -156,7 +156,7 @@ def test_typos_and_words_in_between_still_make_the_point_and_other_words_do_not(
         ("target = 'soon'\n", "target"),
         ("[en]\ntitle = 'x'\n", "en.says"),
         ("[fr]\ntitle = 'x'\n", "fr"),
-        ("[en\n", "cannot be read"),
+        ("[en\n", "not valid TOML"),
         ("[en]\ntitle='a'\nshopper='b'\nsays=['c']\nmodel='d'\npoints=[]\n", "en.points"),
     ],
 )
