@@ -133,7 +133,7 @@ class Jobs:
             due = await waiting.due(session, desk, now)
         for row_id in due:
             async with database.transaction() as session:
-                await waiting.let_in(session, desk, row_id, "clock", now, spam=False)
+                await waiting.let_in(session, desk, row_id, waiting.CLOCK, now, spam=False)
 
     async def look_at_groups(self) -> None:
         if self.house.telegram is not None:

@@ -121,8 +121,10 @@ async def customer_changed(session: AsyncSession, desk: Desk, edited: edits.Edit
 async def _in_danger(
     session: AsyncSession, desk: Desk, contact: Contact, ticket: Ticket | None, line: TicketMessage, now: datetime
 ) -> None:
-    """To people at once, and never to a machine."""
+    """To people at once, and never to a machine; in a storm of invented senders into the one alarm about them."""
     language = await _language(session, desk, contact, line.text)
+    if ticket is None and await waiting.waits_in_danger(session, desk, contact, line, language, now):
+        return
     urgent = not await danger.rang_lately(session, contact, now)
     line.held = False
     if ticket is None:

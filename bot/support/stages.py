@@ -52,7 +52,7 @@ def stages(desk: Desk) -> dict[str, Stage]:
         exporting.PURPOSE: exporting.Exports(desk),
         drills.PURPOSE: drills.Turns(desk),
         floods.PURPOSE: floods.Notices(desk),
-        notice.PURPOSE: notice.Notices(desk),
+        **{notice.purpose(danger=one): notice.Notices(desk, danger=one) for one in (False, True)},
     }
 
 

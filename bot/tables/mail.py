@@ -100,7 +100,8 @@ class NewSender(SQLModel, table=True):
 
     `state` is open (a ticket was opened), waiting (behind a rush of such; their lines are held and of no ticket),
     called (waiting, and staff want to see them) or spam. `since` is when their mail came to the mailbox, `came_at` when
-    it came to us, `changed_at` when the state was reached, by `changed_by`. `why` and `language` are for their ticket.
+    it came to us, `changed_at` when the state was reached, by `changed_by`. `why` and `language` are for their ticket:
+    who tells of danger waits apart from the others. `domain` is the registered one of their address.
     """
 
     __personal__ = Personal("new senders of mail", (By("contact_id"),), Delete(), inside=True)
@@ -116,3 +117,4 @@ class NewSender(SQLModel, table=True):
     came_at: datetime = moment()
     changed_at: datetime = moment()
     changed_by: str = ""
+    domain: str = Field(default="", sa_column_kwargs={"server_default": ""})

@@ -30,6 +30,7 @@ class Flood(Section):
     """From which number on what one customer writes is kept together instead of shown one by one.
 
     `new_senders`: so many unknown senders of mail an hour get a ticket each, further ones wait together.
+    `danger_senders`: the same of those whose mail tells of danger, a quarter of them from one domain at most.
     """
 
     messages: Annotated[int, Field(ge=1)] = 30
@@ -37,3 +38,4 @@ class Flood(Section):
     tickets: Annotated[int, Field(ge=1)] = 5
     tickets_within: Duration = timedelta(days=1)
     new_senders: Annotated[int, Field(ge=1)] = 30
+    danger_senders: Annotated[int, Field(ge=1)] = 20

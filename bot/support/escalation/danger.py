@@ -1,7 +1,8 @@
 """Danger to life or health: people hear of it at once, whatever the hour, and the customer gets one careful sentence.
 
-It passes whatever keeps words back: a block, spam, a flood, a dialogue with the bot. Who goes on about it within ten
-minutes is heard like anybody, so that nobody rings the house by repeating a word.
+It passes whatever keeps words back: a block, spam, a flood, a dialogue with the bot. Only of unknown senders of mail,
+whom anybody can invent, so many an hour get a ticket each (`newcomers.waiting`); the others stand in one alarm. Who
+goes on about it within ten minutes is heard like anybody, so that nobody rings the house by repeating a word.
 """
 
 from datetime import datetime, timedelta
@@ -50,10 +51,24 @@ async def alarm(
     """Top priority, all who lead and the staff group told, and the sentence for the customer."""
     await warn_staff(session, desk, ticket, key, now)
     text = desk.say(language, "danger.said", number=ticket.number)
+    await _answer(session, desk, contact, ticket.channel, text, language, key, now, ticket.id)
+
+
+async def answer_who_waits(
+    session: AsyncSession, desk: Desk, contact: Contact, channel: str, language: str, key: str, now: datetime
+) -> None:
+    """The sentence for somebody who has no ticket yet."""
+    await _answer(session, desk, contact, channel, desk.say(language, "danger.waits"), language, key, now, None)
+
+
+async def _answer(
+    session: AsyncSession, desk: Desk, contact: Contact, channel: str, text: str, language: str, key: str,
+    now: datetime, ticket_id: int | None,
+) -> None:  # fmt: skip
     opens = hours.opens_at(desk.calendar, now)
     if opens > now:
         text += "\n" + desk.say(language, "ticket.closed_now", opens=desk.when(opens, now, language)[:-3])
-    await ready.say(session, contact, ticket.channel, text, f"danger:{key}", now, ticket_id=ticket.id)
+    await ready.say(session, contact, channel, text, f"danger:{key}", now, ticket_id=ticket_id)
 
 
 async def warn_staff(session: AsyncSession, desk: Desk, ticket: Ticket, key: str, now: datetime) -> None:
