@@ -64,6 +64,12 @@ _MOMENT = re.compile(
     r"|could not connect|system error|out of memory",
     re.I,
 )
+_PROGRAM = re.compile(
+    r"(?:procmail|maildrop|mailbot|lmtp|mail\.local|deliver): .{0,60}"
+    r"(?:(?:can'?t|can ?not|couldn'?t|unable to) (?:create|open|write|lock)|permission denied)",
+    re.I,
+)
+"""The program that was to store it could not: the address is there."""
 _LINK = re.compile(r"https?://\S+|\bwww\.\S+", re.I)
 _RETURNED = re.compile(
     r"^\W*(?:this is (?:a )?(?:the )?copy of|below (?:this line )?is (?:a|the) (?:copy|header)"
@@ -77,8 +83,8 @@ _SUBJECT = re.compile(
     r"|(?:could|can) ?not (?:be )?(?:send|sent|deliver)|non[- ]?deliver|mail (?:system )?error"
     r"|mail(?:er)?[ -]daemon|message (?:status|you sent blocked)|bounce|unzustellbar|nicht zugestellt"
     r"|non remis|non distribu|no entregado|no se ha entregado|mancato recapito|onbestelbaar|niet afgeleverd"
-    r"|недостав|не доставлен|退信|退件|无法投递|系统退信|配信(?:不能|エラー)|送信(?:エラー|失敗)|전송 ?실패"
-    r"|배달 ?실패",
+    r"|недостав|не доставлен|退信|退件|无法投递|系统退信|メールエラー|配信(?:不能|エラー)|送信(?:エラー|失敗)"
+    r"|전송 ?실패|배달 ?실패",
     re.I,
 )
 _AFTER_DATA = re.compile(
@@ -104,6 +110,8 @@ def meaning(words: str) -> Meaning | None:
     plain = _LINK.sub(" ", words)
     if _FULL.search(plain):
         return "policy"
+    if _PROGRAM.search(plain):
+        return "soft"
     if _DENIED.search(plain):
         return "hard"
     if _POLICY.search(plain) or _AT_REST.search(plain) or "spamhaus" in words:

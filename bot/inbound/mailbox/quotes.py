@@ -18,17 +18,19 @@ _MOST_TRIED = 80
 _FIRST = 8
 """So many marked lines at most are looked at for what introduces them."""
 _LONG_SIGNATURE = 8
+_LONG_QUOTED = 60
+_OPEN_LINK = re.compile(r"https?://\S{1,300}$")
 _SIGNATURE = re.compile(r"^-- ?$")
 _SENT_FROM = re.compile(
     r"^[\s*_(]*(?:(?:sent|get|composed) (?:from|via|with|by|using)"
     r" (?:my\b|outlook\b|mail\b|yahoo\b|samsung|gmail|\[?proton|.{1,40}https?://)"
-    r"|sent from (?:the all new|an? (?:phone|mobile)|[A-Z]\w+(?:<\S+>)?\s*$)|get outlook for\b|.{0,30}\boutlook\b.{0,30}https?://"
+    r"|sent (?:from|with|via|by) (?:the all new|an? (?:phone|mobile)|[A-Z]\w+(?:<\S+>)?\s*$)|get \[?outlook for\b|.{0,30}\boutlook\b.{0,30}https?://"
     r"|(?:von meinem|mit|von) .{1,40} gesendet|gesendet (?:von|mit|über)\b"
     r"|envoyé (?:de(?:puis)? mon\b|à partir d|avec\b|depuis\b)|enviado (?:desde|do|a partir|con|via)\b"
     r"|inviato da(?:l|lla)?\b|verzonden (?:vanaf|met|van|via)\b|verstuurd vanaf|skickat från|sendt fra"
     r"|lähetetty\b.{0,20}(?:puhelimesta|ipho|ipad)|wysłan[eo] z|odesláno z|poslano z|отправлено (?:из|с|от)\b"
     r"|надіслано з|στάλθηκε από|được gửi từ|dikirim dari"
-    r"|发自我的|發自我的|从我的\s*\S+\s*发送|来自我的|發自|发自).{0,90}$"
+    r"|发自我的|發自我的|[从從]我的\s*\S+(?: \S+)?\s*傳送|从我的\s*\S+\s*发送|来自我的|發自|发自).{0,90}$"
     r"|^.{0,30}(?:から送信|에서 보냄|phone['’]?\w* gönderildi)$",
     re.I,
 )
@@ -55,6 +57,8 @@ def split(text: str) -> Reply:
     marked = [n for n, line in enumerate(seen) if _is_marked(line)]
     if len(lines) > _MOST_LINES and any(line.lstrip().startswith(">") for line in lines[_MOST_LINES:]):
         marked = []
+    wrapped = _wrapped(seen, marked)
+    marked = sorted([*marked, *wrapped])
     start = _start(seen, marked)
     if start is None:
         own, notice = notices.apart(_unsigned(lines))
@@ -67,10 +71,29 @@ def split(text: str) -> Reply:
             own, quoted, tail = [*own, *rest], lines[first : marked[-1] + 1], []
     if not _trimmed(_unsigned(own)):
         return Reply("", _trimmed(lines))
-    sure = _is_sure(seen, first, introduced, marked) and not _trimmed(_unsigned(tail)) and not _signature(tail)
+    sure = (
+        not wrapped
+        and _is_sure(seen, first, introduced, marked)
+        and not _trimmed(_unsigned(tail))
+        and not _signature(tail)
+    )
     kept, notice = notices.apart(_unsigned(own))
     folded = _folded(notice, _signature(own), [] if sure else quoted)
     return Reply(_trimmed(kept), _trimmed(quoted), folded, sure or first < introduced)
+
+
+def _wrapped(lines: list[str], marked: list[int]) -> list[int]:
+    """Ends of long quoted lines that a program wrapped without a mark."""
+    of_others = set(marked)
+    behind = (n + 1 for n in marked if n + 1 not in of_others and n + 2 in of_others)
+    return [n for n in behind if _goes_on(lines[n - 1].rstrip(), lines[n].rstrip())]
+
+
+def _goes_on(line: str, below: str) -> bool:
+    """In the midst of a sentence or of an address; whoever answers there answers a question."""
+    if _OPEN_LINK.search(line):
+        return bool(below) and " " not in below
+    return len(line) >= _LONG_QUOTED and below[:1].islower() and not line.endswith(("?", "？", ":", "："))
 
 
 def _is_sure(lines: list[str], first: int, introduced: int, marked: list[int]) -> bool:

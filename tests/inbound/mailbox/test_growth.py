@@ -79,6 +79,7 @@ GROWING = {
     "one word of at signs": _text(b"a@"),
     "introductions": _text(b"On Tue, 3 Mar 2026 at 9:00 Ada <ada@example.org> wrote"),
     "digits": _text(b"5.1.1 550 "),
+    "wrapped": _text(b"> " + b"word " * 14 + b"\r\nword\r\n"),
     "notices": _text(b"\r\nThis e-mail is confidential.\r\n"),
     "notices of one word": _text(b"confidential "),
     "marked introductions": _text(b"> On 3 March 2026 Ada <ada@example.org> wrote:\r\n"),

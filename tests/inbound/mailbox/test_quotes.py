@@ -89,6 +89,8 @@ def test_what_is_introduced_is_a_quotation_without_marks_too(introduction: str) 
         "Ada wrote on 3 March 2026 that the lamp\nis broken.",
         "The lamp is broken.\n\nImportant: ring me before you deliver, the recipient is away.",
         "The lamp is broken.\n\nThis message is for your manager, it is confidential.",
+        f"Hi,\n\nOn 3 Mar 2026 Juniper {BOX} wrote:\n> Would you like to have the money back or rather another lamp?\n"
+        "the money\n> And when may we come to take the old one with us?\ntomorrow",
         "I read this below your mail:\n\nThis e-mail is confidential. Am I the intended recipient?",
     ],
 )
@@ -142,6 +144,8 @@ OUTLOOK = f"From: Juniper & Oak {BOX}\nSent: Tuesday, March 3, 2026 9:00 AM\nTo:
         (f"{OWN}\n\n> Which size?\n> (Large.)\n", "(Large.)"),
         (f"{OWN}\n\nOn 3 Mar 2026 Juniper wrote:\n> Which size?\n\n" + "-- \n" + "line of a signature\n" * 12,
          "line of a signature"),
+        (f"{OWN}\n\nOn 3 Mar 2026 Juniper {BOX} wrote:\n> A long line of the letter that was quoted, and then"
+         " wrapped by\nthe program on its way.\n> And one more line.\n", "the program on its way"),
         (f"{OWN}\n-- \n" + "a letter that begins with two dashes\n" * 12, "a letter that begins"),
         (f"{OWN}\n\nThis e-mail is confidential,\nand for the intended recipient alone.\n", "confidential"),
         (f"{OWN}\n\n本邮件含有保密信息，仅供收件人使用。\n", "仅供收件人"),
