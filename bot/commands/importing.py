@@ -16,7 +16,10 @@ from bot.commands.options import ConfigFile
 if TYPE_CHECKING:
     from bot.inbound.files import first_look
 
-_APART = ", apart from what webhooks tell; --store NAME says that it is one of [[shops.stores]]"
+_APART = (
+    "ids count as the file's own, not as a connected shop's; "
+    "if they are the shop's, add --store NAME (of [[shops.stores]])"
+)
 
 
 class Subject(StrEnum):
@@ -84,7 +87,7 @@ def import_file(
     for other, words in sheet.others:
         typer.echo(f"or is it {other}? Then it says: {words}. If that is right, run it again with --encoding {other}")
     if subject is not Subject.suppressions:
-        typer.echo(f"their ids are of the store {report.store}{'' if report.store != 'import' else _APART}")
+        typer.echo(_APART if report.store == "import" else f"ids count as those of the store {report.store}")
     typer.echo("columns used: " + ", ".join(_as(column, field) for column, field in report.used))
     typer.echo("columns left out: " + (", ".join(report.left_out) or "none"))
     for column in report.dates:
@@ -100,10 +103,12 @@ def import_file(
         for words in report.first_refused:
             typer.echo(f"  {words}")
     if report.notes:
-        typer.echo("left out of lines that are taken:" if subject is not Subject.suppressions else "with a note:")
+        typer.echo("of lines that are taken:")
         for note, count in sorted(report.notes.items(), key=lambda one: -one[1])[:10]:
             seen = report.examples.get(note)
             typer.echo(f"  {count} x {note}{' (' + ', '.join(seen) + ')' if seen else ''}")
+    if dry_run:
+        typer.echo("nothing was kept; run it again without --dry-run to take them")
 
 
 def _dates(column: "first_look.DateColumn", said: DateOrder | None) -> Iterator[str]:
@@ -121,7 +126,7 @@ def _read_as(column: "first_look.DateColumn", said: DateOrder | None) -> str:
         return f"they are read {said}, as you say"
     why = f"others are {seen}" if seen else "no other date of the column shows which day is meant"
     ways = " or ".join(f"--dates {order.value}" for order in DateOrder)
-    return f"they are not taken: {why}; {ways} says it"
+    return f"they are not taken, {why}; run it again with {ways}"
 
 
 def _as(column: str, field: str) -> str:

@@ -147,6 +147,6 @@ async def test_a_person_says_what_a_column_holds(database: Database, ground: Gro
     assert await _says(database) == "granted"
     assert report.used == [("Kontakt", "email"), ("Wünscht Post", "consent")]
     assert (report.left_out, report.consents) == (["Notiz", "Telefon"], {"yes": 1})
-    for wrong, words in (("Contact=email", "no column"), ("Kontakt=mail_to", "nothing that we know")):
+    for wrong, words in (("Contact=email", "no column"), ("Kontakt=mail_to", "there is no field")):
         with pytest.raises(FindingsError, match=words):
             await _take(database, ground, tmp_path, content, mapped=(wrong,))

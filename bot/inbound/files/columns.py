@@ -46,7 +46,7 @@ def read_map(given: Sequence[str], header: Sequence[str], known: Mapping[str, Se
         if plain(column) not in names:
             raise FindingsError(Finding(f"no column {column!r} in the file; {near(column, names.values())}", "--map"))
         if field not in ("", "-") and field not in known:
-            raise FindingsError(Finding(f"{field!r} is nothing that we know; {near(field, known)}", "--map"))
+            raise FindingsError(Finding(f"there is no field {field!r}; {near(field, known)}", "--map"))
         found[names[plain(column)]] = field if field != "-" else ""
     return found
 
@@ -57,7 +57,6 @@ def need(
     """Raises FindingsError unless one of these columns is there."""
     if not any(field in found for field in either):
         names = ", ".join(known[field][0] for field in either if known[field])
-        words = (
-            f"no column that we know by; one of these must be there: {names}. Or say which it is: --map COLUMN=FIELD"
-        )
-        raise FindingsError(Finding(words, path, 1))
+        words = f"no column that we know by what a line is about; one of these must be there: {names}"
+        mend = "or say which it is: --map COLUMN=FIELD"
+        raise FindingsError(Finding(f"{words}; {mend}", path, 1))

@@ -82,11 +82,12 @@ def moment(line: Cells, field: str, zone: tzinfo, now: datetime) -> datetime | N
     try:
         return values.moment(line[field], zone, line.day_order(field), until=now)
     except values.TwoDaysError:
-        line.told[f"{field}: may be two days; --dates day-first or --dates month-first says which"] = line[field]
+        words = f"{field}: left out, it may be two days; --dates day-first or --dates month-first says which"
+        line.told[words] = line[field]
         return None
     except ValueError as error:
-        why = "is in the future" if str(error).endswith("future") else "not a date that can only be one day"
-        line.told[f"{field}: {why}"] = line[field]
+        why = "it is in the future" if str(error).endswith("future") else "not a date; write it like 2026-03-04"
+        line.told[f"{field}: left out, {why}"] = line[field]
         return None
 
 

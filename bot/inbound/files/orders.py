@@ -153,12 +153,12 @@ def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, A
     currency = values.currency(line["currency"], amounts, line.about.get("currency") or ground.config.shop.currency)
     ordered = values.moment(line["ordered_at"], zone, line.day_order("ordered_at"), until=now)
     if ordered is None:
-        raise ValueError("no date of the order")
-    total = next((found for text in line.all("total") if (found := values.amount(text, currency))), 0)
+        raise ValueError("no date of the order; it cannot be kept without one")
+    total = next((found for text in line.all("total") if (found := _amount("total", text, currency))), 0)
     items = [item for one in group for item in _items(one, currency)]
     if not total and not line.has("total"):
         total = _worth(items)
-        line.told["no column says what orders cost, so it is what their lines do; --map COLUMN=total"] = ""
+        line.told["no column says what an order costs, so its lines are added up; --map COLUMN=total names one"] = ""
     revenue, refunded = _revenue(line, total, currency), _refunded(line, currency)
     cancelled, shipped = (customers.moment(line, name, zone, now) for name in ("cancelled_at", "shipped_at"))
     paid = customers.moment(line, "paid_at", zone, now)
@@ -210,9 +210,11 @@ def _status(line: Cells, paid: bool) -> str:
         if status is not None:
             found.add(status)
         elif word:
-            line.told[f"{name}: a status that is not understood"] = line[name]
+            line.told[f"{name}: a word that is not understood, so it says nothing"] = line[name]
     if not found and not line.has("payment") and not line.has("status"):
-        line.told["no column says whether orders are paid, so they are kept as pending; --map COLUMN=status"] = ""
+        line.told[
+            "no column says whether an order is paid, so it is kept as pending; --map COLUMN=status names one"
+        ] = ""
     return next((one for one in _STRONGEST if one in found), "pending")
 
 
@@ -223,12 +225,16 @@ def prepare(header: Sequence[str]) -> Mapping[str, str]:
     return {**own, "currency": currencies[own["country"]]} if own.get("country") in currencies else own
 
 
+def _amount(field: str, text: str, currency: str) -> int | None:
+    return values.read_field(field, values.amount, text, currency)
+
+
 def _revenue(line: Cells, total: int, currency: str) -> int:
     """The goods without shipping and tax: as a column says, else what is left of the whole."""
-    told = values.amount(line["subtotal"], currency)
+    told = _amount("subtotal", line["subtotal"], currency)
     if told is not None:
         return told
-    beside = sum(values.amount(line[name], currency) or 0 for name in ("shipping", "tax"))
+    beside = sum(_amount(name, line[name], currency) or 0 for name in ("shipping", "tax"))
     return total - beside if 0 <= beside <= total else total
 
 
@@ -268,7 +274,7 @@ def _unpacked(cell: str) -> Iterator[dict[str, str]]:
         found = {name: text.strip(" |;") for name, text in zip(parts[1::2], parts[2::2], strict=True)}
         if found.get("name") or found.get("sku"):
             whole = found.get("sub_total") or found.get("subtotal") or found.get("total")
-            count = values.number(found.get("quantity", "")) or 1
+            count = values.read_field("quantity", values.number, found.get("quantity", "")) or 1
             if whole and not found.get("price"):
                 found["price"] = str((money.written(whole) / count).normalize())
             yield found
@@ -290,7 +296,7 @@ def _item(line: Cells, said: Callable[[str, str], str], currency: str) -> dict[s
         "name": said("name", ""),
         "category": "",
         "quantity": _quantity(line, said("quantity", "")),
-        "price": values.amount(said("price", ""), currency),
+        "price": _amount("price", said("price", ""), currency),
         "url": "",
         "image_url": "",
         "refunded": 0,

@@ -92,7 +92,9 @@ def _read(line: Cells, ground: Ground, now: datetime) -> _Stop:
     if address is None:
         raise ValueError(f"{line['address']!r} is not an e-mail address")
     if _is_wanted(line):
-        raise ValueError("no stop: the file says nothing against mail to this address; `import customers` takes it")
+        raise ValueError(
+            "the file does not say that this address wants no mail; if it wants some, `import customers` is for it"
+        )
     topic, known = line["topic"].strip().lower(), ground.config.automations.topic_names
     if topic and topic not in known:
         raise ValueError(f"{line['topic']!r} is not a topic; known here: {', '.join(known)}")

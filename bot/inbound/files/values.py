@@ -2,12 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import ParamSpec, TypeVar
 
 from bot.base import answers, money, short_years
 from bot.base.day_orders import DayOrder
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 _BLANK = " \t-–—"
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d+", re.I)
 _CLOCK = re.compile(r"[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(\.\d+)?\s*([ap]\.?m\.?)?\s*", re.I)
@@ -16,6 +19,14 @@ _CLOCK = re.compile(r"[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(\.\d+)?\s*([ap]\.?m\.?)
 def amount(text: str, currency: str) -> int | None:
     """`19.90`, `1,299.00`, `1.299,00 €`, `¥88`, `5.9万` in the smallest unit; None for an empty cell."""
     return money.to_minor(text, currency, by_people=True) if text.strip(_BLANK) else None
+
+
+def read_field(field: str, read: Callable[_P, _T], *given: _P.args, **more: _P.kwargs) -> _T:
+    """What `read` makes of a cell; a mistake names the field, for of "one" alone nobody knows where it stands."""
+    try:
+        return read(*given, **more)
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from None
 
 
 def currency(column: str, amounts: Iterable[str], shops: str) -> str:

@@ -114,7 +114,7 @@ async def test_a_budget_that_burns_is_told_once_a_window(database: Database, tex
     assert await _alarm(stage, NOON + timedelta(minutes=5)) == 0
     (text,) = await stage.texts("notice")
     assert "Chat, first answer within 0:00:30 (goal 90 %): in the last hour 6 of 20 were missed" in text
-    assert "At this pace what may be missed this week is used up at" in text
+    assert "At this pace, what the goal allows to miss this week is used up at" in text
     assert '<a href="tg://user?id=901">Anna</a>' in text
 
 
@@ -122,7 +122,7 @@ async def test_a_budget_that_is_gone_says_so(database: Database, texts: Texts) -
     stage = await _stage(database, texts)
     await _hours(stage, (3, 5, 15), (0.5, 5, 15))
     assert await _alarm(stage, NOON) == 1
-    assert "What may be missed this week is used up: 7 missed too many." in (await stage.texts("notice"))[0]
+    assert "What the goal allows to miss this week is used up: 7 missed too many." in (await stage.texts("notice"))[0]
 
 
 @pytest.mark.parametrize(
