@@ -26,7 +26,7 @@ from automations.running.on_catalogue import OnCatalogue
 from automations.running.on_event import OnEvent
 from automations.running.shelves import Shelves
 from bot import schedule, start
-from bot.base import clock, logs, texts, work, worker
+from bot.base import clock, logs, work, worker
 from bot.base.config import Config
 from bot.base.database import Database
 from bot.base.errors import Finding, FindingsError
@@ -61,14 +61,13 @@ from bot.inbound.web.connections import Limits
 from bot.inbound.web.pages import Pages
 from bot.jobs import Jobs
 from bot.outbound import held, practice, staff_group
-from bot.outbound.chat_templates import ChatTemplates
 from bot.outbound.email.sender import EmailSender
 from bot.outbound.outbox import Outbox
 from bot.outbound.sender import Sender
 from bot.own_files import OwnFiles
 from bot.shops import inbox as webhooks
 from bot.shops import record, stores, worth
-from bot.support import hours, stages
+from bot.support import stages
 from bot.support.desk import Desk
 from bot.support.escalation.timers import Timers
 from bot.support.privacy.requested import Requests
@@ -122,7 +121,6 @@ class App:
         self, stack: AsyncExitStack, database: Database, ground: Ground, parts: set[str] | frozenset[str]
     ) -> House:
         files = await OwnFiles.open(self.config, database, ground.texts)
-        calendars = hours.calendars(self.config, clock.now())
         return House(
             database=database,
             ground=ground,
@@ -130,11 +128,11 @@ class App:
             desk=Desk(
                 ground,
                 files.texts.answers,
-                calendars[""],
+                files.texts.calendars[""],
                 mails=files.mails,
                 macros=files.texts.macros,
                 drills=files.texts.drills,
-                calendars=calendars,
+                calendars=files.texts.calendars,
             ),
             files=files,
             care=files.texts.care,
@@ -234,7 +232,7 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
     asked = {
         **stages.stages(house.desk),
         "marketing": Marketing(
-            house.ground, house.mails, house.care, house.versions, chats=_chats(house.config), channels=senders
+            house.ground, house.mails, house.care, house.versions, chats=house.files.texts.chats, channels=senders
         ),
         opt_in.PURPOSE: opt_in.Mails(house.ground),
     }
@@ -279,10 +277,6 @@ async def _kinds(stack: AsyncExitStack, house: House) -> list[work.Kind]:
             inbox.Inbox(house.database, EachUpdate(house.database, house.telegram, house.desk), house.worker).kind()
         )
     return kinds
-
-
-def _chats(config: Config) -> ChatTemplates:
-    return ChatTemplates(texts.folders(config.templates.folder), config.shop.language)
 
 
 def _senders(house: House) -> dict[str, Sender]:
@@ -336,7 +330,7 @@ async def _web(stack: AsyncExitStack, house: House) -> FastAPI:
     ingest = Ingest(house.database)
     ingest.start()
     stack.push_async_callback(ingest.close)
-    config, pages = house.config, Pages(house.ground)
+    config, pages = house.config, Pages(house.ground, house.files.texts.pages)
     doors: list[APIRouter | Sequence[BaseRoute]] = [
         health.routes(house.database, config.event_keys, config),
         metrics.routes(house.database),

@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from automations.broadcasts import broadcast_files
 from automations.definition import flow_files, names, triggers
 from automations.subjects.wordings import Wordings
 from bot import migrations
-from bot.base import clock, logs, paths, private, texts
+from bot.base import clock, logs, page_files, paths, private, texts
 from bot.base.config import Config, SmtpServer
 from bot.base.database import Database, table
 from bot.base.errors import Finding, FindingsError
@@ -63,10 +63,11 @@ def files(config: Config) -> list[Finding]:
         lambda: segment_files.load(config),
         lambda: broadcast_files.load(config, broadcast_files.around(config, mails.names(), words)),
         lambda: care.load(folders),
+        lambda: _pages(folders),
         lambda: answers.load(folders),
         lambda: macros.load(folders),
         lambda: scripts.load(folders),
-        lambda: hours.calendar(config.support.hours, config.shop.timezone, clock.now()),
+        lambda: hours.calendars(config, clock.now()),
     ):
         findings += _of(part)
     if config.templates.folder and not config.templates.folder.is_dir():
@@ -76,6 +77,11 @@ def files(config: Config) -> list[Finding]:
     findings += mails_of_nobody(config)
     with Previews() as previews:
         return findings + mails.lint(look=previews.lint) + previews.lint_chats(folders, config.shop.language)
+
+
+def _pages(folders: Sequence[Path]) -> None:
+    if wrong := page_files.sound(folders)[1]:
+        raise FindingsError(*wrong)
 
 
 def _no_client(config: Config) -> list[Finding]:

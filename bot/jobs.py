@@ -93,8 +93,11 @@ class Jobs:
                 await outbox.ask_again(session, None, outbox.UNWRITTEN, clock.now())
 
     async def look_at_other_files(self) -> None:
+        """What waited for the mend of a message for chats leaves."""
         if await self.house.files.take_texts():
             await self.house.files.keep(self.house.database)
+            async with self.house.database.transaction() as session:
+                await outbox.ask_again(session, None, outbox.UNWRITTEN, clock.now())
 
     async def tell_of_files(self) -> None:
         house = self.house

@@ -1,4 +1,5 @@
-"""What people write below `templates/` beside mails, as it runs: short texts, ready answers, macros, drills, care tips.
+"""What people write below `templates/` beside mails, as it runs: short texts, ready answers, macros, drills, care tips,
+messages for chats, pages; and the files with holidays.
 
 Each kind is declared once, in `OwnTexts.of`; whoever holds a value sees what is taken later.
 """
@@ -11,14 +12,19 @@ from typing import Any, TypeVar
 
 from automations import care as care_files
 from automations.care import Care
+from bot.base import clock, page_files
 from bot.base import texts as text_files
 from bot.base.config import Config
 from bot.base.errors import Finding
+from bot.base.page_files import PageFiles
 from bot.base.texts import Texts
+from bot.base.toml_source import Instead
 from bot.base.watched import Watched
+from bot.outbound.chat_templates import ChatTemplates
 from bot.support import answers as ready_answers
+from bot.support import hours, scripts
 from bot.support import macros as macro_files
-from bot.support import scripts
+from bot.support.hours import Calendar
 from bot.support.macros import Macro
 from bot.support.scripts import Script
 
@@ -35,17 +41,25 @@ class OwnTexts:
     macros: dict[str, Macro] = field(default_factory=dict)
     drills: dict[tuple[str, str], Script] = field(default_factory=dict)
     care: Care = field(default_factory=lambda: Care({}))
+    chats: ChatTemplates = field(default_factory=lambda: ChatTemplates([]))
+    pages: PageFiles = field(default_factory=PageFiles)
+    calendars: dict[str, Calendar] = field(default_factory=dict)
+    """As they were at the start: what changes later counts from the next one."""
     kinds: tuple[Watched[Any], ...] = ()
 
     @classmethod
     def of(cls, config: Config, spoken: Texts) -> "OwnTexts":
         own, folders = config.templates.folder, text_files.folders(config.templates.folder)
-        made = cls(spoken)
+        chats = ChatTemplates(folders, config.shop.language)
+        made = cls(spoken, chats=chats)
         made.kinds = (
             Watched("text", _below(own, "locale/*.po"), partial(text_files.sound, folders), spoken.take),
             Watched("answer", _below(own, "answers/*.toml"), partial(ready_answers.sound, folders), made.answers.take),
             Watched("macro", _below(own, "macros/*.toml"), partial(macro_files.sound, folders), _into(made.macros)),
             Watched("drill", _below(own, "drills/*.toml"), partial(scripts.sound, folders), _into(made.drills)),
+            Watched("chat", _below(own, "chat/*/*.txt"), chats.sound, chats.take),
+            Watched("page", _below(own, "pages/*.*"), partial(page_files.sound, folders), made.pages.take),
+            Watched("holidays", partial(hours.files, config), partial(_calendars, config), _once(made.calendars)),
             Watched("care", _below(own, "care/*.toml"), partial(care_files.sound, folders), made.care.take),
         )
         return made
@@ -75,6 +89,18 @@ def _below(own: Path | None, pattern: str) -> Callable[[], dict[str, Path]]:
         return {file.relative_to(own).as_posix(): file for file in found if own is not None}
 
     return files
+
+
+def _calendars(config: Config, instead: Instead) -> tuple[dict[str, Calendar], list[Finding]]:
+    return hours.sound(config, clock.now(), instead)
+
+
+def _once(held: dict[_Key, _Value]) -> Callable[[Mapping[_Key, _Value]], None]:
+    def take(found: Mapping[_Key, _Value]) -> None:
+        if not held:
+            held.update(found)
+
+    return take
 
 
 def _into(held: dict[_Key, _Value]) -> Callable[[Mapping[_Key, _Value]], None]:

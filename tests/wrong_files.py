@@ -2,7 +2,9 @@
 
 import os
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 HEAD = '+++\nsubject = "Hello {{ customer.first_name }}"\npreheader = "News for you"\n+++\n'
 BODY = """<mjml>
@@ -62,12 +64,38 @@ name = "Right"
 words = ["NAME"]
 basics = ["Keep it dry."]
 """
+CHAT = """+++
+button = "To your cart"
+url = "{{ cart.url }}"
+shows = ["cart"]
++++
+Right, {{ customer.first_name }}
+"""
+PAGE = """{% extends "base.html" %}
+{% block title %}Right{% endblock %}
+{% block content %}
+<h1>{{ say("order.confirm", number=7) }} {{ shop.name }}</h1>
+{% endblock %}
+"""
+YEAR = date.today().year + 1  # noqa: DTZ011 - holidays of the year to come, whatever zone
+HOLIDAYS = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Right//EN
+BEGIN:VEVENT
+UID:NAME
+SUMMARY:Right
+DTSTART;VALUE=DATE:YEAR01DAY
+END:VEVENT
+END:VCALENDAR
+"""
 RIGHT = {
     "template": HEAD + BODY, "flow": FLOW, "segment": SEGMENT, "broadcast": BROADCAST, "text": TEXT, "answer": ANSWER,
     "macro": MACRO, "drill": DRILL, "care": CARE,
+    "chat": CHAT, "page": PAGE, "holidays": HOLIDAYS,
 }  # fmt: skip
 _LOCALES = ("de", "fr", "es", "it", "nl", "pl", "sv", "da", "fi", "cs", "pt", "hu")
 _LANGUAGES = ("en", "zh_CN")
+_PAGES = ("gone", "confirm", "rating", "survey", "unsubscribe", "preferences", "sign_up")
 _IN_FOLDERS = ("flow", "segment", "broadcast")
 
 
@@ -93,6 +121,8 @@ class Wrong:
         return divmod(number, len(_LANGUAGES)) if self.kind in ("answer", "care") else (0, number)
 
     def file(self, folder: Path, number: int) -> Path:
+        if self.kind == "holidays":
+            return folder / f"own_{number}.ics"
         if self.kind in _IN_FOLDERS:
             return folder / f"{self.kind}s" / f"own_{number}.toml"
         nth = self.place[1]
@@ -105,17 +135,29 @@ class Wrong:
                 "answer": f"answers/{_LANGUAGES[nth % len(_LANGUAGES)]}.toml",
                 "macro": f"macros/own_{number}.toml",
                 "drill": f"drills/own_{number}.toml",
+                "chat": f"chat/own_{number}/en.txt",
+                "page": f"pages/{_PAGES[nth % len(_PAGES)]}.html",
                 "care": f"care/{_LANGUAGES[nth % len(_LANGUAGES)]}.toml",
             }[self.kind]
         )
 
     def text(self, number: int) -> bytes:
-        return self.right.replace("NAME", f"own_{number}").encode()
+        return self._named(self.right, number).encode()
+
+    @property
+    def day(self) -> date:
+        """Of a file with holidays."""
+        return date(YEAR, 1, 1 + self.place[1])
+
+    def _named(self, text: str, number: int) -> str:
+        for word, value in (("NAME", f"own_{number}"), ("YEAR", str(YEAR)), ("DAY", f"{self.day:%d}")):
+            text = text.replace(word, value)
+        return text
 
     def wrong(self, number: int) -> bytes:
         right = self.right
         assert self.old in right, self.what
-        text = right.replace(self.old, self.new, 1).replace("NAME", f"own_{number}")
+        text = self._named(right.replace(self.old, self.new, 1), number)
         return text.encode("latin-1" if "ü" in self.new else "utf-8")
 
 
@@ -177,6 +219,20 @@ KINDS = (
     Wrong("drill", "unknown key", "shopper =", "shoper =", 4, "unknown"),
     Wrong("drill", "no time", '"30s"', '"soon"', 1, "soon"),
     Wrong("drill", "not UTF-8", "Right", "Grüße", 3, "UTF-8"),
+    Wrong("chat", "a quote left open", 'cart"', "cart", 2, "TOML"),
+    Wrong("chat", "misspelt value", NAMED, "customer.frist_name", 6, "first_name"),
+    Wrong("chat", "an if without its end", "Right", "{% if customer %}", 0, "end"),
+    Wrong("chat", "a button without its address", "url =", "ur =", 1, "unknown key"),
+    Wrong("chat", "not UTF-8", "Right", "Grüße", 6, "UTF-8"),
+    Wrong("page", "a block without its end", "{% endblock %}\n{% block content %}", "{% block content %}", 0, "block"),
+    Wrong("page", "misspelt value", "shop.name", "shop.nmae", 4, "did you mean name"),
+    Wrong("page", "value of nobody", "shop.name", "nickname", 4, "nickname is not a value"),
+    Wrong("page", "no such text", "order.confirm", "order.cofirm", 4, "did you mean order.confirm"),
+    Wrong("page", "no such page", "base.html", "bas.html", 1, "did you mean base.html"),
+    Wrong("page", "not UTF-8", "Right", "Grüße", 2, "UTF-8"),
+    Wrong("holidays", "no day", "01DAY", "0145", 0, "not a valid iCalendar"),
+    Wrong("holidays", "an event without its end", "END:VEVENT\n", "", 0, "not a valid iCalendar"),
+    Wrong("holidays", "no calendar at all", "BEGIN:VCALENDAR", "<html>", 0, "not a valid iCalendar"),
     Wrong("care", "a quote left open", '"Right"', '"Right', 2, "TOML"),
     Wrong("care", "unknown key", "basics =", "basic =", 4, "did you mean basics"),
     Wrong("care", "no tips", '["Keep it dry."]', "[]", 4, "basics"),
@@ -206,7 +262,13 @@ def save_all(folder: Path, *, wrong: bool, wanted: int = 0) -> None:
         save(one.file(folder, number), one.wrong(number) if wrong else one.text(number))
 
 
-def sections(folder: Path) -> dict[str, dict[str, str]]:
-    """The configuration that has these folders."""
+def sections(folder: Path, wanted: int | None = None) -> dict[str, Any]:
+    """The configuration that has these folders, and the files with holidays of that room."""
     names = {f"{kind}s_folder": str(folder / f"{kind}s") for kind in _IN_FOLDERS}
-    return {"templates": {"folder": str(folder / "templates")}, "automations": names}
+    holidays = [
+        str(one.file(folder, number))
+        for number, one in enumerate(KINDS)
+        if one.kind == "holidays" and one.place[0] == wanted
+    ]
+    support = {"hours": {"ical": holidays}}
+    return {"support": support, "templates": {"folder": str(folder / "templates")}, "automations": names}

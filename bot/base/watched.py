@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from bot.base import logs, paths
-from bot.base.errors import Finding
+from bot.base.errors import Finding, FindingsError
 from bot.base.toml_source import Instead, marks
 
 log = logs.get(__name__)
@@ -33,7 +33,7 @@ class Watched(Generic[Found]):
     _seen: frozenset[tuple[str, int, int]] = frozenset()
 
     def begin(self, kept: Mapping[str, Any]) -> None:
-        """The first look. `kept` are the last good ones of before, as `stored` made them."""
+        """The first look. `kept` are the last good ones of before, as `stored` made them. Raises what `read` raises."""
         self._kept = {name: str(tree["text"]) for name, tree in kept.items() if "text" in tree}
         self._seen = marks(self.files().values())
         self.take(self._settle())
@@ -43,9 +43,12 @@ class Watched(Generic[Found]):
         mark = marks(self.files().values())
         if mark == self._seen:
             return None
-        found = self._settle()
         self._seen = mark
-        return found
+        try:
+            return self._settle()
+        except FindingsError as error:  # so it cannot be used at all: as it was before
+            self._tell(error.findings, self.files())
+            return None
 
     def stored(self) -> dict[str, dict[str, Any]]:
         """What is used of the shop's own: to be kept until the next start."""

@@ -16,6 +16,7 @@ from jinja2 import Template
 
 from bot.base import logs, paths, render, toml_source
 from bot.base.errors import Finding, FindingsError
+from bot.base.toml_source import NOTHING, Instead, text_of
 from bot.outbound.email import fields, tracking
 from bot.outbound.email.tracking import LinkTokens
 
@@ -68,8 +69,19 @@ class ChatTemplate:
         return self.parts[part][1].render(given) if part in self.parts else ""
 
 
+@dataclass(frozen=True)
+class Chats:
+    """What may be sent, by name and language; `off` are those that may not, with what is wrong with them."""
+
+    used: Mapping[tuple[str, str], ChatTemplate]
+    off: Mapping[tuple[str, str], Sequence[Finding]]
+
+
 class ChatTemplates:
-    """`folders` are template folders as `texts.folders()` gives them. `language` is the shop's."""
+    """`folders` are template folders as `texts.folders()` gives them. `language` is the shop's.
+
+    By itself it looks at the files whenever it is asked. A running program says what may be used (`take`).
+    """
 
     def __init__(self, folders: Sequence[Path], language: str = "en") -> None:
         self.folders = [folder / "chat" for folder in folders]
@@ -77,16 +89,54 @@ class ChatTemplates:
         self.language = language
         self._held: dict[tuple[str, str], tuple[ChatTemplate, float]] = {}
         self._names: tuple[dict[str, list[str]], float] = ({}, float("-inf"))
+        self._taken: Chats | None = None
+
+    def take(self, found: Chats) -> None:
+        """From now on these and no others, whatever the files say."""
+        self._taken = found
+
+    def sound(self, instead: Instead = NOTHING) -> tuple[Chats, list[Finding]]:
+        """All that pass lint, and what is wrong with the others: ours stands in for one of the same name."""
+        used, off, findings = (
+            dict[tuple[str, str], ChatTemplate](),
+            dict[tuple[str, str], list[Finding]](),
+            list[Finding](),
+        )
+        for name, languages in self._on_disk().items():
+            for language in languages:
+                wrong: list[Finding] = []
+                for file in filter(Path.is_file, [one / name / f"{language}.txt" for one in reversed(self.folders)]):
+                    made, mine = self._looked_at(file, name, language, instead)
+                    findings += mine
+                    wrong += mine
+                    if made is not None:
+                        used[name, language] = made
+                        break
+                else:
+                    off[name, language] = wrong
+        return Chats(used, off), findings
+
+    def _looked_at(
+        self, file: Path, name: str, language: str, instead: Instead
+    ) -> tuple[ChatTemplate | None, list[Finding]]:
+        try:
+            made = _read(file, name, language, instead)
+        except FindingsError as error:
+            return None, list(error.findings)
+        found = list(_looked_at(made, self._sample(made)))
+        return (None if found else made), found
 
     def names(self) -> dict[str, list[str]]:
         """Every template with the languages it has."""
+        if self._taken is not None:
+            return _by_name([*self._taken.used, *self._taken.off])
         if time.monotonic() - self._names[1] > _LOOK_AGAIN_AFTER:
-            found: dict[str, set[str]] = {}
-            for folder in self.folders:
-                for file in folder.glob("*/*.txt"):
-                    found.setdefault(file.parent.name, set()).add(file.stem)
-            self._names = ({name: sorted(found[name]) for name in sorted(found)}, time.monotonic())
+            self._names = (self._on_disk(), time.monotonic())
         return self._names[0]
+
+    def _on_disk(self) -> dict[str, list[str]]:
+        files = [file for folder in self.folders for file in folder.glob("*/*.txt")]
+        return _by_name([(file.parent.name, file.stem) for file in files])
 
     def find(self, name: str, language: str | None = None) -> ChatTemplate:
         """In that language, else the shop's, else English. Raises LookupError and FindingsError."""
@@ -110,12 +160,18 @@ class ChatTemplates:
         return found
 
     def _sample(self, template: ChatTemplate) -> dict[str, Any]:
-        file = _find(self.samples, f"_sample.{template.language}.toml") or _find(self.samples, "_sample.en.toml")
-        shared = toml_source.parse(file.read_text("utf-8")) if file else {}
+        names = (f"_sample.{template.language}.toml", "_sample.en.toml")
+        files = [file for name in names for one in reversed(self.samples) if (file := one / name).is_file()]
+        found = (toml_source.Source(file).read([]) for file in files)  # of one that is wrong mails tell
+        shared = next((tree for tree in found if tree is not None), {})
         shown = (*_ALWAYS_SHOWN, *template.shows)
         return {**{key: shared[key] for key in shown if key in shared}, "language": template.language}
 
     def _get(self, name: str, language: str) -> ChatTemplate:
+        if self._taken is not None:
+            if (name, language) in self._taken.off:
+                raise FindingsError(*self._taken.off[name, language])
+            return self._taken.used[name, language]
         held, now = self._held.get((name, language)), time.monotonic()
         if held and now - held[1] < _LOOK_AGAIN_AFTER:
             return held[0]
@@ -136,27 +192,29 @@ class ChatTemplates:
         return made
 
 
+def _by_name(keys: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    return {
+        name: sorted({language for one, language in keys if one == name}) for name in sorted({one for one, _ in keys})
+    }
+
+
 def _find(folders: Sequence[Path], path: str) -> Path | None:
     return next((found for folder in reversed(folders) if (found := folder / path).is_file()), None)
 
 
-def _read(file: Path, name: str, language: str) -> ChatTemplate:
-    shown = paths.shown(file)
-    try:
-        text = file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FindingsError(Finding(f"cannot be read: {error}", shown)) from None
+def _read(file: Path, name: str, language: str, instead: Instead = NOTHING) -> ChatTemplate:
+    shown, unread = paths.shown(file), list[Finding]()
+    text = text_of(file, unread, instead)
+    if text is None:
+        raise FindingsError(*unread)
     fence = _FENCE.match(text)
     head: dict[str, Any] = {}
     if fence:
         try:
             head = toml_source.parse(fence[1])
         except tomllib.TOMLDecodeError as error:
-            raise FindingsError(
-                Finding(
-                    f"front matter is {toml_source.in_words(error)}", shown, toml_source.line_of(error, fence[1]) + 1
-                )
-            ) from None
+            line = text.count("\n", 0, fence.start(1)) + toml_source.line_of(error, fence[1])
+            raise FindingsError(Finding(f"front matter is {toml_source.in_words(error)}", shown, line)) from None
     if wrong := list(_complaints(head)):
         raise FindingsError(*(Finding(message, shown, 1, key) for key, message in wrong))
     begin = text.count("\n", 0, fence.end()) + 1 if fence else 1

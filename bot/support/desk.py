@@ -48,10 +48,10 @@ class Desk:
     @classmethod
     def build(cls, ground: Ground, now: datetime | None = None) -> "Desk":
         """Reads what can be used of ready answers, macros and drills. Raises FindingsError with every mistake in the
-        opening hours."""
+        opening hours, but for files with holidays."""
         config = ground.config
         folders = texts_of.folders(config.templates.folder)
-        calendars = hours.calendars(config, now or clock.now())
+        calendars = hours.sound(config, now or clock.now())[0]
         return cls(
             ground,
             answers.sound(folders)[0],

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from bot.base import paths
 from bot.base.config import SpecialDay
 from bot.base.errors import Finding, FindingsError
+from bot.base.toml_source import NOTHING, Instead
 
 _UTC = ZoneInfo("UTC")
 _APPLE = "X-APPLE-SPECIAL-DAY"
@@ -33,7 +34,9 @@ _WORKED = re.compile(r"[(（]班[)）]|补班|補班|调休上班|調休上班|w
 _DAY = timedelta(days=1)
 
 
-def read(file: Path, now: datetime, folder: Path | None = None, tz: ZoneInfo = _UTC) -> dict[date, SpecialDay]:
+def read(
+    file: Path, now: datetime, folder: Path | None = None, tz: ZoneInfo = _UTC, instead: Instead = NOTHING
+) -> dict[date, SpecialDay]:
     """The closed days of last year up to three years ahead, with their names. `file` is looked for in `folder`.
 
     Only whole days count, in `tz` where they are written as instants. What feeds list beside the days off does not:
@@ -44,7 +47,7 @@ def read(file: Path, now: datetime, folder: Path | None = None, tz: ZoneInfo = _
         raise FindingsError(Finding(f"{file}: save it as a file; nothing is fetched at the start", key="ical"))
     years = range(now.year - 1, now.year + _AHEAD + 1)
     found: dict[date, SpecialDay] = {}
-    events = list(_events(folder / file if folder else file, years, tz))
+    events = list(_events(folder / file if folder else file, years, tz, instead))
     marked = any(event.get(_APPLE) == "WORK-HOLIDAY" for event, _ in events)
     for event, days in events:
         name = str(event.get("summary", ""))
@@ -66,13 +69,14 @@ def _is_off(event: Any, name: str, *, marked: bool) -> bool:
     return not (told or _HIDES.search(about) or _CLOCK_CHANGE.search(name) or _WORKED.search(name))
 
 
-def _events(file: Path, years: range, tz: ZoneInfo) -> Iterator[tuple[Any, list[date]]]:
+def _events(file: Path, years: range, tz: ZoneInfo, instead: Instead) -> Iterator[tuple[Any, list[date]]]:
     """Every event with its days. An event that stands in for one day of a series takes that day from the series."""
     import icalendar  # noqa: PLC0415 - only desks with such files pay for it
 
     shown = paths.shown(file)
     try:
-        calendar = icalendar.Calendar.from_ical(file.read_bytes())
+        text = instead[file].encode() if file in instead else file.read_bytes()
+        calendar = icalendar.Calendar.from_ical(text)
         events = calendar.walk("VEVENT")
         replaced: dict[str, set[date]] = {}
         for event in events:

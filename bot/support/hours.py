@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from bot.base import clock
 from bot.base.config import Config, Hours, SpecialDay
 from bot.base.errors import Finding, FindingsError
+from bot.base.toml_source import NOTHING, Instead
 from bot.support import holidays
 
 Interval = tuple[datetime, datetime]
@@ -84,18 +85,31 @@ ALWAYS = Calendar(ZoneInfo("UTC"), ((_WHOLE_DAY,),) * 7)
 
 
 def calendar(
-    hours: Hours, shop_timezone: str, now: datetime, *, folder: Path | None = None, key: str = "support.hours"
+    hours: Hours,
+    shop_timezone: str,
+    now: datetime,
+    *,
+    folder: Path | None = None,
+    key: str = "support.hours",
+    instead: Instead = NOTHING,
+    wrong: list[Finding] | None = None,
 ) -> Calendar:
     """The calendar that `[support.hours]` describes; without any weekday it is always open.
 
     Files with holidays are looked for in `folder`; days that the configuration names stand over theirs. Raises
-    FindingsError if it never opens in the 366 days from `now`: every promise would run for ever.
+    FindingsError if it never opens in the 366 days from `now`: every promise would run for ever; and for files that
+    are wrong, unless `wrong` takes what is found in them: then nothing of those counts.
     """
     tz = clock.zone(hours.timezone or shop_timezone) or ZoneInfo("UTC")
     week = hours.week if any(hours.week) else ((_WHOLE_DAY,),) * 7
     special: dict[date, SpecialDay] = {}
     for file in reversed(hours.ical):  # of two names for one day the first file's stays
-        special |= holidays.read(file, now, folder or Path.cwd(), tz)
+        try:
+            special |= holidays.read(file, now, folder or Path.cwd(), tz, instead)
+        except FindingsError as error:
+            if wrong is None or not all(one.file for one in error.findings):
+                raise
+            wrong += [one for one in error.findings if one not in wrong]
     special |= {day.date: day for day in hours.special}
     made = Calendar(tz, week, special)
     if next(open_windows(made, now, now + _YEAR), None) is None:
@@ -103,19 +117,41 @@ def calendar(
     return made
 
 
-def calendars(config: Config, now: datetime) -> dict[str, Calendar]:
+def files(config: Config) -> dict[str, Path]:
+    """The files with holidays, by their names in the configuration."""
+    folder = _folder(config) or Path.cwd()
+    every = (config.support.hours, *config.support.calendars)
+    return {str(file): folder / file for one in every for file in one.ical}
+
+
+def sound(config: Config, now: datetime, instead: Instead = NOTHING) -> tuple[dict[str, Calendar], list[Finding]]:
+    """Every calendar without the files that are wrong, and what is wrong with those. Raises FindingsError for mistakes
+    of the configuration."""
+    wrong: list[Finding] = []
+    return calendars(config, now, instead, wrong), wrong
+
+
+def _folder(config: Config) -> Path | None:
+    return config.source.resolve().parent if config.source else None
+
+
+def calendars(
+    config: Config, now: datetime, instead: Instead = NOTHING, wrong: list[Finding] | None = None
+) -> dict[str, Calendar]:
     """Every calendar of the configuration by name; `""` is `[support.hours]`. Raises FindingsError with every mistake:
-    broken files, hours that never open, names that do not exist."""
-    folder = config.source.resolve().parent if config.source else None
+    hours that never open, names that do not exist; and broken files, unless `wrong` takes these."""
+    folder = _folder(config)
     found: dict[str, Calendar] = {}
     findings: list[Finding] = []
     every: list[tuple[str, str, Hours]] = [("", "support.hours", config.support.hours)]
     every += [(one.name, "support.calendars", one) for one in config.support.calendars]
     for name, key, hours in every:
         try:
-            found[name] = calendar(hours, config.shop.timezone, now, folder=folder, key=key)
-        except FindingsError as wrong:
-            findings += [*wrong.findings]
+            found[name] = calendar(
+                hours, config.shop.timezone, now, folder=folder, key=key, instead=instead, wrong=wrong
+            )
+        except FindingsError as error:
+            findings += [*error.findings]
             found[name] = ALWAYS
     for key, users in (
         ("support.sla.calendar", config.support.sla),

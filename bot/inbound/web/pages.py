@@ -1,39 +1,33 @@
 """Pages for customers: `templates/pages/*.html` filled with our texts, no script, nothing from elsewhere."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
+import jinja2
 from babel.core import negotiate_locale
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import FileSystemLoader
+from jinja2 import FunctionLoader
 from markupsafe import Markup
 
-from bot.base import render, texts
+from bot.base import logs, page_files, render, texts
 from bot.base.ground import Ground
+from bot.base.page_files import PageFiles
+
+log = logs.get(__name__)
 
 
 class Pages:
-    """Answers with a page in the reader's language. The shop's own folder stands over ours, file by file."""
+    """Answers with a page in the reader's language. `files` are those in use, and may change meanwhile."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, files: PageFiles | None = None) -> None:
         self.ground = ground
-        folders = [str(folder / "pages") for folder in reversed(texts.folders(ground.config.templates.folder))]
-        loader = FileSystemLoader(folders)
-        self._environment = render.environment(html=True).overlay(loader=loader, cache_size=50)
-        self._style = loader.get_source(self._environment, "style.css")[0]
-        digest = base64.b64encode(sha256(self._style.encode()).digest()).decode()
-        self._headers = {
-            "Content-Security-Policy": (
-                f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; base-uri 'none'; "
-                "frame-ancestors 'none'"
-            ),
-            "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
-            "X-Robots-Tag": "noindex",
-        }
+        self.files = files or PageFiles(page_files.sound(texts.folders(ground.config.templates.folder))[0])
+        self._environment = _environment(self.files)
+        self._ours = _environment(PageFiles(page_files.shipped()))
 
     def language(self, request: Request, known: str | None = None) -> str:
         """What the reader's contact says, else their browser, else the shop."""
@@ -48,14 +42,42 @@ class Pages:
         def say(text: str, **words: Any) -> str:
             return self.ground.texts.say(language, text, **words)
 
-        html = self._environment.get_template(f"{name}.html").render(
-            say=say,
-            style=Markup(self._style),  # noqa: S704 - our own file, and the CSP names its hash
-            shop={"name": self.ground.config.shop.name, "url": self.ground.config.shop.url},
-            language=language.replace("_", "-"),
+        style = self.files.sources[page_files.STYLE]
+        given = {
+            "say": say,
+            "style": Markup(style),  # noqa: S704 - our own file, and the CSP names its hash
+            "shop": {"name": self.ground.config.shop.name, "url": self.ground.config.shop.url},
+            "language": language.replace("_", "-"),
             **values,
-        )
-        return HTMLResponse(html, status, self._headers)
+        }
+        try:
+            html = self._environment.get_template(f"{name}.html").render(given)
+        except render.TemplateError as error:  # the reader gets ours: what they came for must not wait for a mend
+            log.error("a page of the shop's own cannot be written, ours is shown", page=name, reason=str(error)[:200])
+            html = self._ours.get_template(f"{name}.html").render(given)
+        return HTMLResponse(html, status, _headers(style))
+
+
+def _environment(files: PageFiles) -> jinja2.Environment:
+    def load(name: str) -> tuple[str, None, Callable[[], bool]] | None:
+        source = files.sources.get(name)
+        return None if source is None else (source, None, lambda: files.sources.get(name) is source)
+
+    return page_files.environment(FunctionLoader(load))
+
+
+@lru_cache(maxsize=4)
+def _headers(style: str) -> dict[str, str]:
+    digest = base64.b64encode(sha256(style.encode()).digest()).decode()
+    return {
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; base-uri 'none'; "
+            "frame-ancestors 'none'"
+        ),
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Robots-Tag": "noindex",
+    }
 
 
 def _nearest(asked: Sequence[str], spoken: Sequence[str]) -> str | None:
