@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from typing import Any
 
 import pytest
 from chromium import Chromium, Page
@@ -147,10 +146,10 @@ async def test_whoever_comes_back_is_the_same_browser_until_they_sign_out(strict
     assert dict(by_name)["Afterwards"] not in before
 
 
-def _signed(**more: Any) -> str:
+def _signed(user: str = "u7", email: str = "ada@example.org") -> str:
     exp = int(clock.now().timestamp()) + 3600
-    sig = page_identity.sign(IDENTITY_SECRET, "u7", "ada@example.org", exp)
-    return json.dumps({"id": "u7", "email": "ada@example.org", "exp": exp, "sig": sig, **more})
+    sig = page_identity.sign(IDENTITY_SECRET, user, email, exp)
+    return json.dumps({"id": user, "email": email, "exp": exp, "sig": sig})
 
 
 async def test_who_is_signed_in_is_believed_as_the_server_vouches(strict: Shop, browser: Chromium) -> None:
@@ -165,6 +164,60 @@ async def test_who_is_signed_in_is_believed_as_the_server_vouches(strict: Shop, 
     assert heard["identify"].body["traits"] == {"firstName": "Ada"}
     stored = await page.runs("JSON.stringify(localStorage)")
     assert "sig" not in stored
+
+
+async def test_what_one_shopper_did_is_not_said_by_the_next_at_the_same_device(strict: Shop, browser: Chromium) -> None:
+    early = f"window.aftercart = [['identity', {_signed()}], ['track', 'Of Ada']]"
+    page = await browser.page(early)
+    await page.opens(f"{strict.url}/plain")
+    await _runs(page)
+    bea = _signed("u8", "bea@example.org")
+    await page.runs(f"window.aftercart.identity({bea}), window.aftercart.track('Of Bea')")
+    await page.runs("window.aftercart.reset(), window.aftercart.track('Of somebody')")
+    heard = await strict.hears_of("page", "Of Ada", "Of Bea", "Of somebody")
+    said = {name: (event.rank, event.body.get("email")) for name, event in heard.items()}
+    assert said == {
+        "page": ("person", "ada@example.org"),
+        "Of Ada": ("person", "ada@example.org"),
+        "Of Bea": ("person", "bea@example.org"),
+        "Of somebody": ("page", None),
+    }
+    browsers = [heard[name].body["anonymousId"] for name in ("Of Ada", "Of Bea", "Of somebody")]
+    assert len(set(browsers)) == 3
+
+
+async def test_what_could_not_be_sent_is_stored_without_who_it_was(strict: Shop, browser: Chromium) -> None:
+    for name, user in (("ada", "u7"), ("bea", "u8")):
+        signed = _signed(user, f"{name}@example.org")
+        strict.pages[f"/{name}"] = _NEXT + _SCRIPT.replace("data-key", f"data-identity='{signed}' data-key")
+    page = await browser.page()
+    await page.opens(f"{strict.url}/ada")
+    await _runs(page)
+    await strict.hears_of("page")
+    await page.asks("Network.setBlockedURLs", urls=["*/v1/batch"])
+    await page.runs("window.aftercart.track('Offline', {identity: 'x'})")
+    await page.until("localStorage.getItem('aftercart.queue')")
+    kept = await page.runs("localStorage.getItem('aftercart.queue')")
+    assert "sig" not in kept
+    await page.opens(f"{strict.url}/next")
+    await page.asks("Network.setBlockedURLs", urls=[])
+    # As after a crash, when nothing leaves with the page.
+    crashed = [{**call, "messageId": call["messageId"][::-1], "event": "Kept"} for call in json.loads(kept)]
+    await page.runs(f"localStorage.setItem('aftercart.queue', {json.dumps(json.dumps(crashed))})")
+    await page.opens(f"{strict.url}/bea")
+    found = (await strict.hears_of("Kept"))["Kept"]
+    assert (found.rank, found.body.get("email")) == ("page", None)
+
+
+async def test_what_waits_for_a_yes_goes_with_whoever_gave_none(strict: Shop, browser: Chromium) -> None:
+    strict.pages["/waits"] = _NEXT + _WAITS
+    page = await browser.page()
+    await page.opens(f"{strict.url}/waits")
+    await _runs(page)
+    await page.runs("window.aftercart.track('Of Ada'), window.aftercart.reset()")
+    await page.runs("window.aftercart.track('Of Bea'), window.aftercart.consent(true)")
+    await strict.hears_of("Of Bea")
+    assert "Of Ada" not in [event.name for event in await strict.events()]
 
 
 async def test_an_address_that_a_page_names_is_a_claim(strict: Shop, browser: Chromium) -> None:

@@ -24,6 +24,7 @@ _AN_HOUR = "public, max-age=3600, stale-while-revalidate=86400"
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _PART = re.compile(r"[A-Za-z0-9-]{1,60}\.bundle\.[0-9a-f]{8,64}\.js")
 """The digest of a part stands in its name."""
+_COMMENT = re.compile(r"(?:^|\s+)//(?: .*)?$")
 _HEADERS = {
     "content-type": "text/javascript; charset=utf-8",
     "vary": "Accept-Encoding",
@@ -55,9 +56,9 @@ def _of_segment(file: Path, _changed_at: float) -> Script:
 
 
 def without_comments(source: str) -> str:
-    """Without lines that are only a comment, and without what is indented. No text in the source goes over lines."""
-    lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+    """Without comments and indents. No text in the source goes over lines or has a blank before `//`."""
+    lines = (_COMMENT.sub("", line).strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line)
 
 
 def routes(analytics_js: Path | None = None) -> list[BaseRoute]:

@@ -57,11 +57,15 @@
   }
 
   function add(type, more) {
+    // Signed in is who is so now: what waits is not said by whoever comes next.
     var call = {
       type: type,
       messageId: random(),
       timestamp: new Date().toISOString(),
-      context: { page: { url: location.href, path: location.pathname, title: doc.title, referrer: doc.referrer } }
+      context: {
+        page: { url: location.href, path: location.pathname, title: doc.title, referrer: doc.referrer },
+        identity: identity || undefined
+      }
     };
     queue.push(Object.assign(call, more));
     if (queue.length > 99) queue.shift();
@@ -72,38 +76,48 @@
     calls.forEach(function (call) {
       call.anonymousId = call.anonymousId || browser();
     });
-    var context = {
-      library: { name: 'aftercart.js' },
-      locale: doc.documentElement.lang || nav.language,
-      timezone: Intl.DateTimeFormat().resolvedOptions().timeZone
-    };
-    if (identity) context.identity = identity;
-    return JSON.stringify({ writeKey: settings.key, sentAt: new Date().toISOString(), batch: calls, context: context });
+    return JSON.stringify({
+      writeKey: settings.key,
+      sentAt: new Date().toISOString(),
+      batch: calls,
+      context: {
+        library: { name: 'aftercart.js' },
+        locale: doc.documentElement.lang || nav.language,
+        timezone: Intl.DateTimeFormat().resolvedOptions().timeZone
+      }
+    });
   }
 
   // Plain text from another origin needs no question beforehand. What could not be sent waits for the next page.
   function send() {
     timer = 0;
-    if (!queue.length || !allowed()) return;
+    if (!queue[0] || !allowed()) return;
     var calls = queue.splice(0, 20);
     var body = wrap(calls); // a browser refuses to keep more than 64 KB alive
     fetch(door, { method: 'POST', body: body, keepalive: body.length < 6e4, credentials: 'omit' })
       .then(function (answer) {
         if (answer.status > 499) throw 0;
-        if (queue.length) send();
+        send();
       })
       .catch(function () {
         queue = calls.concat(queue).slice(0, 99);
-        keep('queue', JSON.stringify(queue));
+        store();
         timer = timer || setTimeout(send, 30000);
       });
     keep('queue');
   }
 
   function leave() {
-    if (!queue.length || !allowed()) return;
-    while (queue.length && nav.sendBeacon(door, wrap(queue.slice(0, 20)))) queue.splice(0, 20);
-    keep('queue', queue.length ? JSON.stringify(queue) : null);
+    if (!queue[0] || !allowed()) return;
+    while (queue[0] && nav.sendBeacon(door, wrap(queue.slice(0, 20)))) queue.splice(0, 20);
+    store();
+  }
+
+  // Without who is signed in.
+  function store() {
+    keep('queue', queue[0] && JSON.stringify(queue, function (key, value) {
+      if (key != 'identity') return value;
+    }));
   }
 
   // The attributes of an element, or of what it stands in: data-product-id, data-variant-id, data-sku, data-name,
@@ -224,8 +238,9 @@
     identify: function (traits) {
       add('identify', { traits: traits });
     },
-    // Who is signed in, as the shop's server vouches for it. It is never stored.
+    // Who is signed in, as the shop's server vouches for it. It is never stored. After somebody else it is the next one.
     identity: function (signed) {
+      if (identity && identity.id != (signed || 0).id) api.reset();
       identity = signed;
     },
     consent: function (yes) {
@@ -240,9 +255,10 @@
     },
     // At the end of a session: whoever comes next is somebody else.
     reset: function () {
+      if (!allowed()) queue = [];
+      wrap(queue); // with the id of their browser
       leave();
-      identity = null;
-      lastCart = '';
+      identity = lastCart = '';
       keep('id');
       keep('cart');
     },
@@ -268,6 +284,10 @@
     if (allowed()) queue = json(kept('queue')) || [];
     lastCart = kept('cart') || '';
     identity = json(settings.identity);
+    early = Array.isArray(early) ? early : [];
+    early.forEach(function (call) {
+      if (call[0] == 'identity') api.push(call);
+    });
     api.page();
     doc.addEventListener('click', pressed, true);
     doc.addEventListener('submit', pressed, true);
@@ -279,7 +299,7 @@
       if (event.persisted) api.page();
     });
     win.aftercart = api;
-    if (Array.isArray(early)) early.forEach(api.push);
+    early.forEach(api.push);
     var cart = doc.querySelector('[data-aftercart=cart]');
     if (cart) new MutationObserver(function () { setTimeout(shown); }).observe(cart, { subtree: true, childList: true, attributes: true });
   }
