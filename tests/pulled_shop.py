@@ -23,7 +23,7 @@ from bot.shops import lines
 from bot.tables.people import Consent, Contact, Identity
 from bot.tables.shop import InventoryItem, Order, Product
 
-_OURS = {"id", "created_at", "told", "contact_id", "email_hash", "last_seen_at"}
+_OURS = {"id", "created_at", "told", "contact_id", "email_hash", "last_seen_at", "traits_told"}
 
 
 async def at_once(_seconds: float) -> None:

@@ -145,7 +145,7 @@ async def settle(session: AsyncSession, contact: Contact) -> None:
     if contact.claimed:
         contact.first_name = contact.last_name = ""
         contact.language = contact.timezone = contact.country = contact.birthday = contact.birthday_known_at = None
-        contact.traits, contact.claimed = {}, False
+        contact.traits, contact.traits_told, contact.claimed = {}, {}, False
     await session.flush()
 
 

@@ -65,7 +65,7 @@ async def _join_profiles(session: AsyncSession, keep_id: int, gone_id: int, _now
     keep.created_at = min(keep.created_at, gone.created_at)
     keep.last_seen_at = max(filter(None, (keep.last_seen_at, gone.last_seen_at)), default=None)
     gone.status, gone.merged_into = "merged", keep_id
-    gone.first_name, gone.last_name, gone.birthday, gone.traits = "", "", None, {}
+    gone.first_name, gone.last_name, gone.birthday, gone.traits, gone.traits_told = "", "", None, {}, {}
 
 
 def _fill_up(keep: Contact, gone: Contact) -> None:
@@ -73,7 +73,7 @@ def _fill_up(keep: Contact, gone: Contact) -> None:
         setattr(keep, name, getattr(keep, name) or getattr(gone, name))
     if not keep.birthday and gone.birthday:
         keep.birthday, keep.birthday_known_at = gone.birthday, gone.birthday_known_at
-    keep.traits = {**gone.traits, **keep.traits}
+    keep.traits, keep.traits_told = {**gone.traits, **keep.traits}, {**gone.traits_told, **keep.traits_told}
 
 
 async def _keep_one(session: AsyncSession, rows: sa.Table, how: One, keep_id: int, gone_id: int) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import cache
 from typing import Any
@@ -22,6 +22,7 @@ _LAST = ("lastName", "last_name", "lastname", "$last_name")
 _LANGUAGE = ("language", "locale", "preferredLanguage")
 _ZONE = ("timezone", "timeZone", "time_zone", "$timezone")
 _BIRTHDAY = ("birthday", "birthdate", "birth_date", "dateOfBirth", "date_of_birth")
+_ALIKE = {name: names for names in (_FIRST, _LAST, _LANGUAGE, _ZONE, _BIRTHDAY) for name in names}
 _MOST_TRAITS = 32_768  # signs of JSON
 _UNKNOWN_YEARS = (0, 4, 1604)  # what clients write for "no year" (vCard, Apple and Facebook contacts)
 
@@ -63,6 +64,40 @@ async def learn(
     )
     if traits.get("email"):
         await _newest_email(session, contact, traits["email"], now)
+
+
+def newest(
+    contact: Contact, traits: Mapping[str, Any], of: Sequence[datetime], *, richer: bool = False
+) -> dict[str, Any]:
+    """Those of the traits that nobody said later, remembered as said then. `of`: of when the words are by the clock of
+    their source, then by what tells two of one moment apart; with nothing in it they only add what nobody said.
+
+    Of two words of one moment the later one to come stands, or with `richer` always the same one: the longer.
+    """
+    word, held, found = [one.timestamp() for one in of], dict(contact.traits_told), dict[str, Any]()
+    for name, value in traits.items():
+        clocks = _clocks(name)
+        known = [held[one] for one in clocks if one in held]
+        if not word:
+            if not known and not any(one in contact.traits for one in _ALIKE.get(name, (name,))):
+                found[name] = value
+        elif all(one <= word for one in known) and not (
+            richer and word in known and _is_poorer(value, contact.traits.get(name))
+        ):
+            found[name] = value
+            held |= dict.fromkeys(clocks, word)
+    contact.traits_told = held
+    return found
+
+
+def _clocks(name: str) -> tuple[str, ...]:
+    """What a trait says, by one name for all the spellings of it."""
+    return ("name", _FIRST[0], _LAST[0]) if name == "name" else (_ALIKE.get(name, (name,))[0],)
+
+
+def _is_poorer(value: Any, held: Any) -> bool:
+    mine, theirs = (values.write_json(one) if one is not None else "" for one in (value, held))
+    return (len(mine), mine) < (len(theirs), theirs)
 
 
 def fitting(contact: Contact, traits: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
-from bot.base import answers, logs, stores
+from bot.base import answers, clock, logs, stores
 from bot.base.config.topics import BACK_IN_STOCK
 from bot.base.database import table
 from bot.contacts import joined_customers, profile, requests
@@ -28,6 +28,7 @@ SHOP_TRAITS = ("shop_tags", "shop_note")
 _CONSENT_TRAITS = ("marketing_consent", "email_marketing_consent", "accepts_marketing", "acceptsMarketing")
 _OUR_SOURCES = frozenset({"double_opt_in", "preference_page", "one_click", "stop_word", "start_word"})
 _BY_PHONE = ("sms", "whatsapp")
+_AHEAD = timedelta(minutes=10)
 _SEEN_EVERY = timedelta(minutes=1)  # finer would write the contact with every click
 _LOOKED_AT = 200  # of the newest identify events: each page sends one
 _identities = table(Identity)
@@ -134,7 +135,8 @@ async def hear(
         await _hear_a_page(session, secret, contact, told, now, zone)
         return None
     if told.kind == "identify" or told.source in SHOPS:
-        traits = told.traits if told.rank == "shop" else profile.fitting(contact, _own_traits(told))
+        said = told.traits if told.rank == "shop" else profile.fitting(contact, _own_traits(told))
+        traits = profile.newest(contact, said, said_at(told), richer=told.source in SHOPS)
         await contacts.learn(session, contact, traits, told.context, now, zone)
     elif told.context:
         await contacts.learn(session, contact, {}, told.context, now)
@@ -170,6 +172,27 @@ async def _hear_a_page(
         contact.claimed = contact.claimed or bool(contact.traits or contact.language or contact.timezone)
     if told.kind == "identify":
         await _claimed_yes(session, secret, told, before, news=any(kind == "email" for kind, _ in new))
+
+
+def said_at(told: Happened) -> list[datetime]:
+    """Of when the event's words about its person are. What an order says of its buyer was typed when it was made,
+    however often its state changed since; where nobody says when that was, it adds what is not known."""
+    if not told.name.startswith("Order "):
+        return [_not_ahead(told.ts, told)]
+    made, changed = (_moment(told.properties.get(name)) for name in ("created_at", "updated_at"))
+    return [] if made is None else [_not_ahead(made, told), _not_ahead(changed or told.ts, told)]
+
+
+def _not_ahead(at: datetime, told: Happened) -> datetime:
+    """A clock that is far ahead says nothing: then it is of when it came."""
+    return told.received_at if at - told.received_at > _AHEAD else at
+
+
+def _moment(given: object) -> datetime | None:
+    try:
+        return clock.parse(given) if isinstance(given, str) and given else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _claims(told: Happened) -> list[tuple[str, str]]:

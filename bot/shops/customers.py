@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import contacts, events
 from bot.base import stores
 from bot.base.database import table
-from bot.contacts import joined_customers
-from bot.events import Happened, NewEvent
+from bot.contacts import joined_customers, profile
+from bot.events import Happened, NewEvent, people
 from bot.events.people import SHOPS
 from bot.shops import lines
 from bot.tables.people import Contact, Identity
@@ -84,6 +84,7 @@ async def _tag(session: AsyncSession, happened: Happened) -> bool | None:
     new = [one for one in dict.fromkeys([*held, *added]) if one not in removed][:_MOST_TAGS]
     if new == held:
         return False
+    profile.newest(contact, {"shop_tags": new}, people.said_at(happened))
     contact.traits = _with_tags(contact.traits, new)
     return None
 

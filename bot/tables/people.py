@@ -17,14 +17,15 @@ class Contact(SQLModel, table=True):
 
     `birthday` is kept as `--MM-DD` when the year is unknown. `language` is one of ours or None. `blocked_at`: staff
     want to hear no more of them; what they write is kept and opens nothing. `claimed`: names and traits are as a page
-    told them; they go when the shop or the person says who it is.
+    told them; they go when the shop or the person says who it is. `traits_told`: of when each trait is, by the clock of
+    whoever said it, see `profile.newest`.
     """
 
     __personal__ = Personal(
         "profile", (By("id"),),
         blank(
             first_name="", last_name="", language=None, timezone=None, country=None, birthday=None,
-            birthday_known_at=None, traits={}, status="erased", claimed=False,
+            birthday_known_at=None, traits={}, traits_told={}, status="erased", claimed=False,
         ),
         merge="profile",
     )  # fmt: skip
@@ -44,6 +45,7 @@ class Contact(SQLModel, table=True):
     birthday: str | None = Field(default=None, index=True)
     birthday_known_at: datetime | None = moment(null=True)
     traits: dict[str, Any] = json_value()
+    traits_told: dict[str, Any] = json_value(empty="{}")
     blocked_at: datetime | None = moment(null=True)
     created_at: datetime = moment()
     last_seen_at: datetime | None = moment(null=True)

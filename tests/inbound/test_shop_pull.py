@@ -203,6 +203,16 @@ async def test_an_old_order_renames_nobody(database: Database, texts: Texts) -> 
     assert (await Intake(database).one(Contact)).first_name == "Augusta"
 
 
+async def test_an_older_webhook_takes_back_no_name_that_was_pulled(database: Database, texts: Texts) -> None:
+    async with WooCommerceSite(customers=1) as site:
+        before = site.things["customers"][1]
+        site.things["customers"].change(1, first_name="Augusta", date_modified_gmt="2025-03-04T05:06:07")
+        await pull_woo(database, woo_ground(texts, site))
+        intake = Intake(database)
+        await intake.deliver("woocommerce", "customer.updated", dict(before), site.url)
+    assert (await intake.one(Contact)).first_name == "Augusta"
+
+
 async def test_an_answer_of_many_megabytes_is_one_like_others(texts: Texts) -> None:
     async with WooCommerceSite(orders=3) as site:
         site.things["orders"].change(2, meta_data=[{"key": "a", "value": "x" * 1000}] * 8000)

@@ -26,7 +26,7 @@ VERSIONS = {
 }
 _NOT_TOLD = {
     "contact": ("id", "status", "merged_into", "birthday_known_at", "blocked_at", "created_at", "last_seen_at",
-                "claimed"),
+                "claimed", "traits_told"),
     "consent": ("id", "contact_id", "address_hash", "text_version"),
 }  # fmt: skip
 """Of tables that others fill as well."""
