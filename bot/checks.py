@@ -227,6 +227,7 @@ async def shops_in_trouble(database: Database) -> list[Finding]:
         troubles.REFUSED: "the shop {} refuses us since {}, what webhooks lose is not made good: {}",
         troubles.SILENT: "the shop {} does not answer since {}, what webhooks lose is not made good: {}",
         troubles.UNINSTALLED: "the shop {} took the app away at {}: install it again and connect it ({})",
+        troubles.FEW: "much of the shop {} seems gone since {}, nothing was changed; see `aftercart shop compare`: {}",
     }
     return [
         Finding(

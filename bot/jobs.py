@@ -171,7 +171,8 @@ class Jobs:
         house = self.house
         async with house.database.reading() as session:
             rows = await progress.of_store(session, store)
-            in_trouble = bool(await troubles.of_store(session, store))
+            known = await troubles.of_store(session, store)
+        in_trouble = any(one.kind in alarm.ENDED_BY_AN_ANSWER for one in known)
         due = comparing.is_due(rows, clock.now(), house.desk.timezone)
         if not due and not in_trouble:
             return

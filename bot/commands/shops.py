@@ -165,7 +165,11 @@ def _line_of(row: "progress.Row") -> str:
 @cli.command()
 @in_words
 def compare(
-    system: Annotated[System, typer.Argument(help="What your shop runs on.")], config: ConfigFile = None
+    system: Annotated[System, typer.Argument(help="What your shop runs on.")],
+    config: ConfigFile = None,
+    accept_gone: Annotated[
+        bool, typer.Option("--accept-gone", help="What seems deleted in the shop is, however much it is.")
+    ] = False,
 ) -> None:
     """Compare now what else is compared at night: what webhooks lost comes in as news."""
     from bot import start
@@ -176,10 +180,15 @@ def compare(
 
     async def run() -> list[comparing.Compared]:
         async with opening.opened(loaded, system.value) as shop, start.ready(loaded) as (database, ground):
-            return await comparing.compare(database, ground, shop)
+            return await comparing.compare(database, ground, shop, believe=accept_gone)
 
     found = asyncio.run(run())
     if not found:
         typer.echo("the first pull is not complete: run `aftercart shop connect` first")
     for one in found:
         typer.echo(f"{one.resource}: {one.looked_at:,} changed in the shop, webhooks had lost {one.lost:,}")
+        if not one.missing.believed:
+            typer.echo(
+                f"{one.resource}: of {one.missing.asked:,} that we know {one.missing.gone:,} seem gone, nothing was "
+                f"changed; if they are, run `aftercart shop compare {system.value} --accept-gone`"
+            )

@@ -14,7 +14,7 @@ from bot.demo.shop_trouble import Trouble
 class ShopApi:
     """`goods` makes products, customers and orders. `meanwhile` is called before each list is answered, with its name:
     there the shop may change. `asked` are the lists that were asked for, `hooks` the webhooks. A hook whose topic is in
-    `refuses` is not made."""
+    `refuses` is not made. One that `forgets` knows no id that it is asked for."""
 
     def __init__(
         self, goods: ModuleType, *, products: int, customers: int, orders: int, trouble: Trouble | None
@@ -30,6 +30,7 @@ class ShopApi:
         self.meanwhile: Callable[[str], None] = lambda _name: None
         self.asked: list[str] = []
         self.refuses: set[str] = set()
+        self.forgets = False
         self.url = ""
         self._runner: web.AppRunner | None = None
 

@@ -99,6 +99,13 @@ class ShopifyShop(ShopApi):
             return {"count": len(self.things[f"{name.removesuffix('Count')}"])}
         if name == "shop":
             return {"myshopifyDomain": self.domain}
+        if name in self.things and "first" in given and given["first"] != "$first":
+            return _project(
+                Listing([NODES[name](one) for one in self.things[name].after(0, 0 if self.forgets else 1)]),
+                below,
+                given,
+                {},
+            )
         if name in self.things:
             self.meanwhile(name)
             return self._list(name, below, variables)
@@ -106,6 +113,8 @@ class ShopifyShop(ShopApi):
             return _project(Listing(self.hooks), below, given, variables)
         if name == "webhookSubscriptionCreate":
             return self._subscribe(variables)
+        if name == "nodes":
+            return [{"id": one} if self._exists(one) else None for one in variables["ids"]]
         kind, number = str(variables["id"]).split("/")[-2:]
         if name == "order":
             return _project(NODES["orders"](self.things["orders"][int(number)]), below, {}, variables)
@@ -133,6 +142,10 @@ class ShopifyShop(ShopApi):
             resource = {"Product": "products", "Order": "orders"}[kind]
             node = NODES[resource](self.things[resource][number])
         return {connection: _project(node[connection], fields, given, variables)}
+
+    def _exists(self, gid: str) -> bool:
+        kind, number = gid.split("/")[-2:]
+        return not self.forgets and int(number) in self.things[f"{kind.lower()}s"].ids
 
     def _refund(self, number: int) -> dict[str, Any]:
         return refund(next(one for order in self.things["orders"] for one in order["refunds"] if one["id"] == number))

@@ -57,6 +57,10 @@ class WooCommerceSite(ShopApi):
         self.meanwhile(path)
         if parts[0] in self.things and len(parts) == 1:
             return await self._list(request, list(self._matching(parts[0], request)))
+        if parts[0] in self.things and len(parts) == 2:
+            if int(parts[1]) not in self.things[parts[0]].ids or self.forgets:
+                return _refused(404, "woocommerce_rest_invalid_id", "Invalid ID.")
+            return await self.trouble.answer(request, self.things[parts[0]][int(parts[1])], {})
         if parts[0] == "products" and len(parts) == 3 and parts[2] == "variations":
             parent = self.things["products"][int(parts[1])]
             return await self._list(request, [goods.variation(one) for one in parent["variations"]])
@@ -64,7 +68,9 @@ class WooCommerceSite(ShopApi):
 
     def _matching(self, resource: str, request: web.Request) -> Any:
         things, asked = self.things[resource], request.query
-        wanted = {int(one) for one in asked.get("include", "").split(",") if one}
+        wanted = {int(one) for one in asked.get("include", "").split(",") if one} & set(things.ids)
+        if self.forgets or ("include" in asked and not wanted):
+            return []
         after, status = asked.get("modified_after"), asked.get("status", "any")
         if not wanted and not after and status == "any":
             return things.ids

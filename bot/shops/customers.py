@@ -52,7 +52,11 @@ async def _delete(session: AsyncSession, happened: Happened, now: datetime) -> b
     contact = await _release(session, happened, lines.text(happened.properties.get("customer_id")))
     if contact is None or contact.id is None:
         return False
-    for one in await contacts.identities(session, contact.id):
+    known = await contacts.identities(session, contact.id)
+    begins = stores.person(happened.store, "")
+    if any(one.kind == happened.source and one.value.startswith(begins) for one in known):
+        return None  # the shop has them under another id
+    for one in known:
         if one.kind == "email":
             said = {"email": one.value, "source": "shop", "topic": "marketing", "basis": "off"}
             key = f"{happened.store}:customer deleted:{happened.id}:{one.value}"

@@ -11,7 +11,7 @@ from bot.base import clock
 from bot.base.database import insert, table
 from bot.tables.settings import Setting
 
-REFUSED, SILENT, UNINSTALLED = "refused", "silent", "uninstalled"
+REFUSED, SILENT, UNINSTALLED, FEW = "refused", "silent", "uninstalled", "few"
 _NAME = "shop_trouble:"
 _rows = table(Setting)
 

@@ -25,6 +25,8 @@ def translate(
         return list(_deleted(payload, received_at))
     if topic in ("customer.created", "customer.updated"):
         return list(_customer(payload, received_at))
+    if topic == "customer.deleted":
+        return list(_customer_gone(payload, received_at))
     if topic in ("product.created", "product.updated", "product.restored", "product.deleted"):
         return list(_product(topic, payload, received_at))
     return []
@@ -196,6 +198,12 @@ def _customer(customer: Mapping[str, Any], received_at: datetime) -> Iterator[Ne
         told = consents.event(SOURCE, customer_id, said, who, at, received_at, basis=basis)
         if told is not None:
             yield told
+
+
+def _customer_gone(customer: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:
+    if customer_id := lines.text(customer.get("id")):
+        key = f"customer:{customer_id}:deleted"
+        yield _event(key, "Customer Deleted", received_at, received_at, {"customer_id": customer_id}, {})
 
 
 def _product(topic: str, product: Mapping[str, Any], received_at: datetime) -> Iterator[NewEvent]:

@@ -15,6 +15,7 @@ from bot.support.escalation import alarms, template_alarm
 
 log = logs.get(__name__)
 
+ENDED_BY_AN_ANSWER = (troubles.REFUSED, troubles.SILENT, troubles.UNINSTALLED)
 _OUTAGE = timedelta(hours=20)
 """A shop that is silent for less is asked again each hour, and nobody is called."""
 
@@ -30,13 +31,10 @@ async def remember(database: Database, system: str, store: str, error: FindingsE
 
 async def answered(session: AsyncSession, desk: Desk, store: str, now: datetime) -> None:
     """It does what we ask again."""
-    found = [one for one in await troubles.of_store(session, store) if one.kind in _ENDED_BY_AN_ANSWER]
+    found = [one for one in await troubles.of_store(session, store) if one.kind in ENDED_BY_AN_ANSWER]
     await troubles.forget(session, found)
     if any(one.told for one in found):
         await _tell(session, desk, desk.staff("staff.shop.well", store=store), f"{store}:well", now)
-
-
-_ENDED_BY_AN_ANSWER = (troubles.REFUSED, troubles.SILENT, troubles.UNINSTALLED)
 
 
 async def look(session: AsyncSession, desk: Desk, now: datetime) -> int:

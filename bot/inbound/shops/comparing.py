@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import clock, logs, stores
 from bot.base.database import Database, table
 from bot.base.ground import Ground
-from bot.inbound.shops import news, progress
+from bot.inbound.shops import deletions, news, progress
 from bot.inbound.shops.shop import Shop, Thing
+from bot.shops import troubles
 from bot.tables.events import Event
 from bot.tables.people import Identity
 from bot.tables.shop import InventoryItem, Order, Product
@@ -32,9 +33,12 @@ _known, _events = table(Identity), table(Event)
 
 @dataclass(frozen=True)
 class Compared:
+    """`missing` is what was deleted for good, as far as this night looked; `lost` counts it, too."""
+
     resource: str
     looked_at: int
     lost: int
+    missing: deletions.Missing = deletions.Missing()  # noqa: RUF009 - frozen
 
 
 def is_due(rows: Collection[Mapping[str, Any]], now: datetime, zone: tzinfo) -> bool:
@@ -45,14 +49,18 @@ def is_due(rows: Collection[Mapping[str, Any]], now: datetime, zone: tzinfo) -> 
     return now - last > (_ONCE_A_NIGHT if now.astimezone(zone).hour in _NIGHT else _AT_LATEST)
 
 
-async def compare(database: Database, ground: Ground, shop: Shop) -> list[Compared]:
-    """Look once; nothing if the first pull is not whole. Broken off, the next one begins where this one began."""
+async def compare(database: Database, ground: Ground, shop: Shop, *, believe: bool = False) -> list[Compared]:
+    """Look once; nothing if the first pull is not whole. Broken off, the next one begins where this one began.
+
+    `believe` that is gone what seems to be, however much it is.
+    """
     store = ground.config.shops.of_source(shop.source)
     async with database.reading() as session:
         rows = await progress.of_store(session, store)
     if not rows or any(row["finished_at"] is None for row in rows):
         return []
-    found = [await _resource(database, shop, store, row) for row in rows]
+    found = [await _resource(database, shop, store, row, believe=believe) for row in rows]
+    await _note_much(database, shop, store, found)
     if lost := {one.resource: one.lost for one in found if one.lost}:
         log.warning("webhooks of the shop were lost, and are made good", store=store, **lost)
     else:
@@ -60,7 +68,21 @@ async def compare(database: Database, ground: Ground, shop: Shop) -> list[Compar
     return found
 
 
-async def _resource(database: Database, shop: Shop, store: str, row: Mapping[str, Any]) -> Compared:
+async def _note_much(database: Database, shop: Shop, store: str, found: Sequence[Compared]) -> None:
+    """That so much seems gone that a person must say whether it is."""
+    doubted = [one for one in found if not one.missing.believed]
+    words = ", ".join(f"{one.resource} {one.missing.gone}/{one.missing.asked}" for one in doubted)
+    async with database.transaction() as session:
+        if doubted:
+            await troubles.remember(session, shop.system, store, troubles.FEW, words, clock.now())
+        else:
+            kept = await troubles.of_store(session, store)
+            await troubles.forget(session, [one for one in kept if one.kind == troubles.FEW])
+
+
+async def _resource(
+    database: Database, shop: Shop, store: str, row: Mapping[str, Any], *, believe: bool
+) -> Compared:  # fmt: skip
     began, looked_at, lost = clock.now(), 0, 0
     since = row["good_at"] - _OVERLAP
     cursor: Mapping[str, Any] | None = {}
@@ -74,10 +96,12 @@ async def _resource(database: Database, shop: Shop, store: str, row: Mapping[str
                 await news.put(session, shop, missed, clock.now())
         lost += len({thing.id for thing in missed})
         cursor = page.next
+    missing = await deletions.find(database, shop, store, row, believe=believe)
+    lost += missing.gone if missing.believed else 0
     async with database.transaction() as session:
         counted = {"lost": lost, "lost_in_all": row["lost_in_all"] + lost}
         await progress.write(session, row, good_at=began, compared_at=clock.now(), **counted)
-    return Compared(row["resource"], looked_at, lost)
+    return Compared(row["resource"], looked_at, lost, missing)
 
 
 async def _lost(

@@ -33,6 +33,7 @@ _QUERIES = {
     "customers": shopify_queries.CUSTOMERS,
     "orders": shopify_queries.ORDERS,
 }
+_KINDS = {"products": "Product", "customers": "Customer", "orders": "Order"}
 _TOPICS = (
     "orders/create", "orders/updated", "orders/edited", "orders/delete", "refunds/create", "fulfillments/create",
     "fulfillments/update", "fulfillment_events/create", "fulfillment_events/delete", "carts/create", "carts/update",
@@ -175,6 +176,26 @@ class Shopify:
             listing = more["node"][name]
             some, info = [*some, *listed(listing.get("nodes"))], listing["pageInfo"]
         return {**node, name: {"nodes": some}}
+
+    async def missing(self, resource: str, ids: Sequence[str]) -> set[str]:
+        asked = await self._visible(ids) if resource == "orders" else list(ids)
+        there = set[str]()
+        for at in range(0, len(asked), _LARGEST):
+            some = [f"gid://shopify/{_KINDS[resource]}/{one}" for one in asked[at : at + _LARGEST]]
+            found = await self._ask(shopify_queries.EXIST, {"ids": some})
+            there |= {lines.text(one.get("id")).rpartition("/")[2] for one in listed(found.get("nodes"))}
+        return set(asked) - there
+
+    async def _visible(self, ids: Sequence[str]) -> list[str]:
+        found = (await self._ask(shopify_queries.OLDEST_ORDER, {})).get("orders") or {}
+        oldest = next((lines.text(one.get("legacyResourceId")) for one in listed(found.get("nodes"))), "")
+        return [one for one in ids if oldest.isdecimal() and int(one) >= int(oldest)]
+
+    async def is_gone(self, resource: str, one: str) -> bool:
+        return bool(await self.missing(resource, [one]))
+
+    def deleted(self, resource: str, one: str, now: datetime) -> Thing:
+        return Thing(one, f"{resource}/delete", {"id": one, "found_at": now.isoformat()}, now)
 
     async def hooks(self) -> Sequence[Hook]:
         found, after = list[Hook](), None

@@ -77,6 +77,11 @@ query Orders($first: Int!, $after: String, $query: String) {{
   }}
 }}"""
 
+EXIST = "query Exist($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+
+OLDEST_ORDER = "query Oldest { orders(first: 1, sortKey: ID) { nodes { legacyResourceId } } }"
+"""Of those that the app may see: without a right of its own none that is older than 60 days."""
+
 SHOP = "query Shop { shop { myshopifyDomain } }"
 
 COUNTS = {

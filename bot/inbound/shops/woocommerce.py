@@ -24,7 +24,7 @@ _TOPICS = tuple(
     f"{thing}.{word}"
     for thing, words in (
         ("order", ("created", "updated", "deleted", "restored")),
-        ("customer", ("created", "updated")),
+        ("customer", ("created", "updated", "deleted")),
         ("product", ("created", "updated", "deleted", "restored")),
     )
     for word in words
@@ -35,6 +35,7 @@ _ALL: Mapping[str, Mapping[str, str]] = {
     "customers": {"role": "all"},
     "orders": {"status": "any"},
 }
+_BEGIN: Cursor | None = {}
 _BINS = ("products", "orders")
 """What can be put into a bin, which "any" leaves out."""
 
@@ -122,6 +123,39 @@ class WooCommerce:
             some, cursor, _ = await self._list(f"/products/{_id(parent)}/variations", cursor, {"status": "any"})
             found += some
         return [_as_product(parent, one) for one in found]
+
+    async def missing(self, resource: str, ids: Sequence[str]) -> set[str]:
+        there = await self._every_product() if resource == "products" else set[str]()
+        for at in range(0, 0 if resource == "products" else len(ids), _PAGE):
+            some = ",".join(ids[at : at + _PAGE])
+            params = {**_ALL[resource], "include": some, "per_page": str(_PAGE), "_fields": "id"}
+            answer = await self._api.ask("GET", f"{_V3}/{resource}", params=params)
+            there |= {lines.text(one.get("id")) for one in listed(answer.data)}
+        return set(ids) - there
+
+    async def _every_product(self) -> set[str]:
+        """With the variations, which no list has beside the products."""
+        found, next_ = set[str](), _BEGIN
+        while next_ is not None:
+            some, next_, _ = await self._list("/products", next_, {**_ALL["products"], "_fields": "id,variations"})
+            for one in some:
+                variations = one.get("variations")
+                found |= {lines.text(each) for each in (variations if isinstance(variations, list) else ())}
+                found.add(lines.text(one.get("id")))
+        return found
+
+    async def is_gone(self, resource: str, one: str) -> bool:
+        try:
+            await self._api.ask("GET", f"{_V3}/{resource}/{one}", params={"_fields": "id"})
+        except ShopApiError as error:
+            if error.status in (404, 410):
+                return True
+            raise
+        return False
+
+    def deleted(self, resource: str, one: str, now: datetime) -> Thing:
+        topic = f"{resource.removesuffix('s')}.deleted"
+        return Thing(one, topic, {"id": one, "found_at": now.isoformat()}, now)
 
     async def hooks(self) -> Sequence[Hook]:
         found: list[Hook] = []
