@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from automations.audiences import rfm
 from automations.audiences.standings import Standings
 from automations.consent import held_sign_ups, opt_in
 from automations.experiments import looks
@@ -14,6 +15,7 @@ from bot.base import clock, logs
 from bot.base.errors import FindingsError
 from bot.contacts import retention
 from bot.house import House
+from bot.inbound.files.aftermath import Aftermath
 from bot.inbound.shops import alarm, comparing, hooks, progress
 from bot.inbound.shops.opening import connected, make_sure, opened, source_of
 from bot.inbound.telegram import inbox
@@ -116,10 +118,18 @@ class Jobs:
         await self.house.members.refresh(self.house.database)
 
     async def count_all(self) -> None:
-        await Standings(self.house.config).nightly(self.house.database)
+        await self._aftermath.night(self.house.database)
 
     async def count_merged(self) -> None:
+        async with self.house.database.reading() as session:
+            first = await rfm.kept(session) is None
+        if first:
+            await self._aftermath.night(self.house.database)
         await Standings(self.house.config).catch_up(self.house.database)
+
+    @property
+    def _aftermath(self) -> Aftermath:
+        return Aftermath(self.house.config, Standings(self.house.config), self.house.members)
 
     async def mail_held_sign_ups(self) -> None:
         await held_sign_ups.run(self.house.database, self.house.ground, self.house.mails, clock.now())

@@ -125,8 +125,8 @@ class Standings:
                     return
                 await self.look_again(session, whose, "merged", moment)
 
-    async def nightly(self, database: Database, now: datetime | None = None) -> None:
-        """Everybody: orders that left the year, scores against all others, tiers whose grace is over."""
+    async def nightly(self, database: Database, now: datetime | None = None, *, tell: bool = True) -> None:
+        """Everybody: orders that left the year, scores against all others, tiers whose grace is over (`tell` of it)."""
         moment = now or clock.now()
         own = self.config.shop
         filled = 1
@@ -135,7 +135,7 @@ class Standings:
                 filled = await worth.fill(session, worth.rates(own), own.currency)
         await self.recount(database, moment)
         await self.rescore(database, moment)
-        await self._settle(database, moment)
+        await self._settle(database, moment, tell=tell)
 
     async def recount(self, database: Database, now: datetime) -> None:
         """Looking goes on beside the writers; only what has changed is counted again, a few at a time."""
@@ -159,11 +159,11 @@ class Standings:
                 async with database.transaction() as session:
                     await rfm.score(session, bounds, changed[start : start + _AGAIN], now)
 
-    async def _settle(self, database: Database, now: datetime) -> None:
+    async def _settle(self, database: Database, now: datetime, *, tell: bool) -> None:
         """Tiers of the night. Who climbs here did so by a changed configuration or an import, and hears nothing."""
         for part in await _parts(database):
             async with database.transaction() as session:
-                await self._place(session, part, "nightly", now, tell=True)
+                await self._place(session, part, "nightly", now, tell=tell)
 
     async def count_history(self, session: AsyncSession, whose: Collection[int], now: datetime) -> None:
         """Count, score and place these contacts, and tell nobody: an import knows of them what is long past."""

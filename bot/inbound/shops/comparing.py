@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.base import clock, logs, stores
 from bot.base.database import Database, table
 from bot.base.ground import Ground
+from bot.inbound.files import aftermath
 from bot.inbound.shops import deletions, news, progress
 from bot.inbound.shops.shop import Shop, Thing
 from bot.shops import troubles
@@ -25,6 +26,7 @@ from bot.tables.shop import InventoryItem, Order, Product
 log = logs.get(__name__)
 
 _OVERLAP = timedelta(hours=1)  # the clocks of two machines differ, and what is being written is not listed yet
+_HISTORY = timedelta(days=2)
 _NIGHT = range(2, 6)
 _ONCE_A_NIGHT, _AT_LATEST = timedelta(hours=12), timedelta(hours=30)
 _orders, _products, _items = table(Order), table(Product), table(InventoryItem)
@@ -94,6 +96,8 @@ async def _resource(
         if missed:
             async with database.transaction() as session:
                 await news.put(session, shop, missed, clock.now())
+                if any(one.changed is not None and one.changed < began - _HISTORY for one in missed):
+                    await aftermath.history_came(session, clock.now())
         lost += len({thing.id for thing in missed})
         cursor = page.next
     missing = await deletions.find(database, shop, store, row, believe=believe)

@@ -3,7 +3,9 @@
 import tomllib
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import AsyncMock
 
+import pytest
 import sqlalchemy as sa
 from shop_world import ShopWorld, opened
 
@@ -17,6 +19,7 @@ from bot.base import clock
 from bot.base.database import Database, table
 from bot.base.texts import Texts
 from bot.inbound.files import csv_lines, taking
+from bot.inbound.files.aftermath import Aftermath
 from bot.tables.audiences import CustomerStats, SegmentMember
 from bot.tables.events import Event
 from bot.tables.people import ContactTag
@@ -35,8 +38,8 @@ tag = {add = ["thanked"]}
 """
 
 
-async def _with_flow(database: Database, texts: Texts) -> tuple[ShopWorld, Members]:
-    tree = tomllib.loads(FLOW)
+async def _with_flow(database: Database, texts: Texts, segment: str = "vip") -> tuple[ShopWorld, Members]:
+    tree = tomllib.loads(FLOW.replace("vip", segment))
     flows = Flows({"thanks": flow.from_definition("thanks", tree)}, {"thanks": tree}, {})
     world = await opened(database, texts, flows)
 
@@ -119,3 +122,38 @@ async def test_a_program_waits_with_its_look_while_an_import_counts_but_not_for_
     assert await world.enrolled("thanks") == []
     assert await members.refresh(database, clock.now() + timedelta(minutes=6)) == 5
     assert len(await world.enrolled("thanks")) == 5
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_the_night_that_counts_half_an_import_tells_nobody_of_it_and_the_next_one_does_of_news(
+    database: Database, texts: Texts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    """Among customers of long ago who bought little, Ada seems to become a champion."""
+    world, members = await _with_flow(database, texts, "champions")
+    night = Aftermath(world.ground.config, Standings(world.ground.config), members).night
+    world.now = clock.now()
+    await world.person()
+    for number in range(3):
+        await world.orders(f"o{number}", revenue=20, total=20)
+    await night(database)
+    await members.refresh(database, clock.now())
+    day = clock.now() - timedelta(days=200)
+    lines = [f"h{number},{day:%Y-%m-%d},old{number}@example.org,paid,1" for number in range(40)]
+    (tmp_path / "orders.csv").write_text("\n".join(["Order ID,Order Date,Email,Status,Total", *lines, ""]), "utf-8")
+    with monkeypatch.context() as patch:
+        if not whole:
+            patch.setattr(Aftermath, "at_end", AsyncMock())  # killed before its end
+        await taking.take(world.database, world.ground, "orders", csv_lines.look(tmp_path / "orders.csv"))
+    await night(database)
+    await members.refresh(database, clock.now())
+    rows = await world._rows(sa.select(table(SegmentMember).c.contact_id))
+    assert len(rows) == 1
+    assert await world.enrolled("thanks") == []
+
+    bea = await world.person("bea@example.org")
+    bought = {"revenue": 30, "total": 30, "currency": "EUR"}
+    for number in range(3):
+        await world.happens("Order Completed", "bea@example.org", order_id=f"b{number}", **bought)
+    await night(database)
+    await members.refresh(database, clock.now())
+    assert [row["contact_id"] for row in await world.enrolled("thanks")] == [bea]
