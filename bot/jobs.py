@@ -180,7 +180,7 @@ class Jobs:
     async def _compare_shop(self, system: str, store: str) -> None:
         house = self.house
         async with house.database.reading() as session:
-            rows = await progress.of_store(session, store)
+            rows = await progress.of_store(session, house.config.shops.pull_of(source_of(house.config, system)))
             known = await troubles.of_store(session, store)
         in_trouble = any(one.kind in alarm.ENDED_BY_AN_ANSWER for one in known)
         due = comparing.is_due(rows, clock.now(), house.desk.timezone)

@@ -165,6 +165,15 @@ class Shops(Section):
         """The store whose webhooks come from there (`woocommerce:shop.example`)."""
         return next((one.key for one in self.stores if name in one.sources), name)
 
+    def is_shared(self, store: str) -> bool:
+        """Whether shops of several systems are declared to be this store."""
+        return any(one.key == store and len(one.sources) > 1 for one in self.stores)
+
+    def pull_of(self, source: str) -> str:
+        """Under which name is kept how far that shop is pulled: each of a shared store has its own."""
+        store = self.of_source(source)
+        return source if self.is_shared(store) else store
+
 
 def _quiet_hours(value: object) -> tuple[time, time] | None:
     if value in ("", "off", False, None) or isinstance(value, tuple):

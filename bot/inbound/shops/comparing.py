@@ -5,7 +5,7 @@ older only ends what it ends (an order always ends the reminders of its cart).
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -56,12 +56,18 @@ async def compare(database: Database, ground: Ground, shop: Shop, *, believe: bo
 
     `believe` that is gone what seems to be, however much it is.
     """
-    store = ground.config.shops.of_source(shop.source)
+    shops = ground.config.shops
+    store, shared = shops.of_source(shop.source), shops.is_shared(shops.of_source(shop.source))
     async with database.reading() as session:
-        rows = await progress.of_store(session, store)
+        rows = await progress.of_store(session, shops.pull_of(shop.source))
     if not rows or any(row["finished_at"] is None for row in rows):
         return []
-    found = [await _resource(database, shop, store, row, believe=believe) for row in rows]
+    found = list[Compared]()
+    for row in rows:
+        one = await _resource(database, shop, store, row)
+        # Of a store of two systems neither has what the other told of.
+        missing = deletions.Missing() if shared else await deletions.find(database, shop, store, row, believe=believe)
+        found.append(await _counted(database, row, one, missing))
     await _note_much(database, shop, store, found)
     if lost := {one.resource: one.lost for one in found if one.lost}:
         log.warning("webhooks of the shop were lost, and are made good", store=store, **lost)
@@ -82,9 +88,7 @@ async def _note_much(database: Database, shop: Shop, store: str, found: Sequence
             await troubles.forget(session, [one for one in kept if one.kind == troubles.FEW])
 
 
-async def _resource(
-    database: Database, shop: Shop, store: str, row: Mapping[str, Any], *, believe: bool
-) -> Compared:  # fmt: skip
+async def _resource(database: Database, shop: Shop, store: str, row: Mapping[str, Any]) -> Compared:
     began, looked_at, lost = clock.now(), 0, 0
     since = row["good_at"] - _OVERLAP
     cursor: Mapping[str, Any] | None = {}
@@ -100,12 +104,19 @@ async def _resource(
                     await aftermath.history_came(session, clock.now())
         lost += len({thing.id for thing in missed})
         cursor = page.next
-    missing = await deletions.find(database, shop, store, row, believe=believe)
-    lost += missing.gone if missing.believed else 0
+    async with database.transaction() as session:
+        await progress.write(session, row, good_at=began)
+    return Compared(row["resource"], looked_at, lost)
+
+
+async def _counted(
+    database: Database, row: Mapping[str, Any], one: Compared, missing: deletions.Missing
+) -> Compared:  # fmt: skip
+    lost = one.lost + (missing.gone if missing.believed else 0)
     async with database.transaction() as session:
         counted = {"lost": lost, "lost_in_all": row["lost_in_all"] + lost}
-        await progress.write(session, row, good_at=began, compared_at=clock.now(), **counted)
-    return Compared(row["resource"], looked_at, lost, missing)
+        await progress.write(session, row, compared_at=clock.now(), **counted)
+    return replace(one, lost=lost, missing=missing)
 
 
 async def _lost(
@@ -155,7 +166,7 @@ async def _person_known_at(
         return thing.changed
     told = sa.select(sa.func.max(_events.c.ts)).where(
         _events.c.contact_id == contact_id, _events.c.name == "", _events.c.kind == "identify",
-        _events.c.source == shop.system,
+        _events.c.source == shop.system, _events.c.store == store,
     )  # fmt: skip
     at: datetime | None = await session.scalar(told)
     return at

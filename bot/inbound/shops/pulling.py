@@ -42,10 +42,14 @@ class Pull:
     def store(self) -> str:
         return self.ground.config.shops.of_source(self.shop.source)
 
+    @property
+    def _name(self) -> str:
+        return self.ground.config.shops.pull_of(self.shop.source)
+
     async def run(self, *, again: bool = False) -> list[Mapping[str, Any]]:
         """Pull what is not pulled yet. Returns how far each kind is. May be killed at any moment and run again."""
         async with self.database.transaction() as session:
-            await progress.begin(session, self.store, clock.now(), again=again)
+            await progress.begin(session, self._name, clock.now(), again=again)
             await stores.know(session, self.store, clock.now())
         after = Aftermath.of(self.ground.config)
         try:
@@ -63,7 +67,7 @@ class Pull:
 
     async def _rows(self) -> list[Mapping[str, Any]]:
         async with self.database.reading() as session:
-            return await progress.of_store(session, self.store)
+            return await progress.of_store(session, self._name)
 
     async def _resource(self, row: Mapping[str, Any], after: Aftermath) -> None:
         cursor, taken, total = row["cursor"], row["taken"], row["total"]
