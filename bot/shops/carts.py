@@ -16,6 +16,7 @@ from bot.tables.shop import Cart, Order
 
 CART_EVENTS = ("Product Added", "Product Removed", "Cart Viewed", "Cart Updated", "Wishlist Product Added to Cart")
 _SKEW = timedelta(minutes=5)
+_SAME_CART = timedelta(days=1)
 _MOST_LINES = 200
 """Of a cart that is told line by line by somebody who is not the shop."""
 _OWN = "contact-"
@@ -33,7 +34,8 @@ async def apply(session: AsyncSession, happened: Happened, currency: str) -> boo
     if not cart_id or cart_id.startswith(_OWN):  # no shop calls its carts as we do
         if happened.contact_id is None:
             return None
-        cart_id = f"{_OWN}{happened.contact_id}"  # the shop gives its carts no id: one per person
+        # The shop gives its carts no id: one per person. A browser that names one now and then means the same.
+        cart_id = await _named_before(session, kind, happened) or f"{_OWN}{happened.contact_id}"
     at = lines.told_at(said, happened.ts, happened.received_at)
     cart = await _row(session, kind, cart_id, at, happened)
     if cart is None or not _owns(cart, happened):
@@ -91,7 +93,38 @@ async def _row(session: AsyncSession, kind: str, cart_id: str, at: datetime, hap
     )  # fmt: skip
     # The browser may have been another contact when it began.
     before = await session.scalar(mine.order_by(col(Cart.changed_at).desc()).limit(1))
+    if before is None:
+        await _name(session, kind, cart_id, happened)
     return await _put(session, kind, cart_id, before or happened.contact_id, at, happened)
+
+
+async def _named_before(session: AsyncSession, kind: str, happened: Happened) -> str | None:
+    """The id of the cart that this browser has open, if it named one."""
+    if happened.rank == "shop":
+        return None
+    mine = select(Cart.cart_id).where(
+        _of_browser(kind, happened), col(Cart.page_of) != 0, col(Cart.changed_at) > happened.ts - _SAME_CART
+    )
+    return await session.scalar(mine.order_by(col(Cart.changed_at).desc(), col(Cart.id).desc()).limit(1))
+
+
+async def _name(session: AsyncSession, kind: str, cart_id: str, happened: Happened) -> None:
+    """What this browser put into a cart without an id is in the one whose id it tells now for the first time."""
+    mine = select(Cart).where(
+        _of_browser(kind, happened), col(Cart.cart_id) == f"{_OWN}{happened.contact_id}", col(Cart.rank) != "shop"
+    )
+    cart = (await session.scalars(mine)).first()
+    if cart is not None and happened.contact_id is not None:
+        cart.cart_id, cart.page_of = cart_id, happened.contact_id
+        await session.flush()
+
+
+def _of_browser(kind: str, happened: Happened) -> sa.ColumnElement[bool]:
+    """Open carts of the contact that the browser is."""
+    return sa.and_(
+        col(Cart.kind) == kind, col(Cart.contact_id) == happened.contact_id,
+        col(Cart.store).in_((happened.store, "")), col(Cart.ordered_at).is_(None), col(Cart.emptied_at).is_(None),
+    )  # fmt: skip
 
 
 async def _put(session: AsyncSession, kind: str, cart_id: str, page_of: int, at: datetime, happened: Happened) -> Cart:
