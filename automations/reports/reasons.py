@@ -26,6 +26,13 @@ def in_words(texts: Texts, language: str, detail: Mapping[str, Any], *, ended: b
     return texts.say(language, "why.more", said=said, more=texts.say(language, "why.more.between").join(more))
 
 
+def of_count(texts: Texts, language: str, word: str, *, ended: bool = False) -> str:
+    """The reason or state that people or mails were counted under."""
+    if f"reason.{word}" in texts.names("en") or f"why.{word}" not in texts.names("en"):
+        return in_words(texts, language, {"reason": word}, ended=ended)
+    return texts.say(language, f"why.{'given_up' if word == 'failed' and ended else word}")
+
+
 def _more(texts: Texts, language: str, word: str, name: str, value: Any) -> Iterator[str]:
     """A word that has words of its own (what a flow is for, why customer service holds a mail), else what it is."""
     if name == "late_seconds":

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -203,7 +204,9 @@ def show(name: Name, config: ConfigFile = None) -> None:
 
 def _told(one: "Standing", config: "Config") -> list[str]:
     from automations.broadcasts import control
-    from bot.base import clock, money
+    from automations.reports import reasons
+    from bot.base import clock, money, texts
+    from bot.base.texts import Texts
 
     made, row, counts = one.broadcast, one.row or {}, one.counts
     lines = [f"{made.name} ({one.status}): {made.title}", f"to {made.segment}, {control.when(one, config)}"]
@@ -213,8 +216,11 @@ def _told(one: "Standing", config: "Config") -> list[str]:
         lines.append(f"{row['enrolled']:,} of about {row['expected']:,} people are made ready")
     if counts:
         counted = [f"{counts[key]:,} {key}" for key in ("sent", "withheld", "failed", "unknown") if counts[key]]
-        counted += [f"{n:,} skipped ({reason})" for reason, n in sorted(counts["skipped"].items())]
+        skipped = sorted(counts["skipped"].items(), key=lambda one: -one[1])
+        counted += [f"{sum(counts['skipped'].values()):,} not sent"] if skipped else []
         lines.append(f"{counts['enrolled']:,} people: {', '.join(counted) or 'nobody has got it yet'}")
+        say = partial(reasons.of_count, Texts(texts.folders(config.templates.folder)), config.shop.language)
+        lines += [f"    {n:,} × {say(reason)}" for reason, n in skipped]
         if waiting := counts["waiting"] + counts["leaving"]:
             rest = f", {counts['resting']:,} of them for the test" if counts["resting"] else ""
             end = f"; through at about {control.of_utc(clock.parse(counts['finish']))}" if counts["finish"] else ""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,10 +37,12 @@ def test(
 ) -> None:
     """Run a flow over the recorded events with a moving clock. Nothing is sent, and nothing here is changed."""
     from automations.backtest import outcome
+    from automations.reports import reasons
     from bot import start
-    from bot.base import clock, logs
+    from bot.base import clock, logs, texts
     from bot.base import config as settings
     from bot.base.errors import Finding, FindingsError
+    from bot.base.texts import Texts
 
     logs.set_up(level="CRITICAL")  # it would tell of the replay as if it were real
     loaded = settings.load(config)
@@ -67,7 +70,8 @@ def test(
         rows = {one[0]: {**asdict(one[1]), "stopped": dict(one[1].stopped)} for one in found}
         typer.echo(json.dumps({"versions": rows, "differences": [asdict(one) for one in differences]}, default=str))
         return
-    lines = list(_told(name, label, told, people))
+    words = Texts(texts.folders(loaded.templates.folder))
+    lines = list(_told(name, label, told, people, partial(reasons.of_count, words, loaded.shop.language)))
     if len(found) > 1:
         lines += list(_compared(found, differences))
     typer.echo("\n".join(lines))
@@ -128,22 +132,24 @@ def _progress(since: datetime, until: datetime) -> Callable[[datetime], None]:
     return tell
 
 
-def _told(name: str, label: str, told: "Outcome", people: dict[int, str]) -> Iterator[str]:
+def _told(name: str, label: str, told: "Outcome", people: dict[int, str], say: Callable[..., str]) -> Iterator[str]:
     yield f"{name} ({label}): {told.entered} entered, {len(told.sent)} messages would have left"
     for words, counted in (("stopped", told.stopped), ("ended", told.ended), ("did not enter", told.refused)):
         if counted:
-            yield f"    {words}: " + ", ".join(f"{reason} {count}" for reason, count in sorted(counted.items()))
+            yield f"    {words}:"
+        for reason, count in sorted(counted.items(), key=lambda one: -one[1]):
+            yield f"        {count} × {say(reason, ended=words == 'ended')}"
     for line in told.lines[:_MOST]:
-        yield f"    {line.at:%Y-%m-%d %H:%M} UTC  {people.get(line.contact_id, line.contact_id)}  {_line(line)}"
+        yield f"    {line.at:%Y-%m-%d %H:%M} UTC  {people.get(line.contact_id, line.contact_id)}  {_line(line, say)}"
     if len(told.lines) > _MOST:
         yield f"    and {len(told.lines) - _MOST} more; --json has them all"
 
 
-def _line(line: "Line") -> str:
+def _line(line: "Line", say: Callable[..., str]) -> str:
     if line.status == "sent":
         return f"{line.step}: {line.subject}"
     ahead = line.status in ("planned", "deferred")
-    return f"{line.step}: {'still ahead' if ahead else f'not sent, {line.reason or line.status}'}"
+    return f"{line.step}: {'still ahead' if ahead else f'not sent: {say(line.reason or line.status)}'}"
 
 
 def _compared(found: "list[tuple[str, Outcome, dict[int, str]]]", differences: "list[Any]") -> Iterator[str]:

@@ -85,6 +85,13 @@ def test_numbers_and_marks_of_the_program_stay_out_of_the_sentence() -> None:
         assert "telegram" in said and "no_" not in said and "{" not in said
 
 
+def test_what_is_counted_is_said_in_words_as_well() -> None:
+    for word in ("no_consent", "left", "finished", "active", "failed", "withheld", "late"):
+        for language in ("en", "zh_CN"):
+            said = reasons.of_count(SAYS, language, word, ended=True)
+            assert said and "_" not in said and "{" not in said and said != word
+
+
 def test_both_languages_have_the_same_words() -> None:
     names = [{name for name in SAYS.names(one) if name.startswith(("reason.", "why."))} for one in ("en", "zh_CN")]
     assert names[0] == names[1] and len(names[0]) > 100
