@@ -63,7 +63,8 @@ class House:
     @property
     def members(self) -> Members:
         """Of the segments that flows wait for: who comes into one enters these flows."""
-        return Members(self.config, self.segments, lambda: uses.segments(self.flows), self._enter)
+        return Members(self.config, self.segments, lambda: uses.segments(self.flows), self._enter,
+                       self.files.segments.overruled)  # fmt: skip
 
     async def look_first(self, flows: Iterable[Flow], segments: Segments | None = None) -> None:
         """Before these flows wait for somebody to come in: who is in already."""

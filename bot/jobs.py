@@ -84,6 +84,7 @@ class Jobs:
 
     async def look_at_segment_files(self) -> None:
         await self.house.files.segments.take_changes()
+        await self.house.members.confirm(self.house.database)
         await self.house.files.keep(self.house.database)
 
     async def look_at_mail_templates(self) -> None:

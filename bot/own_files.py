@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -36,6 +37,8 @@ from bot.tables.settings import Setting
 
 log = logs.get(__name__)
 
+_SAID_AGAIN, _KEPT_FOR = timedelta(days=1), timedelta(days=30)
+"""What is in use is said again once a day; what nobody has said for so long is kept no longer."""
 _EVERY = 10.0  # seconds between two looks
 _rows = table(Setting)
 _KEPT = _TEMPLATE, _SEGMENT, _TEXT = "kept.template.", "kept.segment.", "kept.text."
@@ -59,6 +62,7 @@ class OwnFiles:
     texts: OwnTexts
     _broadcasts: tuple[Finding, ...] = ()
     _broadcasts_seen: frozenset[tuple[str, int, int]] = frozenset()
+    _said_at: datetime | None = None
     _kept: dict[str, str] = field(default_factory=dict)
     """The digest of what is kept, by the name of its row."""
 
@@ -88,8 +92,10 @@ class OwnFiles:
     @property
     def wrong(self) -> list[Finding]:
         of_templates = [one for findings in self.templates.wrong.values() for one in findings]
-        return list(dict.fromkeys([*of_templates, *self.flows.wrong, *self.segments.wrong, *self._broadcasts,
-                                   *self.texts.wrong]))  # fmt: skip
+        of_segments = [*self.segments.wrong, *self.segments.overruled.values()]
+        return list(
+            dict.fromkeys([*of_templates, *self.flows.wrong, *of_segments, *self._broadcasts, *self.texts.wrong])
+        )
 
     def look_at_broadcasts(self) -> None:
         """Nothing of their files runs by itself: what is wrong is told, so that it is mended before it is started."""
@@ -121,20 +127,27 @@ class OwnFiles:
         return bool(changes)
 
     async def keep(self, database: Database) -> None:
-        """What is in use stays for the next start."""
+        """What is in use stays for the next start. Other processes may have other files, so nothing is deleted but what
+        none of them has had for long."""
         now = {_TEMPLATE + "/".join(key): tree for key, tree in self.templates.stored().items()}
         now |= {_TEXT + name: tree for name, tree in self.texts.stored().items()}
         now |= {_SEGMENT + name: {"digest": _digest(tree), "tree": tree} for name, tree in self._own_segments()}
-        new = {name: tree for name, tree in now.items() if self._kept.get(name) != tree["digest"]}
-        gone = self._kept.keys() - now.keys()
-        if not new and not gone:
+        moment = clock.now()
+        all_again = self._said_at is None or moment - self._said_at > _SAID_AGAIN
+        new = now if all_again else {
+            name: tree for name, tree in now.items() if self._kept.get(name) != tree["digest"]
+        }  # fmt: skip
+        if not new and not all_again:
             return
         async with database.transaction() as session:
-            await session.execute(sa.delete(_rows).where(_rows.c.name.in_(sorted(gone))))
+            if all_again:
+                mine = sa.or_(*(_rows.c.name.startswith(prefix) for prefix in _KEPT))
+                await session.execute(sa.delete(_rows).where(mine, _rows.c.changed_at < moment - _KEPT_FOR))
             for name, tree in new.items():
-                fresh = {"value": tree, "changed_at": clock.now()}
+                fresh = {"value": tree, "changed_at": moment}
                 put = insert(session, _rows).values(name=name, **fresh)
                 await session.execute(put.on_conflict_do_update(index_elements=[_rows.c.name], set_=fresh))
+        self._said_at = moment if all_again else self._said_at
         self._kept = {name: str(tree["digest"]) for name, tree in now.items()}
 
     def _own_segments(self) -> Iterator[tuple[str, Any]]:

@@ -49,7 +49,12 @@ TABLE = (
         "changed flow files are taken; a wrong one changes nothing and is told",
         in_each=True,
     ),
-    Line("segment files", "* * * * * */10", "changed segment files are taken; a wrong one changes nothing and is told"),
+    Line(
+        "segment files",
+        "* * * * * */10",
+        "changed segment files are taken; a wrong one changes nothing and is told",
+        in_each=True,
+    ),
     Line(
         "mail templates",
         "* * * * * */10",

@@ -6,9 +6,11 @@ Every mistake becomes a finding with file, line, key, reason and the nearest nam
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 from rapidfuzz import fuzz, process
 
@@ -22,6 +24,7 @@ from bot.events import names
 
 Say = Callable[[Sequence[str | int], str], Finding]
 _NONE: Mapping[str, Any] = {}
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -31,25 +34,49 @@ class Segments:
     by_name: dict[str, Segment] = field(default_factory=dict)
     definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
+    edited: dict[str, datetime] = field(default_factory=dict)
+    """When the words in use were written, as far as that is known."""
 
     def take(self, other: "Segments") -> None:
         """Become what the other is: whoever holds these segments sees the new ones."""
         for mine, theirs in (
             (self.by_name, other.by_name), (self.definitions, other.definitions), (self.files, other.files),
+            (self.edited, other.edited),
         ):  # fmt: skip
             mine.clear()
             mine.update(theirs)  # type: ignore[arg-type]
 
     def as_now(self) -> "Segments":
         """Those that stay as they are while somebody works with them over several transactions."""
-        return Segments(dict(self.by_name), dict(self.definitions), dict(self.files))
+        return Segments(dict(self.by_name), dict(self.definitions), dict(self.files), dict(self.edited))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.by_name)
 
     def with_one(self, name: str, segment: Segment) -> "Segments":
         """These and one more: a preview of what is not in a file yet."""
-        return Segments({**self.by_name, name: segment}, self.definitions, self.files)
+        return Segments({**self.by_name, name: segment}, self.definitions, self.files, self.edited)
+
+    def with_words(self, trees: Mapping[str, Any]) -> "Segments | None":
+        """These, but some in the words of another process; None if these are not understood here."""
+        made: dict[str, Segment] = {}
+        for name, tree in trees.items():
+            found, wrong = read(tree, lambda _path, message: Finding(message))
+            if found is None or wrong:
+                return None
+            made[name] = found
+        return Segments({**self.by_name, **made}, {**self.definitions, **trees}, self.files, self.edited)
+
+    def around(self, name: str) -> dict[str, dict[str, Any]]:
+        """The words of the segment and of those that it names, as JSON keeps them."""
+        seen: dict[str, dict[str, Any]] = {}
+        todo = [name]
+        while todo:
+            one = todo.pop()
+            if one not in seen:
+                seen[one] = msgspec.to_builtins(self.definitions[one])
+                todo += [rule.segment for _, rule in self.by_name[one].leaves() if rule.segment]
+        return seen
 
 
 def folders(config: Config) -> list[Path]:
@@ -95,7 +122,7 @@ def sound(config: Config, before: Mapping[str, Any] = _NONE) -> tuple[Segments, 
     files = every(config)
     missing = [folder for folder in folders(config) if not folder.is_dir()]
     findings = [Finding("this folder of segments does not exist", paths.shown(folder)) for folder in missing]
-    found, definitions = dict[str, Segment](), dict[str, dict[str, Any]]()
+    found, definitions, edited = dict[str, Segment](), dict[str, dict[str, Any]](), dict[str, datetime]()
     for name, file in sorted(files.items()):
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
             findings.append(
@@ -109,7 +136,7 @@ def sound(config: Config, before: Mapping[str, Any] = _NONE) -> tuple[Segments, 
         wrong += check(made, config, files, source.finding) if made else []
         findings += wrong
         if made and not wrong:
-            found[name], definitions[name] = made, tree
+            found[name], definitions[name], edited[name] = made, tree, _changed_at(file)
     circles = list(_circles(found, files))
     findings += circles
     round_about = {one.file for one in circles}
@@ -118,11 +145,19 @@ def sound(config: Config, before: Mapping[str, Any] = _NONE) -> tuple[Segments, 
         made, wrong = read(before[name], Source(files[name]).finding)
         if made and not wrong:
             usable[name], definitions[name] = made, before[name]
+            edited.pop(name, None)
     for one in list(_circles(usable, files)):
         usable = {name: made for name, made in usable.items() if paths.shown(files[name]) != one.file}
     while broken := [name for name in usable if not _named(usable[name]) <= usable.keys()]:
         usable = {name: made for name, made in usable.items() if name not in broken}
-    return Segments(usable, {name: definitions[name] for name in usable}, files), findings
+    return Segments(usable, {name: definitions[name] for name in usable}, files, edited), findings
+
+
+def _changed_at(file: Path) -> datetime:
+    try:
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    except OSError:
+        return NEVER
 
 
 def load_file(file: Path, config: Config, known: Segments) -> Segment:

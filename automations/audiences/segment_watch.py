@@ -8,7 +8,7 @@ from typing import Any
 
 from automations.audiences import segment_files
 from automations.audiences.segment_files import Segments
-from bot.base import logs, paths
+from bot.base import clock, logs, paths
 from bot.base.config import Config
 from bot.base.errors import Finding
 from bot.base.toml_source import marks
@@ -38,6 +38,8 @@ class SegmentWatch:
     before: Before = _nothing
     segments: Segments = field(init=False)
     wrong: tuple[Finding, ...] = field(init=False, default=())
+    overruled: dict[str, Finding] = field(init=False, default_factory=dict)
+    """Those that another process has in newer words."""
     _seen: frozenset[tuple[str, int, int]] = field(init=False)
     _looking: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
@@ -69,6 +71,10 @@ class SegmentWatch:
             return None
         found, findings = segment_files.sound(self.config, self.segments.definitions)
         self._seen = mark
+        now, before = clock.now(), self.segments
+        for name, tree in found.definitions.items():
+            same = before.definitions.get(name) == tree
+            found.edited[name] = before.edited.get(name, segment_files.NEVER) if same else now
         self._tell(findings, found)
         return None if found.definitions == self.segments.definitions else found
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import urllib.request
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from wrong_files import KINDS, ROOMS, Wrong, room, save, save_all
 
 from automations.definition import versions
 from bot import checks, own_files
+from bot.base import clock
 from bot.base import texts as texts_of
 from bot.base.config import Config
 from bot.base.database import Database, table
@@ -140,6 +142,29 @@ def test_check_tells_all_of_it(tmp_path: Path, number: int) -> None:
     save_all(tmp_path, wrong=True, wanted=number)
     config = Config.model_validate(wrong_files.sections(tmp_path, number))
     assert _told(checks.files(config), tmp_path, room(number)) == []
+
+
+async def test_another_process_with_other_files_takes_no_last_good_one_away(database: Database, tmp_path: Path) -> None:
+    number, macro = next((at, one) for at, one in enumerate(KINDS) if one.kind == "macro")
+    configs = []
+    for name in ("one", "other"):
+        for folder in ("flows", "segments", "broadcasts"):
+            (tmp_path / name / folder).mkdir(parents=True)
+        configs.append(Config.model_validate(wrong_files.sections(tmp_path / name)))
+    save(macro.file(tmp_path / "one", number), macro.text(number))
+    for config in configs:
+        await (await OwnFiles.open(config, database)).keep(database)
+    save(macro.file(tmp_path / "one", number), macro.wrong(number))
+    again = await OwnFiles.open(configs[0], database)
+    assert _runs(again, macro, tmp_path / "one", number)
+
+    rows, long_ago = table(Setting), clock.now() - timedelta(days=31)
+    async with database.transaction() as session:
+        kept = sa.update(rows).where(rows.c.name.startswith("kept.")).returning(rows.c.name)
+        assert len((await session.execute(kept.values(changed_at=long_ago))).all()) == 1
+    await (await OwnFiles.open(configs[1], database)).keep(database)
+    async with database.reading() as session:
+        assert await session.scalar(sa.select(rows.c.name).where(rows.c.name.startswith("kept."))) is None
 
 
 async def test_what_a_shipped_flow_misses_in_an_own_template_names_no_place_of_this_machine(

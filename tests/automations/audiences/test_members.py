@@ -16,6 +16,7 @@ from automations.audiences.segment_files import Segments
 from automations.definition.flow_files import Flows
 from bot import contacts
 from bot.base.database import Database, table
+from bot.base.errors import Finding
 from bot.base.texts import Texts
 from bot.events import Happened
 from bot.tables.audiences import SegmentMember
@@ -136,6 +137,66 @@ async def test_a_changed_definition_brings_nobody_in_aloud(database: Database, t
     await club.refresh()
     assert (await club.inside("buyers"), await club.inside("rich")) == ({ada}, {ada})
     assert club.told == []
+
+
+@dataclass
+class Process:
+    """One of several, with words of its own for the segment of buyers, written at that time."""
+
+    club: Club
+    buyers: dict[str, Any]
+    edited: datetime
+    overruled: dict[str, Finding] = field(default_factory=dict)
+
+    @property
+    def members(self) -> Members:
+        config = self.club.world.ground.config
+        known = Segments({"buyers": segment_files.of_tree(self.buyers, config, Segments())}, {"buyers": self.buyers},
+                         edited={"buyers": self.edited})  # fmt: skip
+        return Members(config, known, lambda: {"buyers"}, self.club._enter, self.overruled)
+
+    async def refresh(self) -> int:
+        return await self.members.refresh(self.club.world.database, self.club.world.now)
+
+
+async def test_of_two_processes_with_different_words_those_written_last_count_in_both(
+    database: Database, texts: Texts
+) -> None:
+    club = await Club.open(database, texts)
+    ada = await club.world.person()
+    await club.world.orders("o1", revenue=20, total=20)
+    old = Process(club, {"all": [{"orders": {"at_least": 2}}]}, club.world.now - 2 * DAY)
+    new = Process(club, BUYERS, club.world.now - DAY)
+    await old.refresh()
+    assert await club.inside("buyers") == set()
+    for one in (new, old, new, old):
+        await one.refresh()
+        assert await club.inside("buyers") == {ada}
+    assert list(old.overruled) == ["buyers"] and not new.overruled
+    bob = await club.world.person("bob@example.org")
+    club.live.clear()
+    await club.world.happens("Order Completed", "bob@example.org", order_id="o2", revenue=20, total=20, currency="EUR")
+    assert await old.refresh() == 1 and club.told == [("buyers", [bob])]
+    assert await new.refresh() == 0
+
+    old.edited = club.world.now  # somebody saves it again: that is the newest now
+    await old.refresh()
+    await new.refresh()
+    assert await club.inside("buyers") == set()
+    assert not old.overruled and len(club.told) == 1
+
+
+async def test_words_that_no_process_has_any_more_overrule_nobody(database: Database, texts: Texts) -> None:
+    club = await Club.open(database, texts)
+    ada = await club.world.person()
+    await club.world.orders("o1", revenue=20, total=20)
+    await Process(club, {"all": [{"orders": {"at_least": 2}}]}, club.world.now).refresh()
+    back = Process(club, BUYERS, club.world.now - DAY)
+    await back.refresh()
+    assert await club.inside("buyers") == set()
+    club.world.now += 2 * HOUR
+    await back.refresh()
+    assert await club.inside("buyers") == {ada} and club.told == []
 
 
 async def test_what_nothing_waits_for_is_not_kept(database: Database, texts: Texts) -> None:
