@@ -66,7 +66,7 @@ class OwnTexts:
 
     @property
     def wrong(self) -> list[Finding]:
-        return [one for kind in self.kinds for one in kind.wrong]
+        return [*(one for kind in self.kinds for one in kind.wrong), *self.pages.failed.values()]
 
     def begin(self, kept: Mapping[str, Any]) -> None:
         """`kept` as `stored` made it."""

@@ -19,12 +19,14 @@ _OF_SHOP = ("name", "url")
 
 @dataclass
 class PageFiles:
-    """The text of each file by its name, as it is used."""
+    """The text of each file by its name, as it is used. `failed` are pages that could not be written for a reader."""
 
     sources: Mapping[str, str] = field(default_factory=dict)
+    failed: dict[str, Finding] = field(default_factory=dict)
 
     def take(self, found: Mapping[str, str]) -> None:
         self.sources = found
+        self.failed.clear()
 
 
 @cache

@@ -33,4 +33,6 @@ def test_where_an_own_page_cannot_be_written_the_reader_gets_ours(texts: Texts, 
     ours = _shown(pages)
     for own in ("{{ 1 // 0 }}", "{{ shop.nothing.deeper }}", '{% extends "nowhere.html" %}'):
         files.take({**page_files.shipped(), "gone.html": own})
-        assert _shown(pages) == ours
+        assert not files.failed
+        assert _shown(pages) == ours == _shown(pages)
+        assert list(files.failed) == ["gone"] and "gone.html" in str(files.failed["gone"])

@@ -14,6 +14,7 @@ from jinja2 import FunctionLoader
 from markupsafe import Markup
 
 from bot.base import logs, page_files, render, texts
+from bot.base.errors import Finding
 from bot.base.ground import Ground
 from bot.base.page_files import PageFiles
 
@@ -53,9 +54,16 @@ class Pages:
         try:
             html = self._environment.get_template(f"{name}.html").render(given)
         except render.TemplateError as error:  # the reader gets ours: what they came for must not wait for a mend
-            log.error("a page of the shop's own cannot be written, ours is shown", page=name, reason=str(error)[:200])
+            self._say_failed(name, error)
             html = self._ours.get_template(f"{name}.html").render(given)
         return HTMLResponse(html, status, _headers(style))
+
+    def _say_failed(self, name: str, error: Exception) -> None:
+        """Once, however many readers come by."""
+        if name not in self.files.failed:
+            words = f"cannot be written for a reader, ours is shown: {logs.clean(str(error))[:200]}"
+            self.files.failed[name] = Finding(words, f"pages/{name}.html")
+            log.error("a page of the shop's own cannot be written", finding=str(self.files.failed[name]))
 
 
 def _environment(files: PageFiles) -> jinja2.Environment:
