@@ -10,7 +10,7 @@ from bot.inbound.mailbox import charsets, headers, html_text
 from bot.inbound.mailbox.patience import Patience
 
 _DEEPEST = 40
-_LONGEST = 600_000  # characters of one part, tags and all
+_LONGEST, _MOST_BYTES = 600_000, 1_500_000  # of one part, tags and all
 _LONGEST_KIND = 100
 _WORDS = ("text/plain", "text/html", "text/enriched", "text/richtext")
 _STUB = 400
@@ -120,7 +120,7 @@ def _is_stub(plain: str, rich: str) -> bool:
 
 def content(part: Message, patience: Patience | None = None, beside: str | None = None) -> str:
     """The words of a text part; HTML as plain text. `beside`: how others of the mail are written."""
-    kind, raw, label = part.get_content_type(), decoded(part), part.get_content_charset()
+    kind, raw, label = part.get_content_type(), decoded(part)[:_MOST_BYTES], part.get_content_charset()
     if kind == "text/html":
         page = charsets.in_html(raw, label, beside)[:_LONGEST]
         return html_text.plain(page.replace("\r\n", "\n").replace("\r", "\n"), patience)

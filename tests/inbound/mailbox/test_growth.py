@@ -160,7 +160,8 @@ def test_ten_times_as_much_takes_about_ten_times_as_long(ground: Ground, kind: s
 
 
 @pytest.mark.parametrize(
-    "kind", ["headers", "headers of receivers", "parts in parts", "lines in parts in parts", "parts"]
+    "kind",
+    ["headers", "headers of receivers", "parts in parts", "lines in parts in parts", "parts", "escapes", "far letters"],
 )
 def test_the_largest_mails_take_no_more_than_their_size(ground: Ground, kind: str) -> None:
     raw = GROWING[kind](10_000_000)[:20_000_000]
