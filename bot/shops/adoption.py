@@ -31,6 +31,8 @@ _FOLLOWERS: Sequence[tuple[sa.Table, tuple[str, ...]]] = (
 """What is kept of products, and what names a row of it beside the product, the variant and the store."""
 _PATH = re.compile(r"/products/([^/?#\s]+)")
 _CHUNK, _AT_ONCE = 2_000, 100
+_Ids = Mapping[tuple[str, str], tuple[str, str]]
+"""By store and name, the product and the variant that are meant."""
 
 
 def handle_of(said: Mapping[str, Any]) -> str:
@@ -117,8 +119,8 @@ async def _adopt(session: AsyncSession, told: _Told, row: Mapping[str, Any], var
         became = sa.update(_rows).where(
             _rows.c.store == told.store, _rows.c.product_id == told.product_id, _rows.c.variant_id == new
         )
-        if not new:
-            await session.execute(became.values(named_before=one["product_id"]))
+        if not named:
+            await _remember_name(session, told, new, one["product_id"])
         # The shop's own word counts over a file's, also one of before it was read.
         await session.execute(became.where(_rows.c.id == one["id"]).values(updated_at=min(one["updated_at"], at)))
         for rows, key in _FOLLOWERS:
@@ -131,6 +133,14 @@ async def _adopt(session: AsyncSession, told: _Told, row: Mapping[str, Any], var
         for named in set((await session.scalars(left)).all()):
             for store in {row["store"], told.store}:
                 await _move(session, rows, key, told, store, (row["product_id"], named), named)
+
+
+async def _remember_name(session: AsyncSession, told: _Told, variant_id: str, name: str) -> None:
+    """Beside those that it had before: several rows of files may be one product, each with a name of its own."""
+    mine = sa.and_(_rows.c.store == told.store, _rows.c.product_id == told.product_id, _rows.c.variant_id == variant_id)
+    known = await session.scalar(sa.select(_rows.c.named_before).where(mine))
+    names = "\n".join(dict.fromkeys([*(known or "").split("\n"), name])).strip("\n")
+    await session.execute(sa.update(_rows).where(mine).values(named_before=names))
 
 
 def _variant(told: _Told, row: Mapping[str, Any]) -> str:
@@ -160,24 +170,26 @@ async def _move(
 async def name_lines(database: Database) -> int:
     """Lines of orders and carts name by id what they named as a file did. Returns how many orders and carts changed."""
     async with database.reading() as session:
-        asked = sa.select(_rows.c.id, _rows.c.store, _rows.c.named_before, _rows.c.product_id).where(
-            _rows.c.named_before != ""
-        )
-        found = [tuple(row) for row in await session.execute(asked)]
+        columns = (_rows.c.id, _rows.c.store, _rows.c.named_before, _rows.c.product_id, _rows.c.variant_id)
+        found = (await session.execute(sa.select(*columns).where(_rows.c.named_before != ""))).all()
     if not found:
         return 0
-    ids = {(store, before): product_id for _, store, before, product_id in found}
+    ids = {
+        (row.store, name): (row.product_id, row.variant_id)
+        for row in sorted(found, key=lambda row: not row.variant_id)  # of a name for both the whole is meant
+        for name in row.named_before.split("\n")
+    }
     changed = 0
     for rows in (table(Order), table(Cart)):
         changed += await _name_lines_of(database, rows, ids)
     async with database.transaction() as session:
-        for row_id, _, before, _ in found:
-            done = sa.update(_rows).where(_rows.c.id == row_id, _rows.c.named_before == before)
+        for row in found:
+            done = sa.update(_rows).where(_rows.c.id == row.id, _rows.c.named_before == row.named_before)
             await session.execute(done.values(named_before=""))
     return changed
 
 
-async def _name_lines_of(database: Database, rows: sa.Table, ids: Mapping[tuple[str, str], str]) -> int:
+async def _name_lines_of(database: Database, rows: sa.Table, ids: _Ids) -> int:
     """Looked for beside everybody else; only what is named otherwise is held, a few at a time."""
     last, changed, of = 0, 0, sorted({store for store, _ in ids})
     while True:
@@ -193,7 +205,7 @@ async def _name_lines_of(database: Database, rows: sa.Table, ids: Mapping[tuple[
 
 
 async def _rename(
-    database: Database, rows: sa.Table, ids: Mapping[tuple[str, str], str], meant: Sequence[int]
+    database: Database, rows: sa.Table, ids: _Ids, meant: Sequence[int]
 ) -> int:  # fmt: skip
     """Read again in the turn of those who write orders: a refund that comes just now must not be undone."""
     changed = 0
@@ -209,6 +221,11 @@ async def _rename(
 
 
 def _named(
-    ids: Mapping[tuple[str, str], str], store: str, items: Sequence[Mapping[str, Any]]
+    ids: _Ids, store: str, items: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:  # fmt: skip
-    return [{**line, "product_id": ids.get((store, line["product_id"]), line["product_id"])} for line in items]
+    found = list[Mapping[str, Any]]()
+    for line in items:
+        product_id, variant_id = ids.get((store, line["product_id"]), ("", ""))
+        named = {"product_id": product_id, "variant_id": line["variant_id"] or variant_id} if product_id else {}
+        found.append({**line, **named})
+    return found

@@ -122,6 +122,49 @@ async def test_lines_are_named_though_their_order_is_written_meanwhile(database:
     assert [(one["product_id"], one["refunded"]) for one in order.items] == [("501", 1)]
 
 
+async def _lines(database: Database) -> list[tuple[str, str]]:
+    rows = table(Order)
+    async with database.reading() as session:
+        found = await session.scalars(sa.select(rows.c["items"]).order_by(rows.c.order_id))
+        return [(line["product_id"], line["variant_id"]) for items in found for line in items]
+
+
+async def _ordered(database: Database, *names: str) -> None:
+    async with database.transaction() as session:
+        for number, name in enumerate(names):
+            line = {"product_id": name, "variant_id": "", "sku": name, "quantity": 1, "price": 2000, "refunded": 0}
+            session.add(Order(order_id=str(number), store=SHOP, items=[line], ordered_at=NOON, changed_at=NOON))
+
+
+async def test_lines_that_name_variants_by_their_sku_name_them_by_id(database: Database, bring: Any) -> None:
+    await bring("SKU,Name,Price\nB-S,Board S,20\nB-L,Board L,25\n")
+    await _ordered(database, "B-S", "B-L", "C-1")
+    await _tell(Intake(database))
+    assert await adoption.name_lines(database) == 2
+    assert await _lines(database) == [("501", "91"), ("501", "92"), ("C-1", "")]
+
+
+async def test_a_product_that_files_named_otherwise_each_is_found_by_each_name(database: Database, bring: Any) -> None:
+    mug = {"product_id": "7", "handle": "mug", "name": "Mug", "price": "9", "currency": "EUR", "sku": "MUG"}
+    mug["variants"] = [{"variant_id": "71", "sku": "MUG", "name": "Mug", "price": "9"}]  # type: ignore[assignment]
+    await bring("SKU,Name,Price\nMUG,Mug,9\n", store="import")
+    await bring(BOARD)
+    await _ordered(database, "MUG", "mug")
+    intake = Intake(database)
+    for days in (0, 1):
+        await _tell(intake, mug, days=days)
+    assert await adoption.name_lines(database) == 2
+    assert {product for product, _ in await _lines(database)} == {"7"}
+
+
+async def test_skus_that_differ_in_case_are_two_things(database: Database, bring: Any) -> None:
+    await bring("SKU,Name,Price\nb-s,Bag,5\nB-S,Board S,20\n")
+    await _ordered(database, "b-s", "B-S")
+    await _tell(Intake(database))
+    await adoption.name_lines(database)
+    assert await _lines(database) == [("b-s", ""), ("501", "91")]
+
+
 async def test_it_is_back_when_the_file_knew_it_sold_out(database: Database, bring: Any) -> None:
     await bring(BOARD)
     intake = Intake(database)
