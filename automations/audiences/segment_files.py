@@ -16,7 +16,7 @@ from rapidfuzz import fuzz, process
 
 from automations.audiences import rfm
 from automations.audiences.segment import MODELS, Part, Rule, Segment
-from bot.base import paths
+from bot.base import clock, paths
 from bot.base.config import LANGUAGES, Config
 from bot.base.errors import Finding, FindingsError
 from bot.base.toml_source import Source, mistake, near
@@ -155,7 +155,7 @@ def sound(config: Config, before: Mapping[str, Any] = _NONE) -> tuple[Segments, 
 
 def _changed_at(file: Path) -> datetime:
     try:
-        return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        return min(datetime.fromtimestamp(file.stat().st_mtime, UTC), clock.now())  # a clock elsewhere may run ahead
     except OSError:
         return NEVER
 

@@ -100,9 +100,11 @@ def _named(files: Mapping[str, Path], findings: Iterable[Finding]) -> set[str]:
 def _texts(files: Mapping[str, Path]) -> Iterable[tuple[str, str]]:
     for name, file in files.items():
         try:
-            yield name, file.read_text("utf-8-sig")
+            text = file.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError):  # whoever reads it says so
             continue
+        if "\0" not in text:  # no database keeps that
+            yield name, text
 
 
 def _digest(text: str) -> str:

@@ -90,6 +90,8 @@ class TemplateWatch:
                 continue
             mark = source.digest(one)
             if key in self._used and self._used[key][0] == mark:
+                if self._used[key][1].file != one.file:  # a copy of ours, about to be changed: it is theirs from now on
+                    self._used[key] = mark, one
                 continue
             if complaints := self._complaints(one, look):
                 wrong[key] = tuple(complaints)

@@ -141,3 +141,23 @@ def test_a_file_that_goes_away_is_missed_only_where_it_is_sent(folder: Path) -> 
     assert not watch.wrong
     with pytest.raises(LookupError):
         watch.mails.find("own", "en")
+
+
+def test_a_new_one_over_ours_is_taken_though_there_was_no_folder_before(folder: Path) -> None:
+    watch = watching(folder)
+    assert not folder.exists() and watch.look() == []
+    save(folder, "Mine ", name="welcome/en.mjml")
+    assert watch.look() == [("welcome", "en")] and "Mine" in shown(watch, "welcome") and not watch.wrong
+
+
+def test_a_copy_of_ours_is_kept_as_theirs(folder: Path) -> None:
+    ours = paths.templates() / "email" / "welcome" / "en.mjml"
+    watch = watching(folder)
+    file = folder / "email" / "welcome" / "en.mjml"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(ours.read_bytes())
+    assert watch.look() == []
+    kept = json.loads(json.dumps(watch.stored()["welcome", "en"]))
+    save(folder, "{{ customer.frist_name }} ", name="welcome/en.mjml")
+    again = watching(folder, {("welcome", "en"): kept})
+    assert ("welcome", "en") in again.wrong and again.mails.find("welcome", "en").source.file == file
