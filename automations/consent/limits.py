@@ -36,7 +36,7 @@ class _Full(Exception):  # noqa: N818 - leads out of a savepoint, and is no erro
 @dataclass(frozen=True)
 class _Limit:
     """`name` is told, `scope` is counted. Of a shared one, `own` is the scope of the network that it is shared by, of
-    which there may be `own_most`; of one with a `reserve` a part is kept for networks that had none."""
+    which there may be `own_most`; of one with a `reserve` parts are kept for known addresses and for new networks."""
 
     name: str
     scope: str
@@ -77,7 +77,7 @@ def _limits(ground: Ground, marks: str, key: str, *, known: bool) -> Iterator[_L
     networks = [(one, _IN_A_WIDER * hour) for one in wider] + ([(own, hour)] if own else [])
     sharing, most = networks[0] if networks else ("", hour)
     of_hour, of_day = (f"network {sharing}", f"network in a day {sharing}") if networks else ("", "")
-    yield _Limit("all", "all in a day", _DAY, limits.all_per_day, "" if known else of_day, _HOURS * most, reserve=True)
+    yield _Limit("all", "all in a day", _DAY, limits.all_per_day, "" if known else of_day, _HOURS * most, not known)
     yield _Limit("all", "all in an hour", _HOUR, limits.all_per_hour, of_hour, most)
     yield _Limit("key", f"key {key}", _HOUR, limits.key_per_hour, of_hour, most)
     for one, most in networks:
@@ -88,10 +88,8 @@ def _limits(ground: Ground, marks: str, key: str, *, known: bool) -> Iterator[_L
 def _share(limit: _Limit, had: int) -> int:
     """So many may have been taken in all for this network to have one more: the first is as good as everybody's, and
     whoever had half of what one network may have waits once others took half."""
-    if not limit.own:
-        return limit.most
     most = max(1, int(limit.most * _FOR_NEW_NETWORKS)) if limit.reserve else limit.most
-    if limit.reserve and had == 0:
+    if not limit.own or (limit.reserve and had == 0):
         return most
     open_to_all = limit.most * _FOR_STRANGERS if limit.reserve else limit.most
     return min(most, int(open_to_all * (1 - had / limit.own_most)) + had + 1)

@@ -174,11 +174,13 @@ def _row(ground: Ground, asked: Asked, now: datetime) -> OptIn:
 
 
 async def _is_known(session: AsyncSession, address: str, stands: topics.Standing) -> bool:
-    """Whether the shop knows whose address it is, by more than what anybody can say of it: they ordered and paid, or
-    said yes or no."""
+    """Whether the shop knows whose address it is, by more than what anybody can say of it (a mail that unsubscribes is
+    easily forged): they ordered and paid, or said yes to something."""
     owner = sa.select(_IDENTITIES.c.contact_id).where(_IDENTITIES.c.kind == "email", _IDENTITIES.c.value == address)
     paid = sa.select(_STATS.c.contact_id).where(_STATS.c.contact_id.in_(owner), _STATS.c.paid_orders > 0)
-    return await session.scalar(paid.limit(1)) is not None or bool(stands.words)
+    return await session.scalar(paid.limit(1)) is not None or any(
+        said.action == "granted" for said in stands.words.values()
+    )
 
 
 async def _others_wait(session: AsyncSession, row: OptIn, now: datetime) -> bool:

@@ -165,8 +165,8 @@ class OptIn(SQLModel, table=True):
 
     `mailed`: they were asked by mail (not if they had it already, or an earlier mail still holds). `held_by`: which
     limit kept that mail back (address, network, key, all), or `new`: nobody looked at it yet. `key` is the write key or
-    the form that it came by, `network` a hash of where from, for two days. `known`: the shop knew the address, by an
-    order or a yes or no.
+    the form that it came by, `network` a hash of where from, for two days. `known`: the shop knew the address, by a
+    paid order or a yes.
     """
 
     __personal__ = Personal("sign-ups", (By("contact_id"), By("address", "addresses")), Delete())

@@ -191,6 +191,24 @@ async def test_wishes_that_others_invent_take_nothing_from_the_one_that_was_aske
     assert "lamp" in waiting and len(waiting) <= 10
 
 
+async def test_what_a_stranger_asked_before_takes_nothing_from_the_owners_own_wish(attacker: Stranger) -> None:
+    """The mail is the one that a stranger asked for; the owner asks while its link holds, and presses it."""
+    shop = attacker.shop
+    await shop.happens("Product Updated", source="shopify", product_id="lamp", name="Lamp", price=20, stock=0)
+    strange = [track("evil", "Back In Stock Requested", product_id=f"x{number}") for number in range(15)]
+    await attacker.sends(identify("evil", email=ADA), *strange)
+    await attacker.sends(identify("b1", email=ADA), track("b1", "Back In Stock Requested", product_id="lamp"))
+    await attacker.sends(*(track("evil", "Back In Stock Requested", product_id=f"y{number}") for number in range(15)))
+    await shop.settle()
+    [message] = shop.mails.sent
+    link = "/confirm/" + message.payload["text"].partition("/confirm/")[2].split()[0].rstrip(")>")
+    app = each_request.build([sign_up.routes(shop.database, shop.ground)])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://bot.example") as web:
+        assert (await web.post(link)).status_code == 200
+    waiting = [row["product_id"] for row in await _rows(shop, StockAlert) if row["status"] == "waiting"]
+    assert "lamp" in waiting and len(waiting) == 10
+
+
 async def test_a_wish_that_nobody_confirmed_brings_nothing_and_takes_nobodys_turn(attacker: Stranger) -> None:
     shop = attacker.shop
     await shop.person(ADA)
@@ -323,7 +341,7 @@ async def test_of_a_rush_from_everywhere_those_that_the_shop_knows_see_nothing(
     async with database.transaction() as session:
         for number in range(3):
             address = f"customer{number}@example.org"
-            await contacts.withdraw(session, office.shop.ground.secret, None, "email", address, "care", "shop", NOON)
+            await contacts.allow(session, office.shop.ground.secret, None, "email", address, "care", "shop", NOON)
     for hour in range(6):
         for network in range(12):
             await office.asks(f"198.{hour}.{network}.0/24", "form" if network % 2 else "page")
@@ -339,6 +357,22 @@ async def test_of_a_rush_from_everywhere_those_that_the_shop_knows_see_nothing(
     for _ in range(6):
         await office.passes(timedelta(hours=1, seconds=1))
     assert stranger in await office.mailed(), "kept, and asked when the day is over"
+
+
+async def test_what_a_form_of_the_shops_server_lets_in_leaves_the_reserve_to_known_addresses(
+    database: Database, texts: Texts
+) -> None:
+    office = await _small_office(database, texts)
+    async with database.transaction() as session:
+        await contacts.allow(session, office.shop.ground.secret, None, "email", ADA, "care", "shop", NOON)
+    for _ in range(10):
+        for _ in range(6):
+            await office.asks("", key="backend")
+        await office.passes(timedelta(hours=1, seconds=1))
+    assert len(await office.mailed()) == 45
+    await office.asks("", key="backend", address=ADA)
+    await office.passes(timedelta(seconds=10))
+    assert (await office.mailed())[-1] == ADA
 
 
 async def test_an_address_that_waits_twice_is_mailed_once(office: _Office) -> None:
