@@ -81,10 +81,18 @@ _SUBJECT = re.compile(
     r"undeliver|undelivr|deliver\w*[ :-]+(?:\w+ )?(?:fail|status|problem|error|notif|report|unsuccess)"
     r"|fail\w* (?:notice|to deliver|deliver|mail)|returned (?:e?-?mail|to sender)|return(?:ing|ed) message"
     r"|(?:could|can) ?not (?:be )?(?:send|sent|deliver)|non[- ]?deliver|mail (?:system )?error"
-    r"|mail(?:er)?[ -]daemon|message (?:status|you sent blocked)|bounce|unzustellbar|nicht zugestellt"
-    r"|non remis|non distribu|no entregado|no se ha entregado|mancato recapito|onbestelbaar|niet afgeleverd"
-    r"|недостав|не доставлен|退信|退件|无法投递|系统退信|メールエラー|配信(?:不能|エラー)|送信(?:エラー|失敗)"
-    r"|전송 ?실패|배달 ?실패",
+    r"|mail(?:er)?[ -]daemon|automatically rejected mail|message (?:status|you sent blocked)|bounce|unzustellbar"
+    r"|nicht zugestellt|non remis|non distribu|no entregado|no se ha entregado|mancato recapito|onbestelbaar"
+    r"|niet afgeleverd|недостав|не доставлен|退信|退件|无法投递|系统退信|メールエラー|配信(?:不能|エラー)"
+    r"|送信(?:エラー|失敗)|전송 ?실패|배달 ?실패",
+    re.I,
+)
+_UNDELIVERED = re.compile(
+    r"(?:not|n['’]t|never) (?:be |been |yet been |able to )?deliver|unable to deliver|delivery (?:has )?failed"
+    r"|did not receive th|(?:has|have) been returned|was rejected|n'a pas pu être (?:remis|distribu|livr)"
+    r"|konnte nicht zugestellt|no (?:se )?pudo (?:ser )?entreg|non è stato possibile (?:recapit|consegn)"
+    r"|无法(?:发送|投递|送达)|無法(?:傳送|投遞|送達)|退回来|配信できません|送信できません"
+    r"|не (?:удалось|может быть) доставл",
     re.I,
 )
 _AFTER_DATA = re.compile(
@@ -140,6 +148,11 @@ def before_receiver(text: str) -> bool:
 
 def is_bounce(subject: str) -> bool:
     return bool(_SUBJECT.search(subject))
+
+
+def is_undelivered(words: str) -> bool:
+    """It says no more than that."""
+    return bool(_UNDELIVERED.search(words[:3000]))
 
 
 def is_late(subject: str, words: str) -> bool:

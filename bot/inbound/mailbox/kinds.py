@@ -63,6 +63,8 @@ def of(mail: Mail, raw: bytes, ground: Ground) -> Found:
     answers = bool(mail.thread) or machines.has_null_path(mail)
     if machines.is_reply(mail) or absence.is_note(mail.subject, answers=answers):
         return Found("automatic", why="an absence note or another answer of a machine")
+    if reports.is_receipt(mail):
+        return Found("automatic", why="a receipt: somebody read a mail of ours, or deleted it")
     if machines.has_null_path(mail) and mail.thread and not machines.was_passed_on(mail):
         return Found("automatic", why="an answer of a machine: it has no return path")
     nobody = machines.is_nobody(person.address) or (machines.is_nobody(mail.sender) and not person.by_form)

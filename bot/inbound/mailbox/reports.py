@@ -53,6 +53,12 @@ def is_delivery_report(mail: Mail) -> bool:
     return any(_is_status(part) for part in _own_parts(mail.message))
 
 
+def is_receipt(mail: Mail) -> bool:
+    """Somebody's program tells that a mail was read, or deleted (RFC 8098)."""
+    parts = (part.get_content_type() for part in _own_parts(mail.message))
+    return mail.message.get_content_type() == "multipart/report" and "message/disposition-notification" in parts
+
+
 def told_in_words(mail: Mail, *, daemon: bool) -> Bounce | None:
     """A bounce without a part for machines: of a mail server, or in a mail without a return path that says so."""
     text = bounce_words.before_what_came_back(mail.text)
@@ -62,7 +68,7 @@ def told_in_words(mail: Mail, *, daemon: bool) -> Bounce | None:
     meant = bounce_words.meaning(text) or bounce_words.meaning(mail.subject)
     named = bool(failed) or bounce_words.is_bounce(mail.subject)
     late = bounce_words.is_late(mail.subject, text)
-    if not named and not (daemon and (found or code or meant or late)):
+    if not named and not (daemon and (found or code or meant or late or bounce_words.is_undelivered(text))):
         return None
     words = _line_with(text, found or code)
     if late:

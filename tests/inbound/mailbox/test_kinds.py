@@ -217,6 +217,7 @@ def test_an_old_program_that_bounces_in_words_is_understood_if_it_names_the_mess
          " <ada@example.org>:\n  Recipient address rejected: User unknown in local recipient table", {}, "hard"),
         ("Your mail could not be brought.", {"subject": "Returned mail: User unknown"}, "hard"),
         ("ada@example.org\n  an MX or SRV record indicated no SMTP service", {}, "hard"),
+        ("The following recipients did not receive this message:", {"subject": "Mail"}, "soft"),
         ("550 5.1.1 <ada@example.org>: procmail: Couldn't create /var/mail/ada: No such user", {}, "soft"),
         ("It could not be delivered.", {}, "soft"),
         ("A message has not been delivered yet. We will continue to try.", {"subject": "Warning: message delayed"},
