@@ -100,6 +100,8 @@ def test_the_shops_own_entry_stands_over_ours_and_off_takes_one_away(tmp_path: P
         ('[[answer]]\nid = "a"\nphrasings = ["x y"]\naction = "fly"', 1, "unknown action 'fly'"),
         ('[[answer]]\nid = "A!"\nphrasings = ["x y"]\nanswer = "A"', 1, "needs an id"),
         ('[[answer]]\nid = "a"\nphrasings = ["x y"]\nanswer = "A"\ntone = 1', 1, "unknown key"),
+        ('[[answer]]\nid = "a"\ntitle = 5\nphrasings = ["x y"]\nanswer = "A"', 1, "title is a text"),
+        ('[[answer]]\nid = "a"\nrequest = "no"\nphrasings = ["x y"]\nanswer = "A"', 1, "true or false"),
         ('[[answer]]\nid = "a"\nphrasings = [', 3, "not valid TOML"),
     ],
 )

@@ -113,6 +113,10 @@ def _mistakes(item: Any, file: Path, line: int) -> Iterator[Finding]:
     phrasings = item.get("phrasings")
     if not isinstance(phrasings, list) or not phrasings or not all(isinstance(one, str) and one for one in phrasings):
         yield wrong(f"{item['id']} needs a list of example phrasings in quotes", "phrasings")
+    if not isinstance(item.get("title", ""), str):
+        yield wrong("the title is a text in quotes", "title")
+    if not isinstance(item.get("request", False), bool):
+        yield wrong("request is true or false, without quotes", "request")
     if "action" in item and item["action"] not in ACTIONS:
         yield wrong(f"unknown action {item['action']!r}; known: {', '.join(ACTIONS)}", "action")
     elif "action" not in item and not (isinstance(item.get("answer"), str) and item["answer"].strip()):
