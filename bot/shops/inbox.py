@@ -16,9 +16,9 @@ from bot.base.config import Shops
 from bot.base.database import Database, table
 from bot.contacts import requests
 from bot.events import NewEvent
-from bot.shops import lines, phone_numbers, shopify, troubles, woocommerce
+from bot.shops import lines, phone_numbers, shopify, standing, troubles, woocommerce
 from bot.shops.stores import know
-from bot.tables.events import WebhookDelivery
+from bot.tables.events import Event, WebhookDelivery
 from bot.tables.shop import Cart, Order
 
 log = logs.get(__name__)
@@ -26,7 +26,7 @@ log = logs.get(__name__)
 _UTC = ZoneInfo("UTC")
 _GIVE_UP = 10
 _BATCH = 100
-_rows = table(WebhookDelivery)
+_rows, _heard = table(WebhookDelivery), table(Event)
 _CLAIM = due.Claim(_rows, _BATCH)
 _TRANSLATE = {"shopify": shopify.translate, "woocommerce": woocommerce.translate}
 _NONE = Shops()
@@ -109,7 +109,8 @@ class Inbox:
             await know(session, store, now)
         for event in told:
             read = phone_numbers.readable(event, self.country)
-            await events.record(session, await of_store(session, read, store))
+            scoped = await of_store(session, read, store)
+            await events.record(session, await _late(session, scoped) if topic == "product.deleted" else scoped)
         return {"status": "done" if told else "ignored"}
 
     async def _ask(
@@ -205,6 +206,20 @@ async def _whose(session: AsyncSession, event: NewEvent) -> NewEvent:
             )
             contact_id = await session.scalar(mine.order_by(carts.c.store.desc()).limit(1))
     return event if contact_id is None else dataclasses.replace(event, contact_id=contact_id)
+
+
+async def _late(session: AsyncSession, gone: NewEvent) -> NewEvent:
+    """Marked if it comes after the "restored" that answers it: of products as of orders, see `standing`."""
+    begins = gone.message_id.rpartition(":deleted:")[0]
+    heard: dict[str, list[datetime]] = {}
+    for word in ("deleted", "restored"):
+        mine = sa.and_(_heard.c.source == gone.source, _heard.c.store == gone.store)
+        named = _heard.c.message_id.startswith(f"{begins}:{word}:", autoescape=True)
+        heard[word] = list((await session.scalars(sa.select(_heard.c.received_at).where(mine, named))).all())
+    if not standing.is_answered([*heard["deleted"], gone.received_at], heard["restored"]):
+        return gone
+    body = {**gone.body, "properties": {**gone.body["properties"], "answered": True}}
+    return dataclasses.replace(gone, body=body)
 
 
 async def _end(session: AsyncSession, row: Mapping[str, Any], values: Mapping[str, Any]) -> None:

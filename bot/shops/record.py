@@ -50,6 +50,8 @@ async def apply(
     if name.startswith("Checkout ") or name in carts.CART_EVENTS:
         await catalogue.learn(session, happened, currency)
         return await carts.apply(session, happened, currency)
+    if name == "Product Deleted" and happened.properties.get("answered") is True:
+        return False
     if name in ("Product Updated", "Product Deleted"):
         return await catalogue.apply(session, happened, now, currency)
     if name in stock.EVENTS:

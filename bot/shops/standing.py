@@ -296,6 +296,12 @@ def _keep_bin(facts: dict[str, Any], kind: str, at: datetime) -> None:
     facts["bin"] = held
 
 
+def is_answered(gone: Sequence[datetime], back: Sequence[datetime]) -> bool:
+    """Whether something that was deleted and restored at these moments, as they were heard, is not in the bin."""
+    facts = {"bin": {name: sorted(one.isoformat() for one in told) for name, told in (("gone", gone), ("back", back))}}
+    return not _in_the_bin(facts)
+
+
 def _in_the_bin(facts: Mapping[str, Any]) -> str:
     """When it was last deleted and not restored since; nothing if it is not in the bin."""
     held = facts.get("bin", {})

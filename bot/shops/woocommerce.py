@@ -242,6 +242,8 @@ def _product(topic: str, product: Mapping[str, Any], received_at: datetime) -> I
         }
     )
     key = f"product:{product_id}:{at.isoformat()}:{digest(product)}"
+    if topic == "product.restored":
+        key = f"product:{product_id}:restored:{received_at.isoformat()}"
     yield _event(key, "Product Updated", at, received_at, properties, {})
 
 
