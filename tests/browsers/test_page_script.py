@@ -286,3 +286,7 @@ async def test_odd_pages_do_no_harm(strict: Shop, browser: Chromium) -> None:
     events = await strict.hears(lambda found: [one for one in found if one.kind == "page"][1:])
     assert [event.body["properties"]["title"] for event in events if event.kind == "page"] == ["Odd", "Twice"]
     assert page.complaints == []
+    other = await browser.page("window.aftercart = [null, ['identity', null], ['no such call']]")
+    await other.opens(f"{strict.url}/plain")
+    events = await strict.hears(lambda found: [one for one in found if one.kind == "page"][2:])
+    assert events[-1].rank == "page"

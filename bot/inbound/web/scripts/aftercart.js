@@ -286,7 +286,7 @@
     identity = json(settings.identity);
     early = Array.isArray(early) ? early : [];
     early.forEach(function (call) {
-      if (call[0] == 'identity') api.push(call);
+      if (call && call[0] == 'identity') api.push(call);
     });
     api.page();
     doc.addEventListener('click', pressed, true);
