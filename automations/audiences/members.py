@@ -124,9 +124,8 @@ class Members:
     async def settle_quietly(self, session: AsyncSession, ids: Sequence[int], now: datetime) -> None:
         """Of these everybody is where they belong from now on, and no flow hears of it: they came as history."""
         here = await self._agreed(session, now)
-        for name in here._all():
-            if ids and await here._known(session, name):
-                await here._settle(session, name, ids, now, tell=False)
+        for name in await here._all_known(session) if ids else ():
+            await here._settle(session, name, ids, now, tell=False)
 
     async def hold(self, database: Database, until: datetime | None) -> None:
         """Nobody looks until then, or until this is said again with None: an import is counting."""
@@ -218,6 +217,11 @@ class Members:
     async def _known(self, session: AsyncSession, name: str) -> bool:
         value = await session.scalar(sa.select(_settings.c.value).where(_settings.c.name == f"{_PREFIX}{name}"))
         return bool(_digest_in(value) == self._digest(name))
+
+    async def _all_known(self, session: AsyncSession) -> list[str]:
+        kept = sa.select(_settings.c.name, _settings.c.value).where(_settings.c.name.startswith(_PREFIX))
+        held = {row.name.removeprefix(_PREFIX): _digest_in(row.value) for row in await session.execute(kept)}
+        return [name for name in self._all() if held.get(name) == self._digest(name)]
 
     async def _look(self, database: Database, name: str, now: datetime, *, tell: bool = True) -> int:
         """The long question is asked beside the writers; only who moves is looked at again inside a transaction."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -138,6 +139,7 @@ async def score(session: AsyncSession, bounds: Bounds, whose: Whose, now: dateti
     await session.execute(sa.update(_stats).where(moved).values(rfm=_group(), rfm_since=now))
 
 
+@cache
 def _group() -> sa.ColumnElement[str]:
     """The group of the three scores."""
 

@@ -123,6 +123,14 @@ async def claimants(
     return sorted((await session.scalars(newest.order_by(sa.func.max(_rows.c.at).desc(), claimant).limit(most))).all())
 
 
+async def claimed(session: AsyncSession, contact_ids: Collection[int], *among: sa.ColumnElement[bool]) -> set[int]:
+    """Those of these contacts that some browser claims to be, for which `among` holds."""
+    same = sa.and_(_known.c.kind == _rows.c.kind, _known.c.value == _rows.c.value)
+    theirs = sa.select(_known.c.contact_id).join(_rows, same).where(_known.c.contact_id.in_(sorted(contact_ids)))
+    found = theirs.where(claimant != _known.c.contact_id, _UNPROVEN, *among).distinct()
+    return set((await session.scalars(found)).all()) if contact_ids else set()
+
+
 async def owners(session: AsyncSession, contact_ids: Collection[int]) -> list[tuple[int, int]]:
     """Pairs of (contact of a browser, contact whose address it claims), to withhold what that one needs not.
 

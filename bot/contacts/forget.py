@@ -206,13 +206,20 @@ async def was_erased(
     session: AsyncSession, secret: str, identities: Sequence[tuple[str, str]], since: datetime
 ) -> bool:
     """Whether one of these `(kind, normalised value)` belonged to somebody who was forgotten at or after `since`."""
+    return any(at >= since for at in (await erased_at(session, secret, identities)).values())
+
+
+async def erased_at(
+    session: AsyncSession, secret: str, identities: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], datetime]:
+    """Those of these `(kind, normalised value)` that belonged to somebody who was forgotten, and when."""
     rows = table(Suppression)
-    hashes = [ids.hash_address(value, secret) for _, value in identities]
-    gone = sa.select(rows.c.channel, rows.c.address_hash).where(
-        rows.c.address_hash.in_(hashes), rows.c.topic == "", rows.c.reason == "erased", rows.c.created_at >= since
+    hashes = {pair: ids.hash_address(pair[1], secret) for pair in identities}
+    gone = sa.select(rows.c.channel, rows.c.address_hash, rows.c.created_at).where(
+        rows.c.address_hash.in_(sorted(set(hashes.values()))), rows.c.topic == "", rows.c.reason == "erased"
     )
-    found = {(channel, hashed) for channel, hashed in await session.execute(gone)}
-    return any((kind, hashed) in found for (kind, _), hashed in zip(identities, hashes, strict=True))
+    found = {(channel, hashed): at for channel, hashed, at in await session.execute(gone)} if hashes else {}
+    return {pair: found[pair[0], hashed] for pair, hashed in hashes.items() if (pair[0], hashed) in found}
 
 
 async def _empty(session: AsyncSession, model: type[SQLModel], said: Personal, mine: sa.ColumnElement[bool]) -> None:

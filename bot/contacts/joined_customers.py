@@ -14,11 +14,15 @@ _AFTER = "_joined"
 
 
 async def remember(session: AsyncSession, kind: str, value: str, contact_id: int, now: datetime) -> None:
-    row = {"contact_id": contact_id, "kind": kind + _AFTER, "value": value, "rank": "shop", "proven": False,
+    row = {"contact_id": contact_id, "kind": kind_after(kind), "value": value, "rank": "shop", "proven": False,
            "created_at": now}  # fmt: skip
     new = insert(session, _rows).values(row)
     changed = {"contact_id": new.excluded.contact_id}
     await session.execute(new.on_conflict_do_update(index_elements=["kind", "value"], set_=changed))
+
+
+def kind_after(kind: str) -> str:
+    return kind + _AFTER
 
 
 def kind_before(kind: str) -> str:
@@ -32,7 +36,7 @@ async def now_called(session: AsyncSession, kind: str, value: str) -> str:
     found = await session.scalars(
         sa.select(_rows.c.value)
         .join(old, old.c.contact_id == _rows.c.contact_id)
-        .where(old.c.kind == kind + _AFTER, old.c.value == value, _rows.c.kind == kind)
+        .where(old.c.kind == kind_after(kind), old.c.value == value, _rows.c.kind == kind)
     )
     store = stores.store_of(value)
     return next((one for one in found if stores.store_of(one) == store), value)

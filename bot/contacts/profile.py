@@ -39,6 +39,19 @@ async def learn(
 
     `context` of an event fills in zone and language only where no trait says them.
     """
+    take_in(contact, traits, context, now, zone_of_shop)
+    if traits.get("email"):
+        await make_newest(session, contact, traits["email"], now)
+
+
+def take_in(
+    contact: Contact,
+    traits: Mapping[str, Any],
+    context: Mapping[str, Any],
+    now: datetime,
+    zone_of_shop: tzinfo | None = None,
+) -> None:
+    """The same, without a look at which address is the newest."""
     kept = {**contact.traits, **traits}
     contact.traits = {name: value for name, value in kept.items() if value is not None}
     _learn_names(contact, traits)
@@ -62,8 +75,6 @@ async def learn(
         or (country(where.get("country")) if isinstance(where, Mapping) else None)
         or contact.country
     )
-    if traits.get("email"):
-        await _newest_email(session, contact, traits["email"], now)
 
 
 def newest(
@@ -118,7 +129,7 @@ def _size(name: str, value: Any) -> int:
     return len(name) + len(values.write_json(value))
 
 
-async def _newest_email(session: AsyncSession, contact: Contact, email: object, now: datetime) -> None:
+async def make_newest(session: AsyncSession, contact: Contact, email: object, now: datetime) -> None:
     """Going back to an earlier address makes it the newest again."""
     mine = select(Identity).where(col(Identity.contact_id) == contact.id, col(Identity.kind) == "email")
     newest = (await session.scalars(mine.order_by(col(Identity.created_at).desc(), col(Identity.id).desc()))).all()

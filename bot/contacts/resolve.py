@@ -31,13 +31,14 @@ _rows = table(Identity)
 _devices = table(DeviceUser)
 
 Known = tuple[str, str]
+Held = dict[str, dict[str, datetime]]
 
 
 @dataclass
-class _Person:
+class Together:
     """The person as far as put together: identities held, contacts joined (the first one stays), identities to add."""
 
-    held: dict[str, dict[str, datetime]] = field(default_factory=dict)
+    held: Held = field(default_factory=dict)
     contacts: list[int] = field(default_factory=list)
     new: list[Known] = field(default_factory=list)
 
@@ -106,7 +107,7 @@ async def find_or_create(
 
 async def join(session: AsyncSession, keep_id: int, gone_id: int, now: datetime) -> bool:
     """Merge two contacts that were shown to be one person; False if their ids say that they are two."""
-    person = _Person()
+    person = Together()
     person.add(await _held(session, keep_id))
     if keep_id != gone_id:
         if not person.fits(await _held(session, gone_id), now):
@@ -118,7 +119,7 @@ async def join(session: AsyncSession, keep_id: int, gone_id: int, now: datetime)
 async def _usable(session: AsyncSession, identities: Sequence[tuple[str, object]], now: datetime) -> list[Known]:
     """Normalised, without nobodies, highest priority first, and without the id of a device that many share."""
     normal = {(kind, known) for kind, value in identities if (known := normalise(kind, value)) is not None}
-    wanted = sorted(normal, key=lambda pair: (_PRIORITY.index(pair[0]) if pair[0] in _PRIORITY else 4, pair))
+    wanted = by_priority(normal)
     users = [value for kind, value in wanted if kind == "user_id"]
     devices = [value for kind, value in wanted if kind == "anonymous_id"]
     if not devices:
@@ -136,9 +137,13 @@ async def _usable(session: AsyncSession, identities: Sequence[tuple[str, object]
     return [pair for pair in wanted if pair[0] != "anonymous_id" or pair[1] not in tablets]
 
 
-async def _put_together(session: AsyncSession, wanted: Sequence[Known], now: datetime, proven: bool) -> _Person:
+def by_priority(known: Collection[Known]) -> list[Known]:
+    return sorted(known, key=lambda pair: (_PRIORITY.index(pair[0]) if pair[0] in _PRIORITY else 4, pair))
+
+
+async def _put_together(session: AsyncSession, wanted: Sequence[Known], now: datetime, proven: bool) -> Together:
     owners = await _owners(session, wanted)
-    person = _Person()
+    person = Together()
     for kind, value in wanted:
         owner = owners.get((kind, value))
         if owner is None:
@@ -167,16 +172,22 @@ async def _owners(session: AsyncSession, wanted: Sequence[Known]) -> dict[Known,
     return {(kind, value): contact_id for kind, value, contact_id in found}
 
 
-async def _held(session: AsyncSession, contact_id: int) -> dict[str, dict[str, datetime]]:
-    held: dict[str, dict[str, datetime]] = {}
-    mine = sa.select(_rows.c.kind, _rows.c.value, _rows.c.created_at).where(_rows.c.contact_id == contact_id)
-    for kind, value, at in await session.execute(mine):
-        held.setdefault(kind, {})[value] = at
+async def _held(session: AsyncSession, contact_id: int) -> Held:
+    return (await held_by(session, [contact_id])).get(contact_id, {})
+
+
+async def held_by(session: AsyncSession, contact_ids: Collection[int]) -> dict[int, Held]:
+    """What each of these contacts is known by: by kind and value, since when."""
+    held: dict[int, Held] = {}
+    columns = _rows.c.contact_id, _rows.c.kind, _rows.c.value, _rows.c.created_at
+    theirs = sa.select(*columns).where(_rows.c.contact_id.in_(sorted(contact_ids)))
+    for contact_id, kind, value, at in await session.execute(theirs):
+        held.setdefault(contact_id, {}).setdefault(kind, {})[value] = at
     return held
 
 
 async def _would_expose(
-    session: AsyncSession, person: _Person, owner: int, theirs: Mapping[str, Mapping[str, datetime]]
+    session: AsyncSession, person: Together, owner: int, theirs: Mapping[str, Mapping[str, datetime]]
 ) -> bool:
     """Whether joining on a mere claim would show orders or tickets to somebody who chats with us.
 
@@ -195,7 +206,7 @@ async def _would_expose(
     return False
 
 
-async def _settle(session: AsyncSession, person: _Person, rank: Rank, now: datetime) -> Contact | None:
+async def _settle(session: AsyncSession, person: Together, rank: Rank, now: datetime) -> Contact | None:
     """Write the person down. None if another process was quicker with one of the identities: look again."""
     if person.contacts:
         contact = await session.get_one(Contact, person.contacts[0])

@@ -25,7 +25,7 @@ SHOPS = ("shopify", "woocommerce")
 SHOP_TRAITS = ("shop_tags", "shop_note")
 """What the people of a shop wrote about a customer: its tags as a list, its note."""
 
-_CONSENT_TRAITS = ("marketing_consent", "email_marketing_consent", "accepts_marketing", "acceptsMarketing")
+CONSENT_TRAITS = ("marketing_consent", "email_marketing_consent", "accepts_marketing", "acceptsMarketing")
 _OUR_SOURCES = frozenset({"double_opt_in", "preference_page", "one_click", "stop_word", "start_word"})
 _BY_PHONE = ("sms", "whatsapp")
 _AHEAD = timedelta(minutes=10)
@@ -45,9 +45,7 @@ async def whose(session: AsyncSession, secret: str, row: Mapping[str, Any], now:
     """The contact of an event row, made if need be. `erased`: it tells of somebody from before they were forgotten, or
     claims to be them while others that do are still being erased."""
     body, page = row["body"], row["rank"] == "page"
-    user = row["source"] if row["source"] in SHOPS else "user_id"
-    pairs = [(user, body.get("userId")), ("email", body.get("email")), ("anonymous_id", body.get("anonymousId"))]
-    plain = [(kind, value) for kind, given in pairs if (value := contacts.normalise(kind, given)) is not None]
+    user, plain = user_kind(row["source"]), names_of(row)
     known = [
         (kind, await contacts.of_store(session, kind, row["store"], value) if kind == user and not page else value)
         for kind, value in plain
@@ -61,8 +59,8 @@ async def whose(session: AsyncSession, secret: str, row: Mapping[str, Any], now:
         known += await _alias(session, row["store"], body.get("previousId"))
     if not known:
         return Whose()
-    if row["source"] in SHOPS and (phone := contacts.normalise("phone", (body.get("traits") or {}).get("phone"))):
-        known.append(("phone", phone))
+    if row["source"] in SHOPS:
+        known += phone_of(row)
     if page and await _claims_somebody_who_goes(session, row):
         return Whose(erased=True)
     mine = _browser(known) if page else known
@@ -77,6 +75,26 @@ async def _claims_somebody_who_goes(session: AsyncSession, row: Mapping[str, Any
     told = of_row(row, None)
     said = [*_claims(told), *([("email", told.email.strip().lower())] if told.email else [])]
     return bool(said) and not (await requests.being_forgotten(session)).isdisjoint(said)
+
+
+def user_kind(source: str) -> str:
+    """What a `userId` of this source names."""
+    return source if source in SHOPS else "user_id"
+
+
+def names_of(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The ids of an event row, as its source writes them."""
+    body = row["body"]
+    pairs = [
+        (user_kind(row["source"]), body.get("userId")), ("email", body.get("email")),
+        ("anonymous_id", body.get("anonymousId")),
+    ]  # fmt: skip
+    return [(kind, value) for kind, given in pairs if (value := contacts.normalise(kind, given)) is not None]
+
+
+def phone_of(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    phone = contacts.normalise("phone", (row["body"].get("traits") or {}).get("phone"))
+    return [("phone", phone)] if phone else []
 
 
 def _browser(known: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -263,7 +281,7 @@ async def _consent_trait(
 
 def _answer(told: Happened) -> tuple[str, bool | None]:
     """The first trait that says yes or no to marketing, and what it says."""
-    for name in _CONSENT_TRAITS:
+    for name in CONSENT_TRAITS:
         if (wanted := answers.read(told.traits.get(name))) is not None:
             return name, wanted
         if told.traits.get(name) not in (None, ""):

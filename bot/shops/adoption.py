@@ -66,6 +66,33 @@ async def adopt(
         await _adopt(session, told, row, key, at)
 
 
+async def meant(session: AsyncSession, store: str, said: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Of these products the ids of those that rows of a file, or of before stores had names, may mean."""
+    told = [_read(store, lines.text(one.get("product_id")), one) for one in said]
+    of_files = _rows.c.variant_id == "", _rows.c.rank != "page"
+    ids = sorted({one.product_id for one in told})
+    loose = sa.select(_rows.c.product_id).where(
+        _rows.c.product_id.in_(ids), _rows.c.variant_id == "", _rows.c.store.in_((*_LOOSE, stores.BEFORE))
+    )
+    names = sorted({one.handle for one in told} - {""})
+    handles = sa.select(_rows.c.handle).where(
+        _rows.c.handle.in_(names), _rows.c.product_id == _rows.c.handle, _rows.c.store.in_((store, *_LOOSE)), *of_files
+    )
+    skus, other = sorted({sku for one in told for sku in one.skus}), _rows.alias()
+    in_a_file = sa.or_(_rows.c.product_id == _rows.c.handle, _rows.c.product_id == _rows.c.sku)
+    by_sku = (
+        sa.select(other.c.sku)
+        .join(_rows, _rows.c.product_id == other.c.product_id)
+        .where(other.c.sku.in_(skus), other.c.store.in_((store, *_LOOSE)), in_a_file, *of_files)
+    )
+    found = [set((await session.scalars(asked)).all()) for asked in (loose, handles, by_sku)]
+    return frozenset(
+        one.product_id
+        for one in told
+        if one.product_id in found[0] or one.handle in found[1] or found[2].intersection(one.skus)
+    )
+
+
 def _read(store: str, product_id: str, said: Mapping[str, Any]) -> _Told:
     listed = said.get("variants")
     variants = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []

@@ -1,6 +1,6 @@
 """Carts and checkouts as last heard of: told whole (webhooks, Cart Viewed) or by single additions and removals."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -289,3 +289,23 @@ async def ordered(session: AsyncSession, order: Order) -> None:
                 found.append(cart)
     for cart in found:
         cart.ordered_at = order.ordered_at
+
+
+async def ordered_by_many(session: AsyncSession, orders: Collection[Order]) -> None:
+    """`ordered` for a batch: of history nearly no order has an open cart."""
+    named = {one for order in orders for one in (order.cart_id, order.checkout_id) if one}
+    people = {order.contact_id for order in orders if order.contact_id is not None}
+    is_open = _rows.c.ordered_at.is_(None)
+    there, whose = set[str](), set[int]()
+    if named:
+        there = set(
+            (await session.scalars(sa.select(_rows.c.cart_id).where(_rows.c.cart_id.in_(sorted(named)), is_open))).all()
+        )
+    if people:
+        mine = sa.select(_rows.c.contact_id).where(_rows.c.contact_id.in_(sorted(people)), is_open)
+        whose = set((await session.scalars(mine.distinct())).all())
+        shopping = sa.exists().where(_rows.c.contact_id == contacts.claimant, is_open)
+        whose |= await contacts.claimed(session, people - whose, shopping)
+    for order in orders:
+        if order.contact_id in whose or there & {order.cart_id, order.checkout_id}:
+            await ordered(session, order)

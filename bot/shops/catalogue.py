@@ -3,11 +3,13 @@
 A price or a stock that changed becomes an event of ours, `Product Price Changed` or `Product Stock Changed`, of nobody.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import events
@@ -41,11 +43,8 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
         await _gone(session, happened, held, list(held), at, now)
         return None
     known = await prices.told(session, happened.store, product_id)
-    if "" in held:
-        before = held[""]["updated_at"]
-        tie = at == before and lines.moment(said.get("updated_at")) is not None  # by the shop's clock, not by ours
-        if at < before or (tie and _is_less(said, known, currency)):
-            return False
+    if is_stale(said, at, held, known, currency):
+        return False
     stated = await _write(session, happened, at, currency)
     new = [one for one in stated if one not in held or one not in known]
     waited_for = await _waited_for(session, happened.store, product_id) if new else set()
@@ -61,34 +60,57 @@ async def apply(session: AsyncSession, happened: Happened, now: datetime, curren
     return None
 
 
+def is_stale(
+    said: Mapping[str, Any], at: datetime, held: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Mapping[str, Any]], currency: str,
+) -> bool:  # fmt: skip
+    """Whether the rows that are held of the product are newer; `known` are its prices."""
+    if "" not in held:
+        return False
+    before = held[""]["updated_at"]
+    tie = at == before and lines.moment(said.get("updated_at")) is not None  # by the shop's clock, not by ours
+    return bool(at < before or (tie and _is_less(said, known, currency)))
+
+
 async def put(session: AsyncSession, happened: Happened, currency: str) -> None:
     """The product as this event tells it, and its prices as the first ones that are known; nobody hears of it."""
     at = lines.told_at(happened.properties, happened.ts, happened.received_at)
     for values in (await _write(session, happened, at, currency)).values():
-        if values["price"] is not None:
-            first = {name: values[name] for name in ("store", "product_id", "variant_id", "price", "currency")}
-            await session.execute(sa.insert(_prices).values(**first, at=at))
+        if (first := prices.change(None, values)) is not None:
+            await session.execute(sa.insert(_prices).values(first))
 
 
 async def _write(session: AsyncSession, happened: Happened, at: datetime, currency: str) -> dict[str, dict[str, Any]]:
     """The rows of the product and its variants as the event tells them, by variant id."""
-    said = happened.properties
-    product_id = lines.text(said.get("product_id"))
-    whole = {"store": happened.store, **_values(said, product_id, "", lines.currency(said, currency), at)}
-    told = said.get("variants")
-    variants: Sequence[Mapping[str, Any]] = []
-    if isinstance(told, list):
-        variants = [one for one in told if isinstance(one, Mapping)]
-    if any(one.get("inventory_item_id") for one in variants):
-        variants = await stock.of_variants(session, happened.store, product_id, variants, at)
-        whole["stock"] = _together([one.get("stock") for one in variants])
-    stated = {values["variant_id"]: values for values in (whole, *(_variant(whole, one) for one in variants))}
-    for values in stated.values():
-        new = insert(session, _rows).values(values)
-        kept = {*_KEY, *(() if values["handle"] else ("handle",))}
-        changed = {name: new.excluded[name] for name in values if name not in kept}
-        await session.execute(new.on_conflict_do_update(index_elements=_KEY, set_=changed))
+    items = await stock.held(session, happened.store, stock.item_ids(happened.properties))
+    counted = stock.of_variants(happened, items, at)
+    stated = rows_of(happened, counted, at, currency)
+    await stock.keep(session, counted.rows)
+    await keep(session, list(stated.values()))
     return stated
+
+
+def rows_of(happened: Happened, counted: stock.Counted, at: datetime, currency: str) -> dict[str, dict[str, Any]]:
+    said, product_id = happened.properties, lines.text(happened.properties.get("product_id"))
+    whole = {"store": happened.store, **_values(said, product_id, "", lines.currency(said, currency), at)}
+    if counted.rows:
+        whole["stock"] = _together([one.get("stock") for one in counted.variants])
+    rows = (whole, *(_variant(whole, one) for one in counted.variants))
+    return {values["variant_id"]: values for values in rows}
+
+
+async def keep(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows of products as their shop tells them; a handle that is not told stays."""
+    if rows:
+        await session.execute(_upsert(session.get_bind().dialect.name, tuple(rows[0])), list(rows))
+
+
+@cache
+def _upsert(dialect: str, columns: Sequence[str]) -> sa.Executable:
+    new = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(_rows)
+    changed: dict[str, Any] = {name: new.excluded[name] for name in columns if name not in _KEY}
+    changed["handle"] = sa.case((new.excluded.handle == "", _rows.c.handle), else_=new.excluded.handle)
+    return new.on_conflict_do_update(index_elements=_KEY, set_=changed)
 
 
 async def recount(session: AsyncSession, happened: Happened, now: datetime) -> bool | None:
@@ -183,8 +205,18 @@ async def _take_in(session: AsyncSession, store: str, product_id: str, said: Map
 
 
 async def _held(session: AsyncSession, store: str, product_id: str) -> dict[str, Mapping[str, Any]]:
-    rows = await session.execute(sa.select(_rows).where(_rows.c.product_id == product_id, _rows.c.store == store))
-    return {row["variant_id"]: dict(row) for row in rows.mappings()}
+    return (await rows_held(session, store, [product_id])).get(product_id, {})
+
+
+async def rows_held(
+    session: AsyncSession, store: str, product_ids: Collection[str]
+) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """The rows of these products, by product and variant."""
+    mine = sa.select(_rows).where(_rows.c.product_id.in_(sorted(product_ids)), _rows.c.store == store)
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for row in (await session.execute(mine)).mappings():
+        found.setdefault(row["product_id"], {})[row["variant_id"]] = dict(row)
+    return found
 
 
 async def _waited_for(session: AsyncSession, store: str, product_id: str) -> set[str]:
@@ -210,10 +242,10 @@ async def _compare_prices(
     session: AsyncSession, happened: Happened, before: Mapping[str, Any] | None, after: Mapping[str, Any], now: datetime
 ) -> None:
     """Keep a price that is new. The first one, and one in another currency, is no change of anything."""
-    new = {name: after[name] for name in ("store", "product_id", "variant_id", "price", "currency")}
-    if after["price"] is None or (before and (before["price"], before["currency"]) == (new["price"], new["currency"])):
+    new = prices.change(before, after)
+    if new is None:
         return
-    await session.execute(sa.insert(_prices).values(**new, at=after["updated_at"]))
+    await session.execute(sa.insert(_prices).values(new))
     if before is None or before["currency"] != after["currency"]:
         return
     old_and_new = {
@@ -298,10 +330,17 @@ async def with_categories(
 ) -> list[dict[str, Any]]:
     """The lines of an order with the shop's category of their products, if they lack it: Shopify's always do."""
     unknown = {line["product_id"] for line in items if line["product_id"] and not line["category"]}
-    known: dict[str, str] = {}
-    if unknown:
-        asked = sa.select(_rows.c.product_id, _rows.c.category).where(
-            _rows.c.product_id.in_(sorted(unknown)), _rows.c.store == store, _rows.c.category != "", TOLD
-        )
-        known = {row.product_id: row.category for row in await session.execute(asked)}
+    return categorised(items, await categories(session, store, unknown))
+
+
+async def categories(session: AsyncSession, store: str, product_ids: Collection[str]) -> dict[str, str]:
+    if not product_ids:
+        return {}
+    asked = sa.select(_rows.c.product_id, _rows.c.category).where(
+        _rows.c.product_id.in_(sorted(product_ids)), _rows.c.store == store, _rows.c.category != "", TOLD
+    )
+    return {row.product_id: row.category for row in await session.execute(asked)}
+
+
+def categorised(items: Sequence[Mapping[str, Any]], known: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{**line, "category": line["category"] or known.get(line["product_id"], "")} for line in items]

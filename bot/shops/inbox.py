@@ -155,8 +155,11 @@ def events_of(
 
 async def of_store(session: AsyncSession, event: NewEvent, store: str) -> NewEvent:
     """The event with whose ids they are, and about whom it is."""
-    scoped = dataclasses.replace(event, store=store, message_id=f"{store}:{event.message_id}")
-    return await _whose(session, scoped)
+    return await with_owner(session, scoped(event, store))
+
+
+def scoped(event: NewEvent, store: str) -> NewEvent:
+    return dataclasses.replace(event, store=store, message_id=f"{store}:{event.message_id}")
 
 
 def shop_of(headers: Mapping[str, Any]) -> str:
@@ -183,7 +186,7 @@ def source_of(system: str, headers: Mapping[str, Any]) -> str:
     return stores.of_woocommerce(lines.text(headers.get("x-wc-webhook-source")))
 
 
-async def _whose(session: AsyncSession, event: NewEvent) -> NewEvent:
+async def with_owner(session: AsyncSession, event: NewEvent) -> NewEvent:
     """A cart webhook, refund or parcel names nobody: it is about whoever has that cart or order."""
     if event.body.get("userId") or event.body.get("email") or event.contact_id is not None:
         return event

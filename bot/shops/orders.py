@@ -6,7 +6,7 @@ A state (`Order Completed`, `Order Updated`) counts by the shop's own time of it
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -38,26 +38,46 @@ async def apply(
     if happened.source == OURS:
         return await _still_holds(session, order_id, happened)
     order = await _row(session, order_id, number, happened)
+    heard = take_event(order, happened, currency)
+    order.items = await catalogue.with_categories(session, order.store, order.items)
+    stale = settle(order, happened, heard, rates, currency)
+    await session.flush()
+    if order.status != "cancelled":
+        await carts.ordered(session, order)
+    await _tell(session, order, happened, now)
+    return False if heard.known or stale else None
+
+
+class Heard(NamedTuple):
+    """`key` is what is told once (`known`: it was before); `stale`: a state that is older than the one held."""
+
+    key: str
+    known: bool
+    stale: bool
+
+
+def take_event(order: Order, happened: Happened, currency: str) -> Heard:
+    """What the event itself says of the order; its lines may want their categories before it is settled."""
     if happened.contact_id is not None and (order.contact_id is None or happened.source in SHOPS):
         order.contact_id = happened.contact_id
-    before, order.currency = order.currency, lines.currency(said, order.currency or currency)
+    before, order.currency = order.currency, lines.currency(happened.properties, order.currency or currency)
     if before != order.currency:
         order.rate = order.net = None
     key = _key(happened)
     known = key in order.told
     stale = _take(order, happened)
     _take_address(order, happened, stale=stale)
-    order.items = await catalogue.with_categories(session, order.store, order.items)
+    return Heard(key, known, stale)
+
+
+def settle(order: Order, happened: Happened, heard: Heard, rates: worth.Rates, currency: str) -> bool:
+    """How it stands now. True if the event told of the past."""
     standing.settle(order)
-    stale = stale or dict(_facts(order)).get(happened.name, happened.ts) is None
-    if key and not known:
-        order.told = [*order.told, key]
+    stale = heard.stale or dict(_facts(order)).get(happened.name, happened.ts) is None
+    if heard.key and not heard.known:
+        order.told = [*order.told, heard.key]
     worth.value(order, rates, currency)
-    await session.flush()
-    if order.status != "cancelled":
-        await carts.ordered(session, order)
-    await _tell(session, order, happened, now)
-    return False if known or stale else None
+    return stale
 
 
 def take_in(order: Order, happened: Happened, currency: str) -> None:
@@ -70,6 +90,13 @@ def take_in(order: Order, happened: Happened, currency: str) -> None:
     standing.settle(order)
     if (key := _key(happened)) and key not in order.told:
         order.told = [*order.told, key]
+
+
+def count_history(order: Order) -> None:
+    """Of what a shop tells as long past nobody hears, also not later."""
+    count_as_told(order)
+    if "Order Completed" not in order.told:
+        order.told = [*order.told, "Order Completed"]
 
 
 def count_as_told(order: Order) -> None:
@@ -131,21 +158,25 @@ async def _row(session: AsyncSession, order_id: str, number: str, happened: Happ
     found = by_id.get(order_id)
     if happened.source not in SHOPS:
         found = found or by_id.get(f"#{order_id}")  # of a file that knew no ids: there the number was all
-    elif found is not None and _is_another(found, number):
+    elif found is not None and is_another(found, number):
         found.order_id = f"#{found.number.removeprefix('#')}"
         await session.flush()
         found = None
     if found is None and happened.source in SHOPS:
         found = await _from_before(session, order_id, number, happened)
     if found is None:
-        ordered_at = lines.moment(happened.properties.get("created_at")) or happened.ts
-        found = Order(order_id=order_id, store=happened.store, ordered_at=ordered_at, changed_at=standing.NEVER)
+        found = new_row(order_id, happened)
         session.add(found)
     found.number = number or found.number
     return found
 
 
-def _is_another(found: Order, number: str) -> bool:
+def new_row(order_id: str, happened: Happened) -> Order:
+    ordered_at = lines.moment(happened.properties.get("created_at")) or happened.ts
+    return Order(order_id=order_id, store=happened.store, ordered_at=ordered_at, changed_at=standing.NEVER)
+
+
+def is_another(found: Order, number: str) -> bool:
     """A row out of a file whose number stands where the shop has an id: the shop told nothing of it so far."""
     plain, held = number.removeprefix("#"), found.number.removeprefix("#")
     return not found.told and bool(plain and held) and plain != held and found.order_id == held
@@ -230,9 +261,7 @@ def _facts(order: Order) -> tuple[tuple[str, datetime | None], ...]:
 async def _tell(session: AsyncSession, order: Order, happened: Happened, now: datetime) -> None:
     """What the row shows and nobody told yet. What it shows no more is told anew when it comes back."""
     if happened.history:
-        count_as_told(order)
-        if "Order Completed" not in order.told:
-            order.told = [*order.told, "Order Completed"]
+        count_history(order)
         return
     parcel = order.shipped_at is not None and any(one.startswith("parcel:") for one in order.told)
     gone = {name for name, at in _facts(order) if at is None}

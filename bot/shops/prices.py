@@ -35,9 +35,26 @@ _changes, _seen, _products = table(PriceChange), table(SeenPrice), table(Product
 
 async def told(session: AsyncSession, store: str, product_id: str) -> dict[str, Mapping[str, Any]]:
     """The last price that the shop told of the product and its variants, by variant id."""
-    last = sa.select(sa.func.max(_changes.c.id)).where(_changes.c.product_id == product_id, _changes.c.store == store)
-    rows = await session.execute(sa.select(_changes).where(_changes.c.id.in_(last.group_by(_changes.c.variant_id))))
-    return {row["variant_id"]: dict(row) for row in rows.mappings()}
+    return (await told_of_many(session, store, [product_id])).get(product_id, {})
+
+
+async def told_of_many(
+    session: AsyncSession, store: str, product_ids: Collection[str]
+) -> dict[str, dict[str, Mapping[str, Any]]]:
+    mine = _changes.c.product_id.in_(sorted(product_ids)), _changes.c.store == store
+    last = sa.select(sa.func.max(_changes.c.id)).where(*mine).group_by(_changes.c.product_id, _changes.c.variant_id)
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for row in (await session.execute(sa.select(_changes).where(_changes.c.id.in_(last)))).mappings():
+        found.setdefault(row["product_id"], {})[row["variant_id"]] = dict(row)
+    return found
+
+
+def change(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The price of a row of a product as a change to be kept; None if it says nothing new."""
+    new = {name: after[name] for name in ("store", "product_id", "variant_id", "price", "currency")}
+    if after["price"] is None or (before and (before["price"], before["currency"]) == (new["price"], new["currency"])):
+        return None
+    return {**new, "at": after["updated_at"]}
 
 
 async def prior(session: AsyncSession, things: Collection[Thing], within: timedelta = SEEN_FOR) -> dict[Thing, int]:

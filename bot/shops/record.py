@@ -11,6 +11,7 @@ from bot.shops.worth import Rates
 
 log = logs.get(__name__)
 _NO_RATES: Rates = {}
+_WITH_AMOUNTS = ("Order ", "Checkout ", "Product ", "Cart ", "Wishlist ")
 
 
 async def hinted(
@@ -36,9 +37,7 @@ async def apply(
     name = happened.name
     if happened.kind != "track":
         return None
-    if happened.source != "aftercart" and name.startswith(("Order ", "Checkout ", "Product ", "Cart ", "Wishlist ")):
-        for key in lines.unreadable(happened.properties):
-            log.warning("an amount of money cannot be read", event_name=name, key=key, event_id=happened.id)
+    warn_of_amounts(happened)
     if name in customers.EVENTS:
         return await customers.apply(session, happened, now)
     if name == "Order Edited":
@@ -59,3 +58,9 @@ async def apply(
     if name in ("Product Viewed", "Product Clicked"):
         await catalogue.learn(session, happened, currency)
     return None
+
+
+def warn_of_amounts(happened: Happened) -> None:
+    if happened.source != "aftercart" and happened.name.startswith(_WITH_AMOUNTS):
+        for key in lines.unreadable(happened.properties):
+            log.warning("an amount of money cannot be read", event_name=happened.name, key=key, event_id=happened.id)

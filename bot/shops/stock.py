@@ -6,6 +6,7 @@ somebody counts.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.base.database import insert, table
+from bot.events import Happened
 from bot.shops import lines
 from bot.tables.shop import InventoryItem
 
@@ -21,16 +23,26 @@ _rows = table(InventoryItem)
 _KEY = ["item_id", "store"]
 
 
-async def of_variants(
-    session: AsyncSession, store: str, product_id: str, variants: Sequence[Mapping[str, Any]], at: datetime
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Counted:
     """The variants of a product event, each with its `stock`; those that name no inventory item are left as they are.
 
-    What the product tells is kept: it may be told before the inventory item is.
+    `rows` are what the product tells, to be kept: it may be told before the inventory item is.
     """
-    found = [dict(one) for one in variants]
+
+    variants: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Any]] = ()
+
+
+def item_ids(said: Mapping[str, Any]) -> list[str]:
+    return [lines.text(one["inventory_item_id"]) for one in _variants(said) if one.get("inventory_item_id")]
+
+
+def of_variants(happened: Happened, known: Mapping[str, Mapping[str, Any]], at: datetime) -> Counted:
+    """`known` are the inventory items of the event that are held."""
+    found, rows, store = [dict(one) for one in _variants(happened.properties)], list[dict[str, Any]](), happened.store
     named = {lines.text(one.get("inventory_item_id")): one for one in found if one.get("inventory_item_id")}
-    known = await _known(session, store, list(named))
+    product_id = lines.text(happened.properties.get("product_id"))
     for item_id, variant in named.items():
         held = known.get(item_id, {"tracked": None, "levels": {}})
         tracked = variant.get("tracked")
@@ -40,11 +52,21 @@ async def of_variants(
             "oversold": variant.get("oversold") is True, "told_at": at, "levels": _until(held["levels"], at),
             "tracked": tracked if isinstance(tracked, bool) else held["tracked"],
         }  # fmt: skip
-        new = insert(session, _rows).values(values)
-        changed = {name: new.excluded[name] for name in values if name not in _KEY}
-        await session.execute(new.on_conflict_do_update(index_elements=_KEY, set_=changed))
+        rows.append(values)
         variant["stock"] = _count(values)
-    return found
+    return Counted(found, rows)
+
+
+async def keep(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        new = insert(session, _rows)
+        changed = {name: new.excluded[name] for name in rows[0] if name not in _KEY}
+        await session.execute(new.on_conflict_do_update(index_elements=_KEY, set_=changed), list(rows))
+
+
+def _variants(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    told = said.get("variants")
+    return [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
 
 
 async def take(session: AsyncSession, store: str, name: str, said: Mapping[str, Any], at: datetime) -> str:
@@ -76,7 +98,8 @@ async def counts(session: AsyncSession, store: str, product_id: str) -> dict[str
     return {row["variant_id"]: _count(dict(row)) for row in (await session.execute(mine)).mappings()}
 
 
-async def _known(session: AsyncSession, store: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+async def held(session: AsyncSession, store: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """These inventory items, as far as they are known."""
     if not ids:
         return {}
     mine = sa.select(_rows).where(_rows.c.item_id.in_(ids), _rows.c.store == store)

@@ -1,11 +1,24 @@
 """Column shapes that the tables share."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
 from bot.base.database import BigId, Json, UtcDateTime
+
+
+def _new_dict() -> dict[str, Any]:
+    return {}
+
+
+def _new_list() -> list[Any]:
+    return []
+
+
+_FACTORIES: Mapping[Any, Callable[[], Any]] = {dict: _new_dict, list: _new_list}
+"""Whether a factory takes arguments is asked of each new row, and of a builtin that takes as long as all the rest."""
 
 
 def row_id() -> Any:
@@ -28,7 +41,7 @@ def moment(*, null: bool = False) -> Any:
 def json_value(default: Any = dict, *, empty: str | None = None) -> Any:
     """A JSON column; give it only what `msgspec` can write. `empty` is what rows get that were there before it."""
     more = {"server_default": empty} if empty is not None else {}
-    return Field(default_factory=default, sa_type=Json, sa_column_kwargs=more)
+    return Field(default_factory=_FACTORIES.get(default, default), sa_type=Json, sa_column_kwargs=more)
 
 
 def of_store() -> Any:

@@ -6,6 +6,7 @@ the same pages and writes nothing.
 
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,7 @@ from bot.base.config import Config
 from bot.base.database import Database
 from bot.base.ground import Ground
 from bot.base.texts import Texts
+from bot.demo import woocommerce_goods
 from bot.demo.woocommerce_api import WooCommerceSite
 from bot.inbound.shops import opening
 from bot.inbound.shops.pulling import Pull
@@ -28,6 +30,7 @@ PRODUCTS, CUSTOMERS, ORDERS = (max(1, round(count * SCALE)) for count in (50_000
 
 async def run() -> list[Figure]:
     async with WooCommerceSite(products=PRODUCTS, customers=CUSTOMERS, orders=ORDERS) as site:
+        site.things["orders"].make = partial(woocommerce_goods.order, people=CUSTOMERS)
         section = {
             "address": site.url, "consumer_key": site.key, "consumer_secret": site.secret, "allow_private": True,
             "secrets": ["a-secret-of-webhooks"],

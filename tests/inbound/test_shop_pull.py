@@ -14,11 +14,12 @@ from bot.base.database import Database
 from bot.base.texts import Texts
 from bot.demo.shop_trouble import Trouble
 from bot.demo.woocommerce_api import WooCommerceSite
+from bot.events import Happened
 from bot.inbound.shops import woocommerce
 from bot.inbound.shops.connection import ShopApiError
 from bot.inbound.shops.pulling import Pull
 from bot.inbound.shops.shop import RESOURCES
-from bot.shops import record
+from bot.shops import orders
 from bot.tables.events import Event, WebhookDelivery
 from bot.tables.people import Contact
 from bot.tables.shop import Order, Product
@@ -137,14 +138,14 @@ async def test_a_thing_that_cannot_be_taken_stops_nothing(
     database: Database, texts: Texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with WooCommerceSite(orders=30) as site:
-        real = record.apply
+        real = orders.take_event
 
-        async def apply(session: object, happened: object, *rest: object, **more: object) -> object:
-            if str(happened.properties.get("order_id")) == "13":  # type: ignore[attr-defined]
+        def take_event(order: Order, happened: Happened, currency: str) -> orders.Heard:
+            if happened.properties.get("order_id") == "13":
                 raise RuntimeError("this one cannot be taken")
-            return await real(session, happened, *rest, **more)  # type: ignore[arg-type]
+            return real(order, happened, currency)
 
-        monkeypatch.setattr(record, "apply", apply)
+        monkeypatch.setattr(orders, "take_event", take_event)
         rows = await pull_woo(database, woo_ground(texts, site))
     intake = Intake(database)
     assert [row["taken"] for row in rows] == [0, 0, 30]

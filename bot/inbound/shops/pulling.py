@@ -24,7 +24,7 @@ from bot.shops import history, inbox, stores
 
 log = logs.get(__name__)
 
-_PIECE = 20
+_PIECE = 50
 _NIGHT = timedelta(days=1)
 
 Tell = Callable[[str, int, int | None], None]
@@ -114,11 +114,7 @@ class Pull:
         now, shop = clock.now(), self.shop
         old = [one for one in things if one.changed is None or one.changed < row["began_at"]]
         new = [one for one in things if one.changed is not None and one.changed >= row["began_at"]]
-        told = [
-            event
-            for one in old
-            for event in inbox.events_of(shop.system, one.topic, news.body_of(one), shop.headers, now)
-        ]
+        told = [inbox.events_of(shop.system, one.topic, news.body_of(one), shop.headers, now) for one in old]
         async with self.database.transaction() as session:
             whose = await history.take(session, self.ground, self.store, told, now)
             await after.after_batch(session, whose, now)
