@@ -108,11 +108,11 @@ async def tell(intake: Intake, shop: Shop, things: Sequence[Thing], seed: int) -
         await intake.deliver(shop.system, thing.topic, dict(thing.payload), name, at=at)
 
 
-async def told(database: Database) -> dict[str, Any]:
-    """What the database knows of a shop, without what is of the way on which it came."""
+async def told(database: Database, only: Mapping[str, sa.ColumnElement[bool]] | None = None) -> dict[str, Any]:
+    """What the database knows of a shop, without what is of the way on which it came; `only` some rows of a table."""
     async with database.reading() as session:
         rows = {
-            model.__name__: [dict(row) for row in (await session.execute(sa.select(model.__table__))).mappings()]
+            model.__name__: [dict(row) for row in (await session.execute(_asked(model, only or {}))).mappings()]
             for model in (Product, InventoryItem, Order, Contact, Identity, Consent)
         }
     who: dict[int, tuple[str, ...]] = {}
@@ -130,6 +130,10 @@ async def told(database: Database) -> dict[str, Any]:
             key=repr,
         )
     return found
+
+
+def _asked(model: Any, only: Mapping[str, sa.ColumnElement[bool]]) -> sa.Select[Any]:
+    return sa.select(model.__table__).where(only.get(model.__name__, sa.true()))
 
 
 def _plain(value: Any) -> Any:

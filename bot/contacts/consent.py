@@ -1,6 +1,7 @@
 """What people allow: the consent ledger (appended to, never changed) and the addresses that get nothing."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -223,9 +224,68 @@ async def _append(
     at: datetime,
     proof: dict[str, Any],
 ) -> None:
-    said = Consent(
+    session.add(_word(contact_id, channel, hashed, topic, action, source, at, proof))
+    await session.flush()
+
+
+def _word(
+    contact_id: int | None, channel: str, hashed: str, topic: str, action: str, source: str, at: datetime,
+    proof: Mapping[str, Any],
+) -> Consent:  # fmt: skip
+    return Consent(
         contact_id=contact_id, address_hash=hashed, channel=channel, topic=topic, action=action, source=source, at=at,
         **{name: value[:500] if value else None for name, value in proof.items()},
     )  # fmt: skip
-    session.add(said)
-    await session.flush()
+
+
+@dataclass
+class Ledger:
+    """The ledger about the addresses of a batch: read at once, and written at once what is new."""
+
+    secret: str
+    held: dict[tuple[str, str], list[Consent]]
+    new: list[Consent] = field(default_factory=list)
+
+    @classmethod
+    async def of(cls, session: AsyncSession, secret: str, addresses: Collection[tuple[str, str]]) -> "Ledger":
+        """Of pairs of channel and address."""
+        hashes = sorted({_hash(channel, address, secret) for channel, address in addresses})
+        held: dict[tuple[str, str], list[Consent]] = {}
+        if hashes:
+            said = select(Consent).where(col(Consent.address_hash).in_(hashes), col(Consent.action).in_(ANSWERS))
+            for one in await session.scalars(said.order_by(col(Consent.at), col(Consent.id))):
+                held.setdefault((one.channel, one.address_hash), []).append(one)
+        return cls(secret, held)
+
+    def said(self, channel: str, address: str, topic: str) -> list[Consent]:
+        """The words that decide so far, the newest last."""
+        words = self.held.get((channel, _hash(channel, address, self.secret)), ())
+        return [one for one in words if one.topic == topic]
+
+    def add(
+        self, contact_id: int | None, channel: str, address: str, topic: str, source: str, at: datetime, *,
+        wanted: bool, proof: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        """As `allow` and `withdraw`."""
+        hashed = _hash(channel, address, self.secret)
+        action = "granted" if wanted else "withdrawn"
+        one = _word(contact_id, channel, hashed, topic, action, source, at, proof)
+        words = self.held.setdefault((channel, hashed), [])
+        words.append(one)
+        words.sort(key=lambda word: word.at)
+        self.new.append(one)
+
+    async def write(self, session: AsyncSession) -> None:
+        rows = table(Consent)
+        names = [column.name for column in rows.columns if not column.primary_key]
+        if self.new:
+            await session.execute(sa.insert(rows), [{name: getattr(one, name) for name in names} for one in self.new])
+        yes = [one for one in self.new if one.action == "granted"]
+        stopped = sa.select(_suppressions.c.address_hash).where(
+            _suppressions.c.address_hash.in_(sorted({one.address_hash for one in yes})),
+            _suppressions.c.reason.in_(_TAKEN_BACK),
+        )
+        there = set((await session.scalars(stopped)).all()) if yes else set()
+        for one in yes:
+            if one.address_hash in there and not one.source.startswith("import"):
+                await _lift(session, one.channel, one.address_hash, ("", EVERY_TOPIC, one.topic), one.at)

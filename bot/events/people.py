@@ -16,7 +16,7 @@ from bot.contacts import joined_customers, profile, requests
 from bot.events import consent_bases, permissions
 from bot.events.happened import OURS, Happened, NewEvent, of_row, record
 from bot.tables.events import Event
-from bot.tables.people import Contact, Identity
+from bot.tables.people import Consent, Contact, Identity
 
 log = logs.get(__name__)
 SHOPS = ("shopify", "woocommerce")
@@ -27,7 +27,7 @@ SHOP_TRAITS = ("shop_tags", "shop_note")
 
 CONSENT_TRAITS = ("marketing_consent", "email_marketing_consent", "accepts_marketing", "acceptsMarketing")
 _OUR_SOURCES = frozenset({"double_opt_in", "preference_page", "one_click", "stop_word", "start_word"})
-_BY_PHONE = ("sms", "whatsapp")
+BY_PHONE = ("sms", "whatsapp")
 _AHEAD = timedelta(minutes=10)
 _SEEN_EVERY = timedelta(minutes=1)  # finer would write the contact with every click
 _LOOKED_AT = 200  # of the newest identify events: each page sends one
@@ -330,21 +330,25 @@ async def _said(session: AsyncSession, secret: str, told: Happened) -> bool:
     """`Subscribed` and `Unsubscribed`: properties email, topic (default marketing), channel (default email), and of a
     shop system `basis`: what the word rests on, see `consent_bases`. True if it was news."""
     channel = str(told.properties.get("channel") or "email")
-    if channel in _BY_PHONE:
+    if channel in BY_PHONE:
         where = await _number(session, told) if told.rank == "shop" else None
     else:
         where = await address(session, told) if channel == "email" else None
     if where is None:
         return False
-    about, wanted = topic(told), told.name == "Subscribed"
-    last = await contacts.allowed(session, secret, channel, where, about)
+    about = topic(told)
+    if not is_news(told, await consent_bases.before(session, secret, channel, where, about)):
+        return False
+    await _write(session, secret, told, where, about, told.name == "Subscribed", channel)
+    return True
+
+
+def is_news(told: Happened, said: Sequence[Consent]) -> bool:
+    """Whether a `Subscribed` or `Unsubscribed` is to be written down behind the words on its topic so far."""
+    wanted, last = told.name == "Subscribed", said[-1] if said else None
     if last is not None and (told.ts <= last.at or (last.action == "granted") is wanted):
         return False
-    said = await consent_bases.before(session, secret, channel, where, about)
-    if told.source in SHOPS and not consent_bases.counts(told.properties.get("basis"), wanted, said):
-        return False
-    await _write(session, secret, told, where, about, wanted, channel)
-    return True
+    return told.source not in SHOPS or consent_bases.counts(told.properties.get("basis"), wanted, said)
 
 
 async def _number(session: AsyncSession, told: Happened) -> str | None:

@@ -24,7 +24,7 @@ from bot.shops import history, inbox, stores
 
 log = logs.get(__name__)
 
-_PIECE = 50
+_PIECE = 30
 _NIGHT = timedelta(days=1)
 
 Tell = Callable[[str, int, int | None], None]
@@ -114,7 +114,8 @@ class Pull:
         now, shop = clock.now(), self.shop
         old = [one for one in things if one.changed is None or one.changed < row["began_at"]]
         new = [one for one in things if one.changed is not None and one.changed >= row["began_at"]]
-        told = [inbox.events_of(shop.system, one.topic, news.body_of(one), shop.headers, now) for one in old]
+        events = (inbox.events_of(shop.system, one.topic, news.body_of(one), shop.headers, now) for one in old)
+        told = history.read(self.ground, self.store, events)
         async with self.database.transaction() as session:
             whose = await history.take(session, self.ground, self.store, told, now)
             await after.after_batch(session, whose, now)

@@ -12,6 +12,7 @@ from bot.base import clock
 from bot.base.ground import Ground
 from bot.events import Happened, NewEvent, happened, people
 from bot.shops import record, worth
+from bot.shops.history.consents import Consents, address, is_consent
 from bot.shops.history.goods import Goods, is_of_product
 from bot.shops.history.orders import Orders, is_of_order
 from bot.shops.history.people import Answer, People, Somebody
@@ -30,6 +31,7 @@ class Batch:
     people: People
     orders: Orders
     goods: Goods
+    consents: Consents
     now: datetime
     zone: tzinfo | None
     said: list[tuple[Mapping[str, Any], Happened, Somebody | None]] = field(default_factory=list)
@@ -40,9 +42,16 @@ class Batch:
     ) -> "Batch":
         own, rows = ground.config.shop, [one.row for one in told]
         return cls(
-            await People.of(session, ground.secret, rows, now),
+            await People.of(
+                session,
+                ground.secret,
+                rows,
+                [found[1:] for row in rows if is_consent(row) and (found := address(row))],
+                now,
+            ),
             await Orders.of(session, store, rows, own.currency, worth.rates(own)),
             await Goods.of(session, store, rows, own.currency),
+            await Consents.of(session, ground.secret, rows),
             now,
             clock.zone(own.timezone),
         )
@@ -66,6 +75,8 @@ class Batch:
             if isinstance(whose, Somebody):
                 said = _without_what_is_known(whose, said)
                 self.people.hear(whose, said, self.zone)
+                if is_consent(row):
+                    self.consents.hear(row, said, whose, self.people)
             if is_of_product(row):
                 self.goods.take(said)
             self.said.append((row, said, whose if isinstance(whose, Somebody) else None))
@@ -74,6 +85,8 @@ class Batch:
     def _is_clear(self, row: Mapping[str, Any]) -> bool:
         if row["kind"] == "identify":
             return self.people.is_clear(row)
+        if is_consent(row):
+            return self.consents.is_clear(row)
         if is_of_product(row):
             return self.goods.is_clear(row) and not people.names_of(row)
         return is_of_order(row) and self.orders.is_clear(row)
@@ -89,6 +102,7 @@ class Batch:
             record.warn_of_amounts(said)
             if is_of_order(row):
                 self.orders.take(dataclasses.replace(said, contact_id=contact_id))
+        await self.consents.write(session)
         await self.orders.write(session)
         await self.goods.write(session)
         return found

@@ -54,8 +54,11 @@ class People:
     newest: list[tuple[Somebody, object]] = field(default_factory=list)
 
     @classmethod
-    async def of(cls, session: AsyncSession, secret: str, rows: Sequence[Mapping[str, Any]], now: datetime) -> "People":
-        named = {pair for row in rows for pair in (*people.names_of(row), *_names(row))}
+    async def of(
+        cls, session: AsyncSession, secret: str, rows: Sequence[Mapping[str, Any]], more: Sequence[Known], now: datetime
+    ) -> "People":
+        """`more` are addresses that they name beside those of whom they are about."""
+        named = {*more} | {pair for row in rows for pair in (*people.names_of(row), *_names(row))}
         shops = {(joined_customers.kind_after(kind), value) for kind, value in named if kind in people.SHOPS}
         owned = await _owned(session, named | shops)
         ids = sorted({one.contact_id for one in owned.values()})
@@ -66,7 +69,7 @@ class People:
             now,
             {pair: known[one.contact_id] for pair, one in owned.items()},
             {pair: one.rank for pair, one in owned.items()},
-            await forget.erased_at(session, secret, named - owned.keys()) if named - owned.keys() else {},
+            await forget.erased_at(session, secret, named),
         )
 
     def is_clear(self, row: Mapping[str, Any]) -> bool:
@@ -120,14 +123,15 @@ class People:
         for pair in new:
             self.by_name[pair] = one
             self.added.append((one, pair))
-        self.raised += [pair for pair in known if self.by_name[pair] is one and self.ranks.get(pair) == "person"]
+        self.raised += [pair for pair in known if self.by_name.get(pair) is one and self.ranks.get(pair) == "person"]
         return one
 
     def hear(self, whose: Somebody, said: Happened, zone: tzinfo | None) -> None:
         if not said.traits and not said.context:
             return
-        profile.take_in(whose.contact, said.traits, said.context, self.now, zone)
-        email = said.traits.get("email")
+        traits = profile.newest(whose.contact, said.traits, people.said_at(said), richer=True)
+        profile.take_in(whose.contact, traits, said.context, self.now, zone)
+        email = traits.get("email")
         if email and len(whose.held.get("email", ())) > 1:
             self.newest.append((whose, email))
 

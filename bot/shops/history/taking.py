@@ -20,16 +20,21 @@ from bot.shops.history.batches import Batch, Told
 from bot.tables.people import Contact
 
 
+def read(ground: Ground, store: str, things: Iterable[Sequence[NewEvent]]) -> list[list[Told]]:
+    """The events of these things, ready to be taken: before anybody else waits for the database."""
+    country = ground.config.shop.own_country
+    return [[_told(new, store, country) for new in _states_once(events)] for events in things]
+
+
 async def take(
-    session: AsyncSession, ground: Ground, store: str, things: Iterable[Sequence[NewEvent]], now: datetime
+    session: AsyncSession, ground: Ground, store: str, things: Sequence[Sequence[Told]], now: datetime
 ) -> set[int]:
-    """Write down what the events of these things tell. Returns the contacts that they are about.
+    """Write down what these things tell. Returns the contacts that they are about.
 
     No event is kept and no handler called: flows, credit, messages and webhooks of the shop begin with news.
     """
     await due.take_turns(session, APPLYING)
-    country, found = ground.config.shop.own_country, set[int]()
-    left = [[_told(new, store, country) for new in _states_once(events)] for events in things]
+    left, found = list(things), set[int]()
     while left:
         batch = await Batch.of(session, ground, store, [one for events in left for one in events], now)
         whole, begun = batch.hear(left)
