@@ -21,6 +21,7 @@ from bot.tables.shop import Order
 
 _STATES = ("Order Completed", "Order Updated")
 _SECOND = timedelta(milliseconds=999)
+ABOUT_THEN = timedelta(hours=36)
 _ONCE = ("Order Completed", "Order Paid", "Order Cancelled", "Order Delivered")
 
 
@@ -183,16 +184,24 @@ def is_another(found: Order, number: str) -> bool:
 
 
 async def _from_before(session: AsyncSession, order_id: str, number: str, happened: Happened) -> Order | None:
-    """The same order out of a file, or from before stores had names: the same number, ordered at the same moment."""
+    """The same order out of a file, or from before stores had names: the same number, ordered at the same moment, or
+    about then (a file may tell no more than the day) by the same address."""
     ordered_at = lines.moment(happened.properties.get("created_at"))
     plain = number.removeprefix("#")
     if ordered_at is None or not plain:
         return None
     alike = select(Order).where(
-        col(Order.number).in_((plain, f"#{plain}")), col(Order.ordered_at).between(ordered_at, ordered_at + _SECOND)
-    )
-    found = [one for one in (await session.scalars(alike)).all() if stores.loose(one.store)]
-    if len(found) != 1 or found[0].order_id not in (order_id, plain, f"#{plain}"):
+        col(Order.number).in_((plain, f"#{plain}")), col(Order.order_id).in_((order_id, plain, f"#{plain}")),
+        col(Order.ordered_at).between(ordered_at - ABOUT_THEN, ordered_at + ABOUT_THEN),
+    )  # fmt: skip
+    email = contacts.normalise("email", happened.email)
+    found = [
+        one
+        for one in (await session.scalars(alike)).all()
+        if (stores.loose(one.store) or (one.store == happened.store and not standing.is_of_the_shop(one.facts)))
+        and (ordered_at <= one.ordered_at <= ordered_at + _SECOND or (email and email == one.email))
+    ]
+    if len(found) != 1:
         return None
     found[0].order_id, found[0].store = order_id, happened.store
     return found[0]

@@ -296,6 +296,12 @@ def _keep_bin(facts: dict[str, Any], kind: str, at: datetime) -> None:
     facts["bin"] = held
 
 
+def is_of_the_shop(facts: Mapping[str, Any]) -> bool:
+    """A file may have numbers where the shop has ids; only the shop's own states have a digest."""
+    tie = facts.get("tie")
+    return isinstance(tie, list) and bool(tie) and bool(tie[-1])
+
+
 def is_answered(gone: Sequence[datetime], back: Sequence[datetime]) -> bool:
     """Whether something that was deleted and restored at these moments, as they were heard, is not in the bin."""
     facts = {"bin": {name: sorted(one.isoformat() for one in told) for name, told in (("gone", gone), ("back", back))}}

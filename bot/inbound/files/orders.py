@@ -15,6 +15,7 @@ from bot.base.ground import Ground
 from bot.inbound.files import aliases, customers, people, values
 from bot.inbound.files.batches import Cells, Refused
 from bot.shops import unconfirmed
+from bot.shops.orders import ABOUT_THEN
 from bot.tables.shop import Order
 
 KNOWN = aliases.ORDERS
@@ -109,21 +110,41 @@ async def take(session: AsyncSession, ground: Ground, lines: Sequence[Cells], no
 
 
 async def _with_ids(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A file without ids names orders by their numbers: those are no ids, but may be known with one."""
-    nameless = {row["number"].lstrip("#") for row in rows if not row["order_id"]}
-    wanted = sorted(nameless | {f"#{number}" for number in nameless})
-    asked = sa.select(_rows.c.number, _rows.c.order_id).where(
-        _rows.c.number.in_(wanted), _rows.c.store == rows[0]["store"]
+    """A file names orders by their numbers, also where it calls them ids; they may be known with an id.
+
+    Without ids the number is enough; what stands there as an id must be about the same day and by the same address.
+    """
+    wanted = sorted({spelt for row in rows for spelt in (_plain(row), f"#{_plain(row)}")})
+    asked = sa.select(_rows.c.number, _rows.c.order_id, _rows.c.ordered_at, _rows.c.email).where(
+        sa.or_(_rows.c.number.in_(wanted), _rows.c.order_id.in_([*wanted, *(row["order_id"] for row in rows)])),
+        _rows.c.store == rows[0]["store"],
     )
-    known: dict[str, set[str]] = {}
-    for number, order_id in await session.execute(asked) if nameless else ():
-        known.setdefault(number.lstrip("#"), set()).add(order_id)
+    known: dict[str, list[Any]] = {}
+    ids = set[str]()
+    for one in (await session.execute(asked)).all():
+        known.setdefault(one.number.lstrip("#"), []).append(one)
+        ids.add(one.order_id)
     found = []
     for row in rows:
-        plain = row["number"].lstrip("#")
-        ids = known.get(plain, set())
-        found.append(row if row["order_id"] else {**row, "order_id": ids.pop() if len(ids) == 1 else f"#{plain}"})
+        there = known.get(_plain(row), [])
+        if not row["order_id"]:
+            only = {one.order_id for one in there}
+            found.append({**row, "order_id": only.pop() if len(only) == 1 else f"#{_plain(row)}"})
+        elif row["order_id"] in ids:
+            found.append(row)
+        else:
+            only = {one.order_id for one in there if _is_alike(one, row)}
+            found.append({**row, "order_id": only.pop()} if len(only) == 1 else row)
     return found
+
+
+def _plain(row: Mapping[str, Any]) -> str:
+    return str(row["number"]).lstrip("#")
+
+
+def _is_alike(one: Any, row: Mapping[str, Any]) -> bool:
+    about_then = abs(one.ordered_at - row["ordered_at"]) <= ABOUT_THEN
+    return about_then and bool(one.email) and one.email == row["email"]
 
 
 def _grouped(lines: Sequence[Cells]) -> dict[str, list[Cells]]:

@@ -5,7 +5,7 @@ night, and on where the night before stopped. What seems gone is asked for once 
 very much seems gone nothing counts: more likely the API or its rights changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from bot.base import clock, logs, stores
 from bot.base.database import Database, table
 from bot.inbound.shops import news, progress
 from bot.inbound.shops.shop import Shop
+from bot.shops import standing
 from bot.tables.people import Identity
 from bot.tables.shop import Order, Product
 
@@ -66,14 +67,8 @@ async def _held(
     if resource == "customers":
         return [(row[0], stores.plain(row[1])) for row in found]
     if resource == "orders":
-        return [(row[0], row[1] if _is_of_the_shop(row[2]) else "") for row in found]
+        return [(row[0], row[1] if standing.is_of_the_shop(row[2]) else "") for row in found]
     return [(row[0], row[1]) for row in found]
-
-
-def _is_of_the_shop(facts: Mapping[str, Any]) -> bool:
-    """A file may have numbers where the shop has ids; only the shop's own states have a digest."""
-    tie = facts.get("tie")
-    return isinstance(tie, list) and bool(tie) and bool(tie[-1])
 
 
 def _list_orders(_shop: Shop, store: str) -> tuple[sa.Table, sa.Select[Any]]:
