@@ -352,4 +352,7 @@ class Mails:
         address = row["payload"].get("to")
         if outcome.status == "failed" and outcome.reason == "bad_address" and address:
             await contacts.suppress(session, self.ground.secret, "email", address, "hard_bounce", outcome.at)
+        if outcome.status == "failed":  # they have no link: whoever asks next, tomorrow at the soonest, gets one
+            mine = sa.update(_OPT_INS).where(_OPT_INS.c.id == row["payload"].get("opt_in_id"))
+            await session.execute(mine.values(mailed=False))
         await session.execute(sa.update(_MESSAGES).where(_MESSAGES.c.id == row["id"]).values(payload={}))

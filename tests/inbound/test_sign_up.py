@@ -389,6 +389,25 @@ async def test_a_mailbox_that_does_not_exist_is_remembered(world: World) -> None
     assert stop["reason"] == "hard_bounce"
 
 
+async def test_a_mail_that_the_relay_refused_takes_nobodys_next_one(world: World) -> None:
+    def refuse(_message: Outgoing) -> Any:
+        raise DeliveryError("554 not now", permanent=True, reason="rejected")
+
+    taken, world.mails._answer = world.mails._answer, refuse
+    for days in (0, 2):
+        world.now = NOON + timedelta(days=days)
+        for _ in range(3):
+            await world.asks()
+            while await world.outbox.deliver_due("email"):
+                pass
+    assert len(await world.rows(Message)) == 2, "one a day, as long as none arrives"
+    world.mails._answer = taken
+    world.now = NOON + timedelta(days=4)
+    await world.asks()
+    await world.web.post(await world.link())
+    assert await world.gets()
+
+
 async def test_a_copy_of_the_data_holds_the_sign_up_and_forgetting_takes_it(world: World) -> None:
     await world.asks()
     await world.web.post(await world.link())
