@@ -1,6 +1,6 @@
 import asyncio
 import dataclasses
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,10 +9,12 @@ import structlog
 from conftest import NOON
 from intake import SECRET, Intake
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts, events
 from bot.base.database import Database, table
-from bot.events import Applier, Ingest, NewEvent, Overloaded, Rejected, names
+from bot.events import Applier, Happened, Ingest, NewEvent, Overloaded, Rejected, names
+from bot.shops import stores
 from bot.tables.events import Event, RejectedEvent
 from bot.tables.people import Consent, Contact
 from bot.tables.shop import Cart
@@ -87,6 +89,21 @@ async def test_events_are_applied_in_order_and_know_their_contact(database: Data
     assert first.contact_id == second.contact_id is not None
     assert [row.contact_id for row in await intake.rows(Event)] == [first.contact_id] * 2
     assert await intake.statuses() == ["done", "done"]
+
+
+async def test_who_hears_of_an_event_finds_it_with_the_store_that_it_was_settled_for(database: Database) -> None:
+    async with database.transaction() as session:
+        await stores.know(session, "shopify:goods.myshopify.com", NOON)
+    intake, found = Intake(database), list[str]()
+
+    async def ask(session: AsyncSession, happened: Happened, _now: datetime) -> None:
+        asked = sa.select(table(Event).c.store).where(table(Event).c.contact_id == happened.contact_id)
+        found[:] = await session.scalars(asked)
+
+    intake.applier.handlers = [ask]
+    await intake.tell("Product Viewed", {"product_id": "1"}, userId="u1")
+    await intake.tell("Product Viewed", {"product_id": "1"}, userId="u1")
+    assert found == ["shopify:goods.myshopify.com"] * 2
 
 
 async def test_events_that_wait_together_are_applied_in_the_order_they_came_whatever_their_due_time(

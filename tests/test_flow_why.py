@@ -150,3 +150,9 @@ def test_looking_at_flows_makes_no_database(tmp_path: Path) -> None:
     fresh = Desk(tmp_path)
     fresh("list")
     assert not (tmp_path / "shop.db").exists()
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_what_was_refused_several_times_is_said_with_their_number(texts: Texts, language: str) -> None:
+    """A text may hold a count and have one form for all of them."""
+    assert "3" in texts.say(language, "why.times", at="noon", count=3)

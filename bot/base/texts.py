@@ -114,7 +114,8 @@ class Texts:
 
     def _find(self, language: str, name: str, count: int | None) -> str | None:
         for catalogue in self._catalogues.get(language, ()):
-            words = catalogue.gettext(name) if count is None else catalogue.ngettext(name, name, count)
+            words = name if count is None else catalogue.ngettext(name, name, count)
+            words = catalogue.gettext(name) if words == name else words  # a text may hold a number and have one form
             if words != name:
                 return words
         return None

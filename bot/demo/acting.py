@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from bot.base import paths
 from bot.base.database import Database
 from bot.base.texts import Texts
+from bot.demo.juniper.shop import ConnectedShop
 from bot.demo.mail_catcher import Caught
 from bot.demo.shop_front import Customer, ShopFront
 from bot.demo.stage import Stage
@@ -24,11 +25,14 @@ WITHIN = 20.0  # seconds in which something must come out of a door
 class Acting:
     """Raises Trouble when something that must come does not."""
 
-    def __init__(self, stage: Stage, watch: Watch, front: ShopFront, database: Database, texts: Texts) -> None:
+    def __init__(
+        self, stage: Stage, watch: Watch, front: ShopFront, shop: ConnectedShop, database: Database, texts: Texts
+    ) -> None:
         self.stage = stage
         self.told = watch.told
         self.tell_now = watch.look  # what came out is told before what is done because of it
         self.front = front
+        self.shop = shop
         self.database = database
         self.texts = texts
         self.words = tomllib.loads((paths.templates() / "demo" / "words.toml").read_text("utf-8"))

@@ -11,7 +11,7 @@ import aiohttp
 from bot.base import private
 from bot.demo.trouble import Trouble
 
-_START = 30.0  # seconds until it must answer; a busy machine compiles and migrates slowly
+_START = 90.0  # seconds until it must answer; a busy machine compiles and migrates slowly
 _STOP = 10.0
 _TAIL = 25  # lines
 _ROOT = Path(__file__).resolve().parents[2]

@@ -1,9 +1,5 @@
-"""The sample shop as the program sees it: a tracker that posts events, a shop system that signs webhooks, browsers."""
+"""The pages of the sample shop as the program sees them: a tracker that posts events, and browsers."""
 
-import base64
-import hashlib
-import hmac
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from bot.base import clock, money
+from bot.base import clock
 from bot.demo.sample_shop import Ware
 from bot.demo.told import Told
 from bot.demo.trouble import Trouble
@@ -50,18 +46,15 @@ class Reached:
 
 
 class ShopFront:
-    """Everything that the shop and its customers' browsers send over HTTP. What is answered otherwise than a shop
-    would accept it is a Trouble."""
+    """Everything that the shop's pages and its customers' browsers send over HTTP. What is answered otherwise than a
+    shop would accept it is a Trouble."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, told: Told, url: str, shop_url: str, write_key: str, secret: str
-    ) -> None:
+    def __init__(self, session: aiohttp.ClientSession, told: Told, url: str, shop_url: str, write_key: str) -> None:
         self.session = session
         self.told = told
         self.url = url
         self.shop_url = shop_url
         self.write_key = write_key
-        self.secret = secret
 
     def product(self, ware: Ware, quantity: int = 1) -> dict[str, Any]:
         """A product as Segment's e-commerce events carry it."""
@@ -96,28 +89,6 @@ class ShopFront:
         names = ", ".join(str(call.get("event") or call["type"]) for call in calls)
         self.told.say("shop", f"{customer.name} → shop", words, f"{names}: {answer.status}")
 
-    async def order(
-        self, customer: Customer, wares: Sequence[Ware], number: int, checkout: str, words: str, again: bool = False
-    ) -> None:
-        """The webhooks that Shopify sends for a paid order: orders/create, then orders/paid, both signed."""
-        payload = _order(customer, wares, number, checkout, clock.now().isoformat())
-        for topic in ("orders/create", "orders/paid"):
-            body = json.dumps(payload).encode()
-            mac = base64.b64encode(hmac.new(self.secret.encode(), body, hashlib.sha256).digest()).decode()
-            headers = {
-                "Content-Type": "application/json",
-                "X-Shopify-Topic": topic,
-                "X-Shopify-Hmac-Sha256": mac,
-                "X-Shopify-Shop-Domain": "juniper-and-oak.myshopify.com",
-                "X-Shopify-Webhook-Id": f"{payload['id']}-{topic}",
-            }
-            async with self.session.post(f"{self.url}/webhooks/shopify/{topic}", data=body, headers=headers) as answer:
-                if answer.status != 200:
-                    raise Trouble(f"the program refused the webhook {topic} with {answer.status}")
-        total = money.shown(money.to_minor(payload["total_price"], CURRENCY), CURRENCY, "en")
-        note = f"orders/create, orders/paid, signed{', sent again' if again else ''}: 200"
-        self.told.say("shop", f"{customer.name} → shop", f"{words} {payload['name']}, {total}", note)
-
     async def follow(self, customer: Customer, url: str, what: str) -> Reached:
         """A click in a mail, as a person's browser does it."""
         async with self.session.get(url, headers={"User-Agent": BROWSER}) as answer:
@@ -137,42 +108,3 @@ class ShopFront:
                 raise Trouble(f"the one-click unsubscribe is answered with {answer.status}")
         words = "presses “unsubscribe” in the mail program"
         self.told.say("web", f"{customer.name} → mail", words, f"one POST: {answer.status}")
-
-
-def _order(customer: Customer, wares: Sequence[Ware], number: int, checkout: str, at: str) -> dict[str, Any]:
-    """The fields of a Shopify order that matter here, as Shopify writes them."""
-    subtotal = sum(ware.price for ware in wares)
-    return {
-        "id": 5_500_000_000_000 + number,
-        "name": f"#{number}",
-        "order_number": number,
-        "email": customer.email,
-        "checkout_token": checkout,
-        "created_at": at,
-        "updated_at": at,
-        "processed_at": at,
-        "cancelled_at": None,
-        "financial_status": "paid",
-        "fulfillment_status": None,
-        "currency": CURRENCY,
-        "subtotal_price": f"{subtotal:.2f}",
-        "total_tax": "0.00",
-        "total_price": f"{subtotal + 4.90:.2f}",
-        "total_shipping_price_set": {"shop_money": {"amount": "4.90", "currency_code": CURRENCY}},
-        "taxes_included": False,
-        "customer_locale": customer.language,
-        "customer": {"id": 7_700_000_000 + number, "email": customer.email, "first_name": customer.name},
-        "line_items": [
-            {
-                "id": 9_900_000_000 + int(ware.product_id),
-                "product_id": int(ware.product_id),
-                "sku": ware.sku,
-                "title": ware.name,
-                "quantity": 1,
-                "price": f"{ware.price:.2f}",
-            }
-            for ware in wares
-        ],
-        "refunds": [],
-        "fulfillments": [],
-    }

@@ -12,9 +12,11 @@ from bot.base import private
 from bot.base.config import Config
 from bot.base.config import load as load_config
 from bot.demo import mail_catcher, sample_shop
+from bot.demo.juniper import goods
 from bot.demo.mail_catcher import Catcher
 from bot.demo.program import Program
 from bot.demo.sample_shop import Tells
+from bot.demo.shopify_api import ShopifyShop
 from bot.demo.telegram import Telegram
 from bot.demo.trouble import Trouble
 
@@ -23,6 +25,7 @@ PROMISE = 15  # seconds in which a person must answer; shops promise 30 s or mor
 TIMEZONE = "Europe/Berlin"
 WRITE_KEY = "demo-write-key"
 PAGE_KEY = "demo-page-key"
+DOMAIN = "juniper-and-oak.myshopify.com"
 SHOPIFY_SECRET = "demo-shopify-secret"  # noqa: S105 - of a shop that is not there
 
 _CONFIG = """\
@@ -70,8 +73,13 @@ name = "shop-pages"
 key = "{page_key}"
 kind = "page"
 
+# The shop's system: a stand-in for Shopify's Admin API on this machine, asked as a real shop is.
 [shops.shopify]
+domain = "{domain}"
+token = "{api_token}"
 secrets = ["{shopify}"]
+api_base = "{api}"
+allow_private = true
 
 [support]
 # How long an answer waits so that it can be taken back: 5 s in a real shop.
@@ -105,6 +113,7 @@ class Stage:
     config: Config
     url: str
     shop_url: str
+    shop: ShopifyShop
     telegram: Telegram
     catcher: Catcher
     program: Program
@@ -134,14 +143,17 @@ async def set_up(folder: Path, port: int | None = None) -> AsyncIterator[Stage]:
     port = free_port() if port is None else port
     url = f"http://127.0.0.1:{port}"
     site = sample_shop.web_site(Tells(url, PAGE_KEY))
-    async with site as shop, mail_catcher.catch(folder / "mails") as catcher, Telegram() as telegram:
+    api = ShopifyShop()
+    api.domain = DOMAIN
+    async with site as shop, api, mail_catcher.catch(folder / "mails") as catcher, Telegram() as telegram:
+        goods.fill(api, shop)
         file = folder / "config.toml"
-        private.write_text(file, _filled(folder, port, shop, catcher, telegram))
+        private.write_text(file, _filled(folder, port, shop, api, catcher, telegram))
         async with Program(file, folder / "program.log", url) as program:
-            yield Stage(folder, load_config(file, {}), url, shop, telegram, catcher, program)
+            yield Stage(folder, load_config(file, {}), url, shop, api, telegram, catcher, program)
 
 
-def _filled(folder: Path, port: int, shop: str, catcher: Catcher, telegram: Telegram) -> str:
+def _filled(folder: Path, port: int, shop: str, api: ShopifyShop, catcher: Catcher, telegram: Telegram) -> str:
     return _CONFIG.format(
         shop=shop,
         timezone=TIMEZONE,
@@ -154,6 +166,9 @@ def _filled(folder: Path, port: int, shop: str, catcher: Catcher, telegram: Tele
         write_key=WRITE_KEY,
         page_key=PAGE_KEY,
         shopify=SHOPIFY_SECRET,
+        domain=api.domain,
+        api_token=api.token,
+        api=api.url,
         promise=PROMISE,
         wait=FIRST_WAIT,
     )

@@ -173,7 +173,8 @@ class Applier:
             found = {"store": store, "error": unclear or None}
         if contact_id is not None:
             # At once, so that a handler which asks for the events of the contact finds this one too.
-            await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(contact_id=contact_id))
+            known = {"contact_id": contact_id, "store": told.store}
+            await session.execute(sa.update(_rows).where(_rows.c.id == row["id"]).values(**known))
             # With the store that its source named: so are the ids of its people kept.
             news = await people.hear(session, self.secret, said, now, double_opt_in=self.double_opt_in, zone=self.zone)
             if news is False:
