@@ -21,7 +21,7 @@ from bot import migrations
 from bot.base import clock, logs, page_files, paths, private, texts
 from bot.base.config import Config, SmtpServer
 from bot.base.database import Database, table
-from bot.base.errors import Finding, FindingsError
+from bot.base.errors import Finding, FindingsError, with_mend
 from bot.base.texts import Texts
 from bot.base.toml_source import Source
 from bot.events import leaked
@@ -191,7 +191,9 @@ async def _database(config: Config) -> list[Finding]:
     except FindingsError as error:
         return list(error.findings)
     except Exception as error:  # whatever keeps the driver from answering: that is what we are asked
-        return [_finding("database.url", "does not answer", error)]
+        found = _finding("database.url", "does not answer", error)
+        where = f"{database.url.removeprefix('sqlite:///')} " if database.is_sqlite else ""
+        return [replace(found, message=where + with_mend(found.message))]
     finally:
         await database.close()
     if todo and not database.is_sqlite:

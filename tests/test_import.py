@@ -357,6 +357,16 @@ async def test_titles_above_the_header_and_sums_below_are_no_lines(
     assert (report.taken, report.refused) == (2, 1)
 
 
+async def test_a_file_that_was_cut_off_says_so_at_its_last_line(database: Database, ground: Ground, write: Any) -> None:
+    whole = "email,first name,newsletter\na@example.org,Ada,no\nb@example.org,Bo,no\n"
+    report = await _take(database, ground, "customers", write(whole + "c@example.or"))
+    assert (report.taken, report.refused) == (2, 1)
+    assert all("cut off" in reason for reason in report.reasons)
+    assert (await _take(database, ground, "customers", write(whole + "c@example.org,Cy,yes"))).refused == 0
+    uneven = "email,first name,newsletter\na@example.org,Ada\nb@example.org\nc@example.org"
+    assert (await _take(database, ground, "customers", write(uneven))).refused == 0  # no line is as long as the header
+
+
 async def test_a_refunded_order_without_an_amount_was_paid_back_whole(
     database: Database, ground: Ground, write: Any
 ) -> None:

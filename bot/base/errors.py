@@ -26,3 +26,15 @@ class FindingsError(Exception):
     def __init__(self, *findings: Finding) -> None:
         self.findings = findings
         super().__init__("\n".join(str(finding) for finding in findings))
+
+
+_MENDS = {
+    "unable to open database file": "its folder must be there, and this user must be allowed to write in it",
+    "readonly database": "this user must be allowed to write the file and its folder",
+}
+
+
+def with_mend(reason: str) -> str:
+    """What a database says, and what to do about it where that is not plain."""
+    mend = next((words for said, words in _MENDS.items() if said in reason), "")
+    return f"{reason}: {mend}" if mend else reason

@@ -63,7 +63,7 @@ def _unread(ask: str = "") -> bool:
 
 def _lines(error: Exception) -> list[str] | None:
     """What to say about an error, or None if it is a mistake of ours."""
-    from bot.base.errors import FindingsError
+    from bot.base.errors import FindingsError, with_mend
 
     if isinstance(error, FindingsError):
         return [str(finding) for finding in error.findings]
@@ -71,7 +71,7 @@ def _lines(error: Exception) -> list[str] | None:
         from bot.base import logs
 
         reason = logs.clean(str(getattr(error, "orig", None) or error)).splitlines()[0][:200]
-        return [f"database.url: the database does not answer: {reason}"]
+        return [f"database.url: the database does not answer: {with_mend(reason)}"]
     if isinstance(error, OSError) and error.filename:
         return [f"{error.filename}: {error.strerror}"]
     return None

@@ -132,6 +132,24 @@ def test_any_value_is_taken_or_refused_in_words(path: tuple[str, ...], value: st
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("[shop]\nname = 5\n", "in quotes"),
+        ('[web]\nport = "eighty"\n', "whole number"),
+        ('[shop]\ncountry = "Germany"\n', "DE"),
+        ('[shops.shopify]\nallow_private = "perhaps"\n', "true or false"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_said_with_what_to_write_instead(text: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    with pytest.raises(FindingsError) as told:
+        config.load(file, {})
+    (finding,) = told.value.findings
+    assert finding.line == 2 and words in finding.message and "Input should" not in finding.message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
         ("[telegram]\ntokn = 'x'\n", ":2: telegram.tokn: unknown key; did you mean token?"),
         ("[[support.sla]]\nname = 'x'\nfirst_respons = '4h'\n", ":3: support.sla.first_respons: unknown key; did you"),
         ("[telegramm]\n", ":1: telegramm: unknown key; did you mean telegram?"),

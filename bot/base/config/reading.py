@@ -53,6 +53,8 @@ def _read(file: Path) -> tuple[str, dict[str, Any]]:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        if isinstance(error, FileNotFoundError):
+            reason = f"{reason}; `aftercart init FOLDER` makes one"
         raise FindingsError(Finding(f"cannot be read: {reason}", shown)) from None
     try:
         return text, toml_source.parse(text)
@@ -155,11 +157,32 @@ def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     tree[path[-1]] = value
 
 
+_TYPES = {
+    "string": "write it in quotes, as text",
+    "int": "write a whole number, without quotes",
+    "float": "write a number, without quotes",
+    "bool": "write true or false",
+    "tuple": 'write a list, such as ["one", "two"]',
+    "model": "it is a section; write its keys below [its name]",
+}
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    """What is wrong, and what to write instead."""
+    kind = str(error.get("type", "")).partition("_")[0]
+    if kind in _TYPES and str(error["type"]).endswith(("_type", "_parsing", "_from_float")):
+        return _TYPES[kind]
+    if error.get("type") == "string_pattern_mismatch" and error["ctx"]["pattern"] == "^[A-Z]{2}$":
+        return f"{error['input']!r} is not the code of a country; write its two capital letters such as DE or CN"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return "write " + message.removeprefix("Input should be ") if message.startswith("Input should be ") else message
+
+
 def _finding(error: Any, file: Path | None, text: str, variables: Mapping[tuple[str, ...], Any]) -> Finding:
     path = tuple(str(part) for part in error["loc"] if not isinstance(part, int))
     item = next(((at, part) for at, part in enumerate(error["loc"]) if isinstance(part, int)), None)
     path = path[: next((i for i, part in enumerate(path) if part.startswith("function-")), len(path))]
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = _words(error)
     for end in range(len(path), 0, -1):
         if path[:end] in variables:
             return Finding(message, _PREFIX + "__".join(path[:end]).upper(), None, ".".join(path))

@@ -52,11 +52,13 @@ def read_map(given: Sequence[str], header: Sequence[str], known: Mapping[str, Se
 
 
 def need(
-    path: Path | str, found: Mapping[str, Sequence[int]], *either: str, known: Mapping[str, Sequence[str]]
+    path: Path | str, found: Mapping[str, Sequence[int]], *either: str, header: Sequence[str], line: int = 1
 ) -> None:
     """Raises FindingsError unless one of these columns is there."""
     if not any(field in found for field in either):
-        names = ", ".join(known[field][0] for field in either if known[field])
-        words = f"no column that we know by what a line is about; one of these must be there: {names}"
-        mend = "or say which it is: --map COLUMN=FIELD"
-        raise FindingsError(Finding(f"{words}; {mend}", path, 1))
+        there = ", ".join(name[:40] for name in header if name)
+        words = (
+            f"no column that we know by what a line is about; one must hold {' or '.join(either)}. The columns are: "
+            f"{there[:400]}; say which it is: --map COLUMN={either[0]}"
+        )
+        raise FindingsError(Finding(words, path, line))

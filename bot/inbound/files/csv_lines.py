@@ -27,6 +27,8 @@ _SUMS = frozenset({
     "共计",
 })  # fmt: skip
 """What stands before the sums in the last line of a sheet."""
+_ALONE = 2
+"""The first line below the header: no other shows how long lines are."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
@@ -38,6 +40,8 @@ class Line:
     text: str
     values: list[str]
     error: str = ""
+    lacks: int = 0
+    """How many values fewer it has than the header names."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Sheet:
                 stream.readline()
             records = _records(stream, self.delimiter, len(self.header), self.begins)
             done, _ = 0, next(records, None)
-            for line in _without_sums(records):
+            for line in _sound(records):
                 done += len(line.text.encode(self.encoding, "replace"))
                 if line.error or any(value.strip() for value in line.values):
                     yield line, min(done, self.size)
@@ -106,18 +110,23 @@ def look(path: Path, encoding: str | None = None) -> Sheet:
     )
 
 
-def _without_sums(records: Iterator[Line]) -> Iterator[Line]:
-    """Each line; the last one with words is none if it sums up the others."""
-    before: list[Line] = []
+def _sound(records: Iterator[Line]) -> Iterator[Line]:
+    """Each line; the last one with words is none if it sums up the others, or ends before its end."""
+    before, whole = list[Line](), True
     for line in records:
+        whole = whole and not (before and before[-1].lacks)
         if before and (line.error or any(line.values)):
             yield from before
             before = []
         before.append(line)
     for line in before:
         first = next((value for value in line.values if value.strip()), "")
-        is_sum = not line.error and first.strip(" :：*").lower() in _SUMS
-        yield replace(line, error="sums up the lines above it") if is_sum else line
+        error = line.error
+        if not error and first.strip(" :：*").lower() in _SUMS:
+            error = "sums up the lines above it"
+        elif not error and line.lacks and whole and line.number > _ALONE and not line.text.endswith(("\n", "\r")):
+            error = f"ends in the middle, {line.lacks} values are lacking: the file may be cut off"
+        yield replace(line, error=error)
 
 
 def _head(records: Iterator[Line]) -> tuple[Line | None, int]:
@@ -193,7 +202,8 @@ def _line(number: int, text: str, values: list[str], columns: int) -> Line:
         return Line(number, text, values, "holds a zero byte")
     if "�" in text:
         return Line(number, text, values, "holds bytes that are no text in this encoding")
-    return Line(number, text, [value.strip() for value in values] + [""] * (columns - len(values)))
+    lacks = max(0, columns - len(values))
+    return Line(number, text, [value.strip() for value in values] + [""] * lacks, lacks=lacks)
 
 
 def _parse(text: str, delimiter: str, columns: int) -> list[str] | None:

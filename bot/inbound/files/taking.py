@@ -84,7 +84,7 @@ async def take(
     """
     module = SUBJECTS[subject]
     places = columns.places(sheet.header, module.KNOWN, columns.read_map(mapped, sheet.header, module.KNOWN))
-    columns.need(paths.shown(sheet.path), places, *module.ONE_OF, known=module.KNOWN)
+    columns.need(paths.shown(sheet.path), places, *module.ONE_OF, header=sheet.header, line=sheet.begins)
     whose = await _store(database, store, dry=dry)
     report, refusals = Report(store=whose), _Refusals(sheet)
     after = Aftermath.of(ground.config)
