@@ -367,6 +367,12 @@ async def test_a_file_that_was_cut_off_says_so_at_its_last_line(database: Databa
     assert (await _take(database, ground, "customers", write(uneven))).refused == 0  # no line is as long as the header
 
 
+async def test_of_two_columns_of_one_name_the_filled_one_counts(database: Database, ground: Ground, write: Any) -> None:
+    await _take(database, ground, "customers", write("Email,Email,Phone,Phone\n,b@example.org,,+4915112345678\n"))
+    found = {tuple(row) for row in await _rows(database, Identity, "kind", "value")}
+    assert found == {("email", "b@example.org"), ("phone", "4915112345678")}
+
+
 async def test_a_refunded_order_without_an_amount_was_paid_back_whole(
     database: Database, ground: Ground, write: Any
 ) -> None:

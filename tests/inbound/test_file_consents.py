@@ -139,7 +139,7 @@ def test_words_of_other_systems_mean_yes_no_or_nothing() -> None:
 
 async def test_a_person_says_what_a_column_holds(database: Database, ground: Ground, tmp_path: Path) -> None:
     content = f"Kontakt,Wünscht Post,Notiz,Telefon\n{ADA},ja,x,\n"
-    with pytest.raises(FindingsError, match="--map COLUMN=FIELD"):
+    with pytest.raises(FindingsError, match="--map COLUMN=email"):
         await _take(database, ground, tmp_path, content.replace("Telefon", "Fax"))
     report = await _take(
         database, ground, tmp_path, content, mapped=("Kontakt=email", "wünscht post=consent", "Telefon=-")

@@ -24,13 +24,13 @@ def places(
 ) -> Places:
     """Which columns hold what, the earlier alias first. `mapped` says of columns what they hold, over their names."""
     said = {plain(column): field for column, field in (mapped or {}).items()}
-    at: dict[str, int] = {}
+    at: dict[str, list[int]] = {}  # some exports have two columns of one name
     for index, name in enumerate(header):
-        at.setdefault(plain(name), index)
+        at.setdefault(plain(name), []).append(index)
     found: Places = {}
     for field, aliases in known.items():
-        theirs = [at[column] for column, named in said.items() if named == field and column in at]
-        theirs += [at[alias] for alias in aliases if alias in at and alias not in said]
+        theirs = [one for column, named in said.items() if named == field for one in at.get(column, ())]
+        theirs += [one for alias in aliases if alias not in said for one in at.get(alias, ())]
         if theirs:
             found[field] = tuple(dict.fromkeys(theirs))
     return found

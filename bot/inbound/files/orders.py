@@ -185,7 +185,7 @@ def _order(group: Sequence[Cells], ground: Ground, now: datetime) -> dict[str, A
     paid = customers.moment(line, "paid_at", zone, now)
     status = "cancelled" if cancelled else _status(line, paid is not None)
     if status == "refunded" and not line["refunded"]:  # no column says how much: all of it
-        refunded = total
+        refunded = max(0, total)
     paid = paid or (ordered if status in ("paid", "refunded") else None)
     fulfilled = any(_word(line[name]) in _SENT for name in ("fulfilment", "status"))
     return {
