@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,13 +13,14 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from automations.reports import report, why
+from automations.reports import reasons, report, why
 from automations.reports.report import FlowReport
 from automations.reports.why import Explained
 from bot import contacts
 from bot.base import clock, money, paths, private, render
 from bot.base.database import Database
 from bot.base.ground import Ground
+from bot.base.texts import Texts
 from bot.demo.mail_catcher import Caught
 from bot.demo.told import Line
 from bot.support.desk import Desk
@@ -129,19 +131,21 @@ def _ended(one: Explained) -> str:
 
 
 def because(one: Explained, event: str = "") -> str:
-    """The reason as the program keeps it: the question that said no, what ended the flow (`event`), or that all said
-    yes.
-    """
+    """The reason as the program keeps and says it: what said no, what ended the flow, or all said yes."""
     ended = f"the flow ended: {one.exit_reason}{f' ({event})' if event else ''}" if one.exit_reason else ""
     no = next((answer for answer in one.answers if answer.said is False), None)
     if no is not None:
-        more = ", ".join(f"{key} {value}" for key, value in no.detail.items() if key != "reason")
-        reason = str(no.detail.get("reason") or one.reason or "")
-        return f"{reason}: the question “{no.question}” said no{f' ({more})' if more else ''}"
+        detail = {"reason": one.reason or "", **no.detail}
+        return f"{detail['reason']}: {reasons.in_words(_texts(), 'en', detail)} (the question “{no.question}” said no)"
     if one.message_id is None:
         return ended or "it waits"
     after = f"; then {ended}" if ended else ""
     return f"all {len(one.answers)} questions said yes{after}" if one.status in ("sent", "handed") else one.reason or ""
+
+
+@cache
+def _texts() -> Texts:
+    return Texts([paths.templates()])
 
 
 def mails_of(caught: Sequence[Caught]) -> list[Mail]:
