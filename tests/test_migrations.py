@@ -48,6 +48,18 @@ async def test_the_revisions_make_the_tables_that_the_program_has(empty: Databas
         assert await connection.run_sync(_differences) == []
 
 
+async def test_the_revisions_keep_the_promise_to_give_no_id_twice(empty: Database) -> None:
+    if not empty.is_sqlite:
+        return  # its sequences never go back
+    promised = {one.name for one in SQLModel.metadata.sorted_tables if one.dialect_options["sqlite"]["autoincrement"]}
+    await migrations.upgrade(empty)
+    async with empty.engine.connect() as connection:
+        made = await connection.execute(sa.text("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'"))
+        assert promised and {name for (name,) in made} == promised
+        highest = await connection.execute(sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'optin'"))
+        assert highest.scalar_one() >= 1_000_000  # links of before may name any below
+
+
 async def test_only_what_is_pending_is_applied(empty: Database) -> None:
     todo = await migrations.pending(empty)
     assert todo

@@ -10,10 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("optin", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("known", sa.Boolean(), server_default=sa.false(), nullable=False))
+    # Not as a batch: that would make the table anew, without SQLite's promise to give no id twice.
+    op.add_column("optin", sa.Column("known", sa.Boolean(), server_default=sa.text("false"), nullable=False))
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("optin", schema=None) as batch_op:
-        batch_op.drop_column("known")
+    op.drop_column("optin", "known")
