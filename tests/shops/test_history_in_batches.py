@@ -55,6 +55,20 @@ async def test_batches_say_what_single_events_say(
     assert batched == single
 
 
+async def test_an_order_of_a_file_of_the_store_is_found_by_its_number(database: Database, texts: Texts) -> None:
+    ground, now = make.ground(texts), clock.now()
+    said = woocommerce_goods.order(7) | {"number": "1007", "date_created_gmt": "2026-01-08T09:00:00"}
+    async with database.transaction() as session:
+        session.add(Store(name=STORE, heard_at=now))
+        ordered = datetime(2026, 1, 8, 9, tzinfo=UTC)
+        session.add(Order(order_id="#1007", number="1007", store=STORE, ordered_at=ordered, changed_at=ordered))
+    events = inbox.events_of("woocommerce", "order.updated", values.write_json(said), {}, now)
+    async with database.transaction() as session:
+        await history.take(session, ground, STORE, history.read(ground, STORE, [events]), now)
+    async with database.reading() as session:
+        assert [row.order_id for row in await session.execute(sa.select(table(Order).c.order_id))] == ["7"]
+
+
 async def _everything(database: Database) -> dict[str, Any]:
     found = dict(await told(database))
     for row in found["Contact"]:  # into whom is said by what they are known by

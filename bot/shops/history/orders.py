@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from bot.base import stores
 from bot.base.database import table
 from bot.events import Happened, names, people
-from bot.shops import carts, catalogue, lines, orders, unconfirmed, worth
+from bot.shops import carts, catalogue, lines, orders, standing, unconfirmed, worth
 from bot.shops.history.columns import written
 from bot.tables.shop import Order
 
@@ -104,7 +104,9 @@ async def _loose(session: AsyncSession, store: str, numbers: set[str]) -> frozen
     if not numbers:
         return frozenset()
     alike = sorted(numbers | {f"#{one}" for one in numbers})
-    others = sa.select(col(Order.number), col(Order.store)).where(
-        col(Order.number).in_(alike), col(Order.store) != store
+    others = sa.select(col(Order.number), col(Order.store), col(Order.facts)).where(col(Order.number).in_(alike))
+    return frozenset(
+        number.removeprefix("#")
+        for number, of, facts in await session.execute(others)
+        if stores.loose(of) or (of == store and not standing.is_of_the_shop(facts))
     )
-    return frozenset(number.removeprefix("#") for number, of in await session.execute(others) if stores.loose(of))
