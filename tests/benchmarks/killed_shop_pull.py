@@ -207,11 +207,11 @@ async def main(scale: float = 0.01, seconds: float = 1500, sample: float = 300) 
         file, config = folder / "pulled.db", folder / "config.toml"
         config.write_text(_CONFIG.format(file=file, url=url, key=key, secret=secret), "utf-8")
         seen = pull(config, file, total, until)
-        waits = sorted(seen.waits)
+        waits, taken = sorted(seen.waits), _taken(file, Seen())
         show([
-            Figure("ended" if seen.ended else "broken off", f"{_taken(file, Seen()):,}", f"{total:,}"),
+            Figure("ended" if seen.ended else "broken off", f"{taken:,}", f"{total:,}"),
             Figure("seconds, of processor", f"{seen.seconds:,.0f}, {seen.cpu:,.0f}"),
-            Figure("things a second, of processor", f"{total / seen.seconds:,.0f}, {total / max(1, seen.cpu):,.0f}"),
+            Figure("things a second, of processor", f"{taken / seen.seconds:,.0f}, {taken / max(1, seen.cpu):,.0f}"),
             Figure("killed after", ", ".join(f"{one:,}" for one in seen.killed_at)),
             Figure("most memory, MB", f"{seen.memory / 1e6:,.0f}"),
             Figure("others wait for the lock, ms: half, 95 %, most",
