@@ -67,7 +67,7 @@ def files(config: Config) -> list[Finding]:
         lambda: answers.load(folders),
         lambda: macros.load(folders),
         lambda: scripts.load(folders),
-        lambda: hours.calendars(config, clock.now()),
+        lambda: _hours(config),
     ):
         findings += _of(part)
     if config.templates.folder and not config.templates.folder.is_dir():
@@ -81,6 +81,12 @@ def files(config: Config) -> list[Finding]:
 
 def _pages(folders: Sequence[Path]) -> None:
     if wrong := page_files.sound(folders)[1]:
+        raise FindingsError(*wrong)
+
+
+def _hours(config: Config) -> None:
+    """Every file with holidays that is wrong, not only the first."""
+    if wrong := hours.sound(config, clock.now())[1]:
         raise FindingsError(*wrong)
 
 
