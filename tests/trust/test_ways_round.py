@@ -108,7 +108,7 @@ async def test_our_answer_carries_no_address_of_a_forged_mail(office: MailOffice
 
 async def test_invented_senders_ring_the_house_a_few_times_and_no_more(office: MailOffice) -> None:
     for number in range(9):
-        name, mark = f"p{number}@third.example", f"<{number}@third.example>"
+        name, mark = f"ada@third{number}.example", f"<{number}@third.example>"
         await office.comes(letters.letter("my baby swallowed the battery", sender=name, message_id=mark))
     async with office.here.database.reading() as session:
         rows = table(TicketEvent)
