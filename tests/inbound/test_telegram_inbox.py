@@ -184,6 +184,36 @@ async def test_an_update_that_kills_its_worker_again_and_again_is_given_up(datab
     assert await statuses(database) == {1: "failed", 2: "done"}
 
 
+class _Death(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class _DeadlyDoor(NotingDoor):
+    deaths: list[str] = field(default_factory=list)
+
+    async def open(self, body: Mapping[str, Any]) -> _Note:
+        if body["message"]["text"] in self.deaths:
+            self.deaths.remove(body["message"]["text"])
+            raise _Death
+        return await super().open(body)
+
+
+@pytest.mark.parametrize(("claims", "lost"), [(19, []), (50, [1])])
+async def test_deaths_are_counted_anew_for_each_update(database: Database, claims: int, lost: list[int]) -> None:
+    door = _DeadlyDoor(deaths=["b"] * 3)
+    await store(database, said(1, 7, "a"), said(2, 7, "b"), said(3, 7, "c"))
+    async with database.transaction() as session:
+        await session.execute(sa.update(CHATS).values(attempts=claims))
+    for _ in range(3):
+        with pytest.raises(_Death):
+            await run(database, Inbox(database, door, 1))
+        async with database.transaction() as session:
+            await session.execute(sa.update(CHATS).values(lease_by=None, lease_until=None))
+    await run(database, Inbox(database, door, 1))
+    assert await statuses(database) == {one: "failed" if one in lost else "done" for one in (1, 2, 3)}
+
+
 async def test_updates_of_no_use_are_ignored_and_unreadable_ones_fail_at_once(database: Database) -> None:
     await store(
         database,

@@ -129,6 +129,7 @@ class Inbox:
         for row in waiting:
             try:
                 if claims > _KILLS:
+                    await self._start_count(chat_id)  # first: a death right after it must not blame the next one
                     raise Unreadable("its worker died again and again")
                 await self._one(dict(row))
             except Unreadable as error:
@@ -144,8 +145,16 @@ class Inbox:
                 if attempts < TRIES:
                     await self._leave(chat_id, due.later(attempts, clock.now()))
                     return
+            if claims > 1:
+                await self._start_count(chat_id)
             claims = 0
         await self._leave(chat_id, None)
+
+    async def _start_count(self, chat_id: int) -> None:
+        """One update is dealt with: deaths from here on are those of the next."""
+        async with self.database.transaction() as session:
+            ours = sa.update(_chats).where(_chats.c.chat_id == chat_id, _chats.c.lease_by == self.worker)
+            await session.execute(ours.values(attempts=0))
 
     async def _one(self, row: Mapping[str, Any]) -> None:
         opened = await self.door.open(values.read_json(row["body"]))
